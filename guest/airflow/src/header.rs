@@ -1,0 +1,335 @@
+//! What a text record begins with.
+//!
+//! Airflow 2's default is `[2026-11-21T16:12:07.756-0330] {file.py:123} INFO - message`. With `log_format` set it may
+//! be anything; the common shapes are recognised by a leading time and a level word near it. What stands between
+//! them must be a logger or a place in the code, so that nothing of a message is taken for a header and lost.
+
+use crate::{level, timestamp};
+use memchr::{memchr, memmem, memrchr};
+use updraft_guest::Severity;
+
+/// Longest text of a `{file.py:123}` or a `[logger]`.
+const MAX_GROUP: usize = 256;
+/// How much may stand before the level: a logger and a place.
+const MAX_BEFORE_LEVEL: usize = 2;
+/// Longest name of a level (`Level 25` is what Python writes for one without a name).
+const MAX_LEVEL: usize = 32;
+/// Longest timestamp with its brackets.
+const MAX_TIMESTAMP: usize = 48;
+
+/// What the beginning of a record says.
+#[derive(Debug, Clone, Copy)]
+pub struct Header<'a> {
+    /// Nanoseconds since the epoch.
+    pub timestamp: i64,
+    /// [`Severity::NONE`] where the level is not known.
+    pub severity: Severity,
+    /// A level that is not known, by its name.
+    pub level: Option<&'a [u8]>,
+    /// `file.py:123`
+    pub source: Option<&'a [u8]>,
+    pub logger: Option<&'a [u8]>,
+    /// `name=value` fields of a custom format, each followed by ` | `.
+    pub fields: &'a [u8],
+    /// Where the message begins.
+    pub message: usize,
+}
+
+impl Header<'_> {
+    fn at(timestamp: i64) -> Self {
+        Header {
+            timestamp,
+            severity: Severity::NONE,
+            level: None,
+            source: None,
+            logger: None,
+            fields: &[],
+            message: 0,
+        }
+    }
+}
+
+/// A header with a time and a level: strong evidence that a record begins here.
+pub fn parse(text: &[u8]) -> Option<Header<'_>> {
+    match text.first()? {
+        b'[' | b'0'..=b'9' => airflow(text).or_else(|| custom(text)),
+        _ => None,
+    }
+}
+
+/// A line that begins with a time, and that is all. Weak evidence: tables begin so, too.
+pub fn bare(text: &[u8]) -> Option<Header<'_>> {
+    let (timestamp, rest) = leading_time(text)?;
+    let message = match rest {
+        [] => rest,
+        [b' ' | b'\t', ..] => skip_separator(rest),
+        _ => return None,
+    };
+    Some(Header { message: text.len() - message.len(), ..Header::at(timestamp) })
+}
+
+/// Finds a record of Airflow's own format that was glued to half a line. Returns where it begins.
+///
+/// A message may well quote a record, but then it puts something before it: a space, a quote, a bracket.
+pub fn find_glued(text: &[u8], finder: &memmem::Finder<'_>) -> Option<usize> {
+    finder.find_iter(text).find_map(|close| {
+        let window = close.saturating_sub(MAX_TIMESTAMP);
+        let start = window + memrchr(b'[', &text[window..close])?;
+        let before = *text[..start].last()?;
+        let quoted = before.is_ascii_whitespace() || b"\"'`([{<:=>|,".contains(&before);
+        let header = airflow(&text[start..])?;
+        (!quoted && header.severity != Severity::NONE).then_some(start)
+    })
+}
+
+/// What stands between the time and the place in Airflow's own format.
+pub const GLUE: &[u8] = b"] {";
+
+/// `[time] {file.py:123} LEVEL - message`, also with double braces, as MWAA has it.
+fn airflow(text: &[u8]) -> Option<Header<'_>> {
+    let inside = text.strip_prefix(b"[")?;
+    let (timestamp, end) = timestamp::parse(inside)?;
+    let rest = inside[end..].strip_prefix(GLUE)?;
+    let (rest, close): (_, &[u8]) = match rest.strip_prefix(b"{") {
+        Some(rest) => (rest, b"}} "),
+        None => (rest, b"} "),
+    };
+    let place = &rest[..memchr(b'}', &rest[..rest.len().min(MAX_GROUP)])?];
+    let rest = rest[place.len()..].strip_prefix(close)?;
+    if !is_place(place) {
+        return None;
+    }
+    let word = &rest[..rest.iter().take(MAX_LEVEL).position(|byte| *byte == b'-')?].strip_suffix(b" ")?;
+    let rest = &rest[word.len() + 2..];
+    // Editors and `rstrip` take the last space off an empty message.
+    let message = if rest.is_empty() { rest } else { rest.strip_prefix(b" ")? };
+    let severity = level::upper(word);
+    let named = word.first().is_some_and(u8::is_ascii_uppercase)
+        && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b" _".contains(byte));
+    if severity.is_none() && !named {
+        return None;
+    }
+    Some(Header {
+        severity: severity.unwrap_or(Severity::NONE),
+        level: severity.is_none().then_some(*word),
+        source: Some(place),
+        message: text.len() - message.len(),
+        ..Header::at(timestamp)
+    })
+}
+
+/// A time, perhaps a logger and a place, a level, perhaps a logger and fields, the message.
+fn custom(text: &[u8]) -> Option<Header<'_>> {
+    let (timestamp, mut rest) = leading_time(text)?;
+    let mut header = Header::at(timestamp);
+    for _ in 0..=MAX_BEFORE_LEVEL {
+        rest = skip_separator(rest);
+        let (piece, bracketed, after) = leading_piece(rest)?;
+        let severity = if bracketed { level::any_case(piece) } else { level::upper(piece) };
+        if let Some(severity) = severity {
+            header.severity = severity;
+            return Some(after_level(text, after, header));
+        }
+        if is_place(piece) {
+            header.source = Some(piece);
+        } else if is_name(piece) && (bracketed || separator(after).is_some()) {
+            header.logger = Some(piece);
+        } else {
+            return None;
+        }
+        rest = after;
+    }
+    None
+}
+
+/// What stands between the level and the message, and where that begins.
+fn after_level<'a>(text: &'a [u8], after: &'a [u8], mut header: Header<'a>) -> Header<'a> {
+    let mut rest = skip_separator(after);
+    if let Some(mark) = separator(after) {
+        // One space belongs to the separator; more are the message's.
+        rest = after.trim_ascii_start().get(2..).unwrap_or_default();
+        let ending = [b' ', mark, b' '];
+        let piece = |rest: &'a [u8]| memmem::find(rest, &ending).map(|end| (&rest[..end], &rest[end + 3..]));
+        if let Some((name, after)) =
+            piece(rest).filter(|(name, _)| header.logger.is_none() && is_logger(name))
+        {
+            header.logger = Some(name);
+            rest = after;
+        }
+        let fields = rest;
+        while let Some((_, after)) = piece(rest).filter(|(field, _)| mark == b'|' && is_field(field)) {
+            rest = after;
+        }
+        header.fields = &fields[..fields.len() - rest.len()];
+    } else if let Some((name, true, after)) = leading_piece(rest).filter(|(name, _, _)| is_dotted(name)) {
+        header.logger = Some(name);
+        rest = skip_separator(after);
+    } else if let Some((name, false, [b':', b' ', after @ ..])) =
+        leading_piece(rest).filter(|(name, ..)| is_dotted(name))
+    {
+        header.logger = Some(name);
+        rest = after;
+    }
+    Header { message: text.len() - rest.len(), ..header }
+}
+
+/// The fields of a header, name and value.
+pub fn fields<'a>(header: &Header<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+    let mut rest = header.fields;
+    std::iter::from_fn(move || {
+        let equals = memchr(b'=', rest)?;
+        let end = equals + memchr(b' ', &rest[equals..])?;
+        let field = (&rest[..equals], &rest[equals + 1..end]);
+        rest = rest.get(end + b" | ".len()..).unwrap_or_default();
+        Some(field)
+    })
+}
+
+/// A time at the very beginning, in brackets or not, and what follows it.
+fn leading_time(text: &[u8]) -> Option<(i64, &[u8])> {
+    let bracketed = text.strip_prefix(b"[");
+    let inside = bracketed.unwrap_or(text);
+    let (timestamp, end) = timestamp::parse(inside)?;
+    let rest = &inside[end..];
+    match bracketed {
+        Some(_) => rest.strip_prefix(b"]").map(|rest| (timestamp, rest)),
+        None => (!rest.first().is_some_and(u8::is_ascii_alphanumeric)).then_some((timestamp, rest)),
+    }
+}
+
+/// A `[group]`, trimmed, or a word; whether it had brackets; and what follows.
+fn leading_piece(rest: &[u8]) -> Option<(&[u8], bool, &[u8])> {
+    let close = match rest.first()? {
+        b'[' => b']',
+        b'{' => b'}',
+        b'(' => b')',
+        _ => {
+            let end = rest.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(rest.len());
+            let bounded = matches!(rest.get(end), None | Some(b' ' | b'\t' | b':' | b'|'));
+            return bounded.then(|| (&rest[..end], false, &rest[end..]));
+        }
+    };
+    let end = memchr(close, &rest[..rest.len().min(MAX_GROUP)])?;
+    Some((rest[1..end].trim_ascii(), true, &rest[end + 1..]))
+}
+
+/// The mark of ` | `, ` - ` or `: ` at the beginning.
+fn separator(rest: &[u8]) -> Option<u8> {
+    match rest.trim_ascii_start() {
+        [mark @ (b'|' | b'-' | b':')] | [mark @ (b'|' | b'-' | b':'), b' ', ..] => Some(*mark),
+        _ => None,
+    }
+}
+
+/// What follows spaces, a separator and more spaces.
+fn skip_separator(rest: &[u8]) -> &[u8] {
+    match separator(rest) {
+        Some(_) => rest.trim_ascii_start()[1..].trim_ascii_start(),
+        None => rest.trim_ascii_start(),
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.'
+}
+
+fn is_name(text: &[u8]) -> bool {
+    let begins = text.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    begins && !text.ends_with(b".") && text.iter().all(|byte| is_name_byte(*byte))
+}
+
+fn is_dotted(text: &[u8]) -> bool {
+    is_name(text) && text.contains(&b'.')
+}
+
+/// A name that is surely a logger's, and not the first word of a message.
+fn is_logger(text: &[u8]) -> bool {
+    is_dotted(text) || (is_name(text) && text.contains(&b'_')) || text == b"root"
+}
+
+/// `file.py:123`
+fn is_place(text: &[u8]) -> bool {
+    memrchr(b':', text).is_some_and(|colon| {
+        let line = &text[colon + 1..];
+        !line.is_empty() && line.iter().all(u8::is_ascii_digit)
+    })
+}
+
+/// `name=value` without spaces.
+fn is_field(text: &[u8]) -> bool {
+    let name = text.split(|byte| *byte == b'=').next().unwrap_or_default();
+    name.len() < text.len() && is_name(name) && !text.iter().any(u8::is_ascii_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Severity, logger, source, message.
+    fn read(text: &str) -> Option<(u8, &str, &str, &str)> {
+        let header = parse(text.as_bytes())?;
+        let text_of = |bytes| std::str::from_utf8(bytes).unwrap_or("?");
+        Some((
+            header.severity.0,
+            header.logger.map_or("", text_of),
+            header.source.map_or("", text_of),
+            &text[header.message..],
+        ))
+    }
+
+    #[test]
+    fn airflows_own_format_is_read_with_any_offset_and_level() {
+        let read = |text| read(text).unwrap_or_default();
+        assert_eq!(read("[2026-11-21T16:12:07.756-0330] {a.py:1} INFO - hi"), (9, "", "a.py:1", "hi"));
+        assert_eq!(
+            read("[2026-11-21T16:12:07.756+0545] {a.py:1} WARNING -   hi "),
+            (13, "", "a.py:1", "  hi ")
+        );
+        assert_eq!(read("[2026-11-21 16:12:07,756] {{a.py:1}} ERROR - MWAA"), (17, "", "a.py:1", "MWAA"));
+        assert_eq!(read("[2026-11-21T16:12:07.756+0000] {a.py:1} Level 25 - x"), (0, "", "a.py:1", "x"));
+        assert_eq!(read("[2026-11-21T16:12:07.756+0000] {a.py:1} INFO - "), (9, "", "a.py:1", ""));
+        assert_eq!(read("[2026-11-21T16:12:07.756+0000] {a.py:1} INFO -"), (9, "", "a.py:1", ""));
+    }
+
+    #[test]
+    fn custom_formats_are_guessed() {
+        let read = |text| read(text).unwrap_or_default();
+        let pipes = "2026-11-21T16:12:07.756-0330 | INFO     | airflow.task | pid=28137 |    spaces ";
+        assert_eq!(read(pipes), (9, "airflow.task", "", "   spaces "));
+        assert_eq!(read("2026-11-21 16:12:07,756 - airflow.task - INFO - hi"), (9, "airflow.task", "", "hi"));
+        assert_eq!(read("2026-11-21 16:12:07,756 INFO [airflow.task] hi"), (9, "airflow.task", "", "hi"));
+        assert_eq!(read("2026-11-21 16:12:07,756 ERROR airflow.task: hi"), (17, "airflow.task", "", "hi"));
+        assert_eq!(read("[2026-11-21 16:12:07] [INFO] hi: there"), (9, "", "", "hi: there"));
+        assert_eq!(read("2026-11-21T19:24:07.760178Z [warning  ] Using `x`"), (13, "", "", "Using `x`"));
+        assert_eq!(read("2026-11-21T19:24:07Z INFO     hi - there"), (9, "", "", "hi - there"));
+    }
+
+    #[test]
+    fn a_message_is_never_taken_for_a_header() {
+        for text in [
+            "2026-11-21 16:12:07 The job failed with ERROR 5",
+            "2026-11-21 16:12:07 | 5 | ERROR",
+            "2026-11-21T16:12:07 ERRORS",
+            "2026-11-21 16:12:07 ERROR=5",
+            "[2026-11-21T16:12:07.756-0330 {a.py:1} INFO - hi",
+            "Traceback (most recent call last):",
+            "2026-11-21",
+            "",
+        ] {
+            assert!(read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_found_where_it_was_glued_but_not_where_it_is_quoted() {
+        let finder = memmem::Finder::new(GLUE);
+        let record = "[2026-11-21T19:53:44.789+0000] {a.py:127} ERROR - Received SIGTERM";
+        let find = |before: &str| find_glued(format!("{before}{record}").as_bytes(), &finder);
+        assert_eq!(find("half a li"), Some(9));
+        assert_eq!(find("half a li·"), Some(11));
+        assert_eq!(find("[2026-11-21T19:51:52.061+0000] {a.py:18} INFO - half"), Some(52));
+        for quoting in ["", "they said ", "they said '", "(", "x="] {
+            assert_eq!(find(quoting), None, "{quoting}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The built-in normalizer: what Airflow 2 and 3 write into their log folder, line by line, becomes events.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `assemble` | which lines make one event, and how far a batch can be used |
+//! | `header` | what a text record begins with: Airflow 2's own format, and others as far as they can be guessed |
+//! | `structured` | JSON lines: Airflow 3, and Airflow 2 with `json_format` |
+//! | `exception` | `error_detail` of Airflow 3, printed as Python prints tracebacks |
+//! | `timestamp`, `level` | the words of both |
+
+mod assemble;
+mod exception;
+mod header;
+mod level;
+mod structured;
+mod timestamp;
+
+use updraft_guest::json::Json;
+use updraft_guest::{Events, Lines, LogStream, Normalizer};
+
+pub use assemble::{MAX_EVENT_BYTES, MAX_EVENT_LINES};
+
+/// Normalizes Airflow's logs. Has no options.
+#[derive(Debug)]
+pub struct Airflow;
+
+impl Normalizer for Airflow {
+    fn configure(config: &str) -> Result<Self, String> {
+        match Json::parse(config.as_bytes()).map(Json::bytes) {
+            Some(object) if object.starts_with(b"{") && object[1..].trim_ascii() == b"}" => Ok(Self),
+            _ => Err(format!("the Airflow normalizer has no options; its config is {config}")),
+        }
+    }
+
+    fn normalize(
+        &mut self,
+        _origin: &LogStream,
+        lines: &Lines,
+        events: &mut Events<'_>,
+    ) -> Result<usize, String> {
+        Ok(assemble::assemble(lines, events))
+    }
+}
+
+updraft_guest::export_normalizer!(Airflow);

@@ -1,0 +1,216 @@
+//! JSON lines: Airflow 3's (structlog), and those that Airflow 2 writes for Elasticsearch (`json_format`).
+
+use crate::{assemble, exception, level, timestamp};
+use updraft_guest::EventBuilder;
+use updraft_guest::json::{Json, Kind, Member};
+
+/// How such a line begins: what to look for when one was glued to half a line.
+pub const BEGINNINGS: [&[u8]; 2] = [b"{\"timestamp\":", b"{\"asctime\":"];
+
+/// Attributes that stand at the top of the normalized event, or would be taken for what does. A field of the same
+/// name, which means something else, stands below `fields`.
+const AT_THE_TOP: [&str; 13] = [
+    "timestamp",
+    "level",
+    "message",
+    "kind",
+    "exception",
+    "source",
+    "logger",
+    "dag_id",
+    "run_id",
+    "task_id",
+    "map_index",
+    "try_number",
+    "fields",
+];
+
+/// How a dialect calls the three members that every record has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names {
+    time: &'static [u8],
+    level: &'static [u8],
+    message: &'static [u8],
+}
+
+impl Names {
+    const STRUCTLOG: Self = Self { time: b"timestamp", level: b"level", message: b"event" };
+    const ELASTIC: Self = Self { time: b"asctime", level: b"levelname", message: b"message" };
+    const GENERIC: Self = Self { time: b"timestamp", level: b"level", message: b"message" };
+
+    /// The dialect of an object; none when it is not a log record (somebody printed it).
+    pub fn of(members: &[Member<'_>]) -> Option<Self> {
+        let has = |wanted: &[u8]| members.iter().any(|(name, _)| name.plain() == Some(wanted));
+        let records = [Self::STRUCTLOG, Self::ELASTIC].into_iter();
+        let mut records = records.filter(|it| has(it.message) && (has(it.time) || has(it.level)));
+        records.next().or_else(|| {
+            let it = Self::GENERIC;
+            (has(it.message) && has(it.time) && has(it.level)).then_some(it)
+        })
+    }
+}
+
+/// Members that are put together with others, or read. The last one of a name counts.
+#[derive(Debug, Default)]
+struct Known<'a> {
+    time: Option<Json<'a>>,
+    level: Option<Json<'a>>,
+    filename: Option<Json<'a>>,
+    lineno: Option<Json<'a>>,
+    error_detail: Option<Json<'a>>,
+    exception: Option<Json<'a>>,
+}
+
+/// Says everything that a record's members say.
+pub fn describe(
+    mut event: EventBuilder<'_, '_>,
+    names: Names,
+    members: &[Member<'_>],
+    scratch: &mut Vec<u8>,
+) {
+    let mut known = Known::default();
+    let event = &mut event;
+    for (name, value) in members {
+        let value = *value;
+        let Some(plain) = name.plain() else {
+            let unescaped =
+                name.string(scratch).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+            field(event, &unescaped, value);
+            continue;
+        };
+        match plain {
+            _ if plain == names.message => message(event, names, value, scratch),
+            _ if plain == names.time => known.time = Some(value),
+            _ if plain == names.level => known.level = Some(value),
+            b"logger" => text(event, "logger", value, scratch),
+            b"name" if names == Names::ELASTIC => text(event, "logger", value, scratch),
+            b"dag_id" => text(event, "dag_id", value, scratch),
+            b"run_id" => text(event, "run_id", value, scratch),
+            b"task_id" => text(event, "task_id", value, scratch),
+            b"map_index" => number(event, "map_index", value),
+            b"try_number" => number(event, "try_number", value),
+            b"filename" => known.filename = Some(value),
+            b"lineno" => known.lineno = Some(value),
+            b"error_detail" => known.error_detail = Some(value),
+            b"exception" => known.exception = Some(value),
+            _ => field(event, std::str::from_utf8(plain).unwrap_or_default(), value),
+        }
+    }
+    time_and_level(event, names, &known, scratch);
+    place(event, &known, scratch);
+    exception(event, &known, scratch);
+}
+
+fn time_and_level(event: &mut EventBuilder<'_, '_>, names: Names, known: &Known<'_>, scratch: &mut Vec<u8>) {
+    if let Some(value) = known.time {
+        let text = value.string(scratch).unwrap_or_default();
+        match timestamp::parse(text).filter(|(_, end)| *end == text.len()) {
+            Some((timestamp, _)) => _ = event.timestamp_ns(timestamp),
+            None => field(event, std::str::from_utf8(names.time).unwrap_or_default(), value),
+        }
+    }
+    if let Some(value) = known.level {
+        match value.plain().and_then(level::any_case) {
+            Some(severity) => _ = event.severity(severity),
+            None => field(event, std::str::from_utf8(names.level).unwrap_or_default(), value),
+        }
+    }
+}
+
+fn message(event: &mut EventBuilder<'_, '_>, names: Names, value: Json<'_>, scratch: &mut Vec<u8>) {
+    if let Some(text) = value.plain() {
+        event.message(text);
+    } else if let Some(text) = value.string(scratch) {
+        // Python's formatter appends the traceback to the message; structlog keeps it apart.
+        let (text, traceback) =
+            if names == Names::ELASTIC { assemble::split_traceback(text) } else { (text, None) };
+        event.message(text);
+        if let Some(traceback) = traceback {
+            event.attribute_text("exception", traceback);
+        }
+    } else {
+        event.message(value.bytes());
+    }
+}
+
+/// `file.py:123`, of two members.
+fn place(event: &mut EventBuilder<'_, '_>, known: &Known<'_>, scratch: &mut Vec<u8>) {
+    let line = known.lineno.filter(|line| is_natural(line.bytes()));
+    let named = known.filename.is_some_and(|name| matches!(name.kind(), Kind::Plain | Kind::Escaped));
+    if let Some(name) = known.filename.filter(|_| named) {
+        let mut place = name.string(scratch).unwrap_or_default().to_vec();
+        // The end mark of Elasticsearch's files has `""` and 0.
+        if !place.is_empty() {
+            if let Some(line) = line {
+                place.push(b':');
+                place.extend_from_slice(line.bytes());
+            }
+            event.attribute_text("source", place);
+        }
+    }
+    for (name, value, used) in
+        [("filename", known.filename, named), ("lineno", known.lineno, named && line.is_some())]
+    {
+        if let Some(value) = value.filter(|_| !used) {
+            field(event, name, value);
+        }
+    }
+}
+
+/// The traceback, printed as Python would; a text that somebody else printed; else the value as it came.
+fn exception(event: &mut EventBuilder<'_, '_>, known: &Known<'_>, scratch: &mut Vec<u8>) {
+    let printed = known.error_detail.and_then(exception::print);
+    if let Some(text) = &printed {
+        event.attribute_text("exception", text);
+    } else if let Some(value) = known.error_detail {
+        field(event, "error_detail", value);
+    }
+    if let Some(value) = known.exception {
+        match value.string(scratch).filter(|_| printed.is_none()) {
+            Some(text) => _ = event.attribute_text("exception", text),
+            None => field(event, "exception", value),
+        }
+    }
+}
+
+/// A string of the task's context or the logger's name; null says nothing.
+fn text(event: &mut EventBuilder<'_, '_>, key: &str, value: Json<'_>, scratch: &mut Vec<u8>) {
+    if let Some(text) = value.string(scratch) {
+        event.attribute_text(key, text);
+    } else if value.kind() != Kind::Null {
+        field(event, key, value);
+    }
+}
+
+/// A number of the task's context. Airflow 2 writes it as a string; -1 and null say nothing.
+fn number(event: &mut EventBuilder<'_, '_>, key: &str, value: Json<'_>) {
+    let digits = value.plain().unwrap_or(value.bytes());
+    if is_natural(digits) {
+        event.attribute_json(key, digits);
+    } else if digits != b"-1" && value.kind() != Kind::Null {
+        field(event, key, value);
+    }
+}
+
+fn is_natural(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit) && (text.len() == 1 || text[0] != b'0')
+}
+
+/// Any other member, under its own name.
+fn field(event: &mut EventBuilder<'_, '_>, name: &str, value: Json<'_>) {
+    if AT_THE_TOP.contains(&name) || name.starts_with("fields.") {
+        event.attribute_json(&format!("fields.{name}"), value.bytes());
+    } else {
+        event.attribute_json(name, value.bytes());
+    }
+}
+
+/// A field of a text record's header, under its own name.
+pub fn text_field(event: &mut EventBuilder<'_, '_>, name: &[u8], value: &[u8]) {
+    let name = String::from_utf8_lossy(name);
+    if AT_THE_TOP.contains(&name.as_ref()) || name.starts_with("fields.") {
+        event.attribute_text(&format!("fields.{name}"), value);
+    } else {
+        event.attribute_text(&name, value);
+    }
+}

@@ -1,0 +1,120 @@
+//! The only file that names WIT types: what wit-bindgen makes of each world, and the moves between its types and ours.
+#![allow(missing_docs, unsafe_op_in_unsafe_fn, clippy::all, clippy::pedantic, clippy::unwrap_used)]
+
+pub mod normalizer {
+    wit_bindgen::generate!({ path: "../../wit/v0.1", world: "normalizer", pub_export_macro: true });
+}
+
+pub mod transformer {
+    wit_bindgen::generate!({
+        path: "../../wit/v0.1",
+        world: "transformer",
+        pub_export_macro: true,
+        with: {
+            "updraft:pipeline/types@0.1.0": crate::bindings::normalizer::updraft::pipeline::types,
+            "updraft:pipeline/host@0.1.0": crate::bindings::normalizer::updraft::pipeline::host,
+        },
+    });
+}
+
+pub mod router {
+    wit_bindgen::generate!({
+        path: "../../wit/v0.1",
+        world: "router",
+        pub_export_macro: true,
+        with: {
+            "updraft:pipeline/types@0.1.0": crate::bindings::normalizer::updraft::pipeline::types,
+            "updraft:pipeline/host@0.1.0": crate::bindings::normalizer::updraft::pipeline::host,
+        },
+    });
+}
+
+use normalizer::updraft::pipeline::types as wit;
+use router::exports::updraft::pipeline::route;
+
+impl From<wit::LogStream> for crate::LogStream {
+    fn from(it: wit::LogStream) -> Self {
+        Self {
+            source: it.source,
+            path: it.path,
+            host: it.host,
+            kind: match it.kind {
+                wit::StreamKind::Task => crate::StreamKind::Task,
+                wit::StreamKind::Trigger => crate::StreamKind::Trigger,
+                wit::StreamKind::Scheduler => crate::StreamKind::Scheduler,
+                wit::StreamKind::DagProcessor => crate::StreamKind::DagProcessor,
+                wit::StreamKind::Other => crate::StreamKind::Other,
+            },
+            task: it.task.map(|task| crate::TaskTry {
+                dag_id: task.dag_id,
+                run_id: task.run_id,
+                task_id: task.task_id,
+                map_index: task.map_index,
+                try_number: task.try_number,
+            }),
+            deployment: crate::Deployment {
+                cluster_id: it.deployment.cluster_id,
+                workspace_id: it.deployment.workspace_id,
+                deployment_id: it.deployment.deployment_id,
+            },
+        }
+    }
+}
+
+/// Both ways the columns are moved, never copied.
+macro_rules! moved {
+    ($from:ty => $to:ty) => {
+        impl From<$from> for $to {
+            fn from(it: $from) -> Self {
+                Self {
+                    arena: it.arena,
+                    timestamps: it.timestamps,
+                    severities: it.severities,
+                    source_ends: it.source_ends,
+                    raw_starts: it.raw_starts,
+                    raw_ends: it.raw_ends,
+                    message_starts: it.message_starts,
+                    message_ends: it.message_ends,
+                    labels: it.labels,
+                    label_names: it.label_names,
+                    attribute_events: it.attribute_events,
+                    attribute_keys: it.attribute_keys,
+                    key_names: it.key_names,
+                    attribute_starts: it.attribute_starts,
+                    attribute_ends: it.attribute_ends,
+                    attribute_json: it.attribute_json,
+                }
+            }
+        }
+    };
+}
+moved!(wit::Events => crate::Columns);
+moved!(crate::Columns => wit::Events);
+
+impl From<route::Sink> for crate::Sink {
+    fn from(it: route::Sink) -> Self {
+        Self { id: it.id, kind: it.kind }
+    }
+}
+
+impl From<route::Target> for crate::Target {
+    fn from(it: route::Target) -> Self {
+        match it {
+            route::Target::LogStream(it) => {
+                Self::LogStream(crate::LogStreamName { group: it.group, name: it.name })
+            }
+            route::Target::ObjectKey(key) => Self::ObjectKey(key),
+        }
+    }
+}
+
+impl From<crate::Target> for route::Target {
+    fn from(it: crate::Target) -> Self {
+        match it {
+            crate::Target::LogStream(it) => {
+                Self::LogStream(route::LogStreamName { group: it.group, name: it.name })
+            }
+            crate::Target::ObjectKey(key) => Self::ObjectKey(key),
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! JSON without a tree: one careful pass over a line's bytes that finds where its members lie.
+//!
+//! What is recognised here is JSON by RFC 8259 and valid UTF-8, so that a value's bytes can be passed on as they
+//! stand. No number is parsed and no string is unescaped before somebody asks.
+
+/// Arrays and objects nested deeper than this are not recognised. Below the 128 of `serde_json`, so that whatever
+/// is passed on can be read by others.
+pub const MAX_DEPTH: usize = 64;
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number, as written.
+    Number,
+    /// A string without any `\`: the bytes between its quotes are its text.
+    Plain,
+    /// A string that must be unescaped.
+    Escaped,
+    /// `[…]`
+    Array,
+    /// `{…}`
+    Object,
+}
+
+/// A value, known to be valid JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Json<'a> {
+    kind: Kind,
+    text: &'a [u8],
+}
+
+/// A member of an object: its name (a string) and its value.
+pub type Member<'a> = (Json<'a>, Json<'a>);
+
+impl<'a> Json<'a> {
+    /// Reads one value; white space may stand around it. None: not JSON.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok()?;
+        let mut scanner = Scanner::new(bytes);
+        let value = scanner.value(MAX_DEPTH)?;
+        scanner.end().then_some(value)
+    }
+
+    /// What it is.
+    pub fn kind(self) -> Kind {
+        self.kind
+    }
+
+    /// Its bytes, as they stand in the input.
+    pub fn bytes(self) -> &'a [u8] {
+        self.text
+    }
+
+    /// The text of a string. Borrowed from the input when it has no escapes, else unescaped into `scratch`, whose
+    /// former content is lost; a lone surrogate becomes U+FFFD. None: not a string.
+    pub fn string<'s>(self, scratch: &'s mut Vec<u8>) -> Option<&'s [u8]>
+    where
+        'a: 's,
+    {
+        match self.kind {
+            Kind::Plain => self.plain(),
+            Kind::Escaped => {
+                scratch.clear();
+                unescape(&self.text[1..self.text.len() - 1], scratch);
+                Some(scratch)
+            }
+            _ => None,
+        }
+    }
+
+    /// The text of a string that has no escapes: a piece of the input.
+    pub fn plain(self) -> Option<&'a [u8]> {
+        (self.kind == Kind::Plain).then(|| &self.text[1..self.text.len() - 1])
+    }
+
+    /// The members of an object in order, duplicates included; none at all for anything else.
+    pub fn members(self) -> Vec<Member<'a>> {
+        let mut members = Vec::new();
+        if self.kind == Kind::Object {
+            Scanner::new(self.text).members(MAX_DEPTH, |name, value| members.push((name, value)));
+        }
+        members
+    }
+
+    /// The elements of an array in order; none at all for anything else.
+    pub fn elements(self) -> Vec<Json<'a>> {
+        let mut elements = Vec::new();
+        if self.kind == Kind::Array {
+            Scanner::new(self.text).elements(MAX_DEPTH, |value| elements.push(value));
+        }
+        elements
+    }
+}
+
+/// Reads an object into `members` (cleared first; duplicates included). False: `bytes` are not an object.
+pub fn read_object<'a>(bytes: &'a [u8], members: &mut Vec<Member<'a>>) -> bool {
+    members.clear();
+    let mut scanner = Scanner::new(bytes);
+    scanner.space();
+    scanner.members(MAX_DEPTH, |name, value| members.push((name, value))).is_some()
+        && scanner.end()
+        && std::str::from_utf8(bytes).is_ok()
+}
+
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.peek() == Some(byte)).then(|| self.at += 1)
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn end(&mut self) -> bool {
+        self.space();
+        self.at == self.bytes.len()
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Json<'a>> {
+        self.space();
+        let start = self.at;
+        let kind = match self.peek()? {
+            b'"' => self.string()?,
+            b'{' => {
+                self.members(depth, |_, _| ())?;
+                Kind::Object
+            }
+            b'[' => {
+                self.elements(depth, |_| ())?;
+                Kind::Array
+            }
+            b't' => self.word(b"true", Kind::Bool)?,
+            b'f' => self.word(b"false", Kind::Bool)?,
+            b'n' => self.word(b"null", Kind::Null)?,
+            _ => self.number()?,
+        };
+        Some(Json { kind, text: &self.bytes[start..self.at] })
+    }
+
+    fn members(&mut self, depth: usize, mut found: impl FnMut(Json<'a>, Json<'a>)) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        self.take(b'{')?;
+        self.space();
+        if self.take(b'}').is_some() {
+            return Some(());
+        }
+        loop {
+            self.space();
+            let start = self.at;
+            let name = Json { kind: self.string()?, text: &self.bytes[start..self.at] };
+            self.space();
+            self.take(b':')?;
+            let value = self.value(depth)?;
+            found(name, value);
+            self.space();
+            if self.take(b',').is_none() {
+                return self.take(b'}');
+            }
+        }
+    }
+
+    fn elements(&mut self, depth: usize, mut found: impl FnMut(Json<'a>)) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        self.take(b'[')?;
+        self.space();
+        if self.take(b']').is_some() {
+            return Some(());
+        }
+        loop {
+            found(self.value(depth)?);
+            self.space();
+            if self.take(b',').is_none() {
+                return self.take(b']');
+            }
+        }
+    }
+
+    fn word(&mut self, word: &[u8], kind: Kind) -> Option<Kind> {
+        self.bytes[self.at..].starts_with(word).then(|| {
+            self.at += word.len();
+            kind
+        })
+    }
+
+    fn number(&mut self) -> Option<Kind> {
+        let _ = self.take(b'-');
+        if self.take(b'0').is_none() {
+            self.digits()?;
+        }
+        if self.take(b'.').is_some() {
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(Kind::Number)
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+
+    fn string(&mut self) -> Option<Kind> {
+        self.take(b'"')?;
+        let mut kind = Kind::Plain;
+        loop {
+            self.at += ordinary(&self.bytes[self.at..]);
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(kind);
+                }
+                b'\\' => {
+                    kind = Kind::Escaped;
+                    self.at += 1;
+                    self.escape()?;
+                }
+                // A control character must be escaped.
+                _ => return None,
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Option<()> {
+        let length = match self.peek()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 1,
+            b'u' => {
+                let digits = self.bytes.get(self.at + 1..self.at + 5)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(5)?
+            }
+            _ => return None,
+        };
+        self.at += length;
+        Some(())
+    }
+}
+
+/// How many bytes before the first quote, backslash or control character; eight at a time.
+fn ordinary(bytes: &[u8]) -> usize {
+    const LOW: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = LOW << 7;
+    /// A high bit for each zero byte; the lowest one set is exact, which is all that counts.
+    fn zeros(word: u64) -> u64 {
+        word.wrapping_sub(LOW) & !word & HIGH
+    }
+    let mut at = 0;
+    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = zeros(word ^ (LOW * u64::from(b'"')));
+        let backslash = zeros(word ^ (LOW * u64::from(b'\\')));
+        let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+        let found = quote | backslash | control;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let tail = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    tail.map_or(bytes.len(), |tail| at + tail)
+}
+
+/// Appends the text of a valid string's inside.
+fn unescape(mut inside: &[u8], out: &mut Vec<u8>) {
+    while let Some(at) = inside.iter().position(|byte| *byte == b'\\') {
+        out.extend_from_slice(&inside[..at]);
+        let escape = inside[at + 1];
+        inside = &inside[at + 2..];
+        let plain = match escape {
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let (character, rest) = unicode(inside);
+                inside = rest;
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                continue;
+            }
+            same => same,
+        };
+        out.push(plain);
+    }
+    out.extend_from_slice(inside);
+}
+
+/// The character of `XXXX` (after `\u`), with its second half where there is one, and what follows.
+fn unicode(inside: &[u8]) -> (char, &[u8]) {
+    let (first, rest) = hex(inside);
+    if let Some(character) = char::from_u32(first) {
+        return (character, rest);
+    }
+    let second = rest.strip_prefix(b"\\u").map(hex);
+    match second {
+        Some((second @ 0xdc00..0xe000, rest)) if first < 0xdc00 => {
+            let point = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+            (char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER), rest)
+        }
+        _ => (char::REPLACEMENT_CHARACTER, rest),
+    }
+}
+
+fn hex(inside: &[u8]) -> (u32, &[u8]) {
+    let (digits, rest) = inside.split_at(4);
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or(0);
+    (digits.iter().fold(0, |value, byte| value * 16 + digit(byte)), rest)
+}
+
+/// Appends a text as a JSON string, quotes included. What is not UTF-8 becomes U+FFFD.
+pub fn quote(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for character in String::from_utf8_lossy(text).chars() {
+        match character {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\0'..' ' => out.extend_from_slice(format!("\\u{:04x}", character as u32).as_bytes()),
+            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(json: &str) -> Option<String> {
+        let mut scratch = Vec::new();
+        let text = Json::parse(json.as_bytes())?.string(&mut scratch)?;
+        Some(String::from_utf8(text.to_vec()).unwrap_or_default())
+    }
+
+    #[test]
+    fn escapes_are_undone_and_lone_surrogates_become_u_fffd() {
+        assert_eq!(text(r#""a\"\\\/\b\f\n\r\t\u00e9""#).as_deref(), Some("a\"\\/\u{8}\u{c}\n\r\t\u{e9}"));
+        assert_eq!(text(r#""\ud83d\ude80""#).as_deref(), Some("\u{1f680}"));
+        assert_eq!(text(r#""\udc80x""#).as_deref(), Some("\u{fffd}x"));
+        assert_eq!(text(r#""\ud83d\u0041""#).as_deref(), Some("\u{fffd}A"));
+        assert_eq!(text(r#""\ud83d\ud83d\ude80""#).as_deref(), Some("\u{fffd}\u{1f680}"));
+    }
+
+    #[test]
+    fn nesting_is_recognised_down_to_the_bound_and_no_deeper() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Json::parse(nested(MAX_DEPTH).as_bytes()).is_some());
+        assert!(Json::parse(nested(MAX_DEPTH + 1).as_bytes()).is_none());
+    }
+
+    #[test]
+    fn what_only_looks_like_json_is_not() {
+        for wrong in [
+            "",
+            "{",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{a:1}",
+            "[1,]",
+            "{\"a\":1,}",
+            "01",
+            "1.",
+            "-",
+            "1e",
+            "+1",
+            ".5",
+            "tru",
+            "nul",
+            "\"a",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"a\nb\"",
+            "1 2",
+            "NaN",
+            "Infinity",
+            "'a'",
+            "\u{feff}1",
+        ] {
+            assert!(Json::parse(wrong.as_bytes()).is_none(), "{wrong:?}");
+        }
+        assert!(Json::parse(b"\"\xff\"").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_serde_json_on_any_text(json in r#"[\[\]{}:,"\\ue0-9.+\-Eabtrufalsn \n]{0,24}"#) {
+            let ours = Json::parse(json.as_bytes()).is_some();
+            let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok();
+            prop_assert_eq!(ours, theirs, "{:?}", json);
+        }
+
+        #[test]
+        fn any_string_survives_quoting_and_reading(text in any::<String>()) {
+            let mut quoted = Vec::new();
+            quote(text.as_bytes(), &mut quoted);
+            let theirs = serde_json::from_slice::<String>(&quoted).ok();
+            prop_assert_eq!(theirs.as_ref(), Some(&text));
+            let mut scratch = Vec::new();
+            let read = Json::parse(&quoted).and_then(|json| json.string(&mut scratch).map(<[u8]>::to_vec));
+            prop_assert_eq!(read, Some(text.into_bytes()));
+        }
+
+        #[test]
+        fn members_are_those_that_serde_json_finds(object in prop::collection::btree_map(".{0,9}", ".{0,20}", 0..9)) {
+            let json = serde_json::to_vec(&object).unwrap_or_default();
+            let mut members = Vec::new();
+            prop_assert!(read_object(&json, &mut members));
+            let (mut name, mut value) = (Vec::new(), Vec::new());
+            let found: Vec<_> = members.into_iter().map(|(n, v)| {
+                let name = n.string(&mut name).unwrap_or_default().to_vec();
+                (name, v.string(&mut value).unwrap_or_default().to_vec())
+            }).collect();
+            let expected: Vec<_> = object.into_iter().map(|(n, v)| (n.into_bytes(), v.into_bytes())).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Attribute names by index: each line names a dozen of them, so a look-up must cost next to nothing.
+
+use std::collections::BTreeMap;
+
+/// Indices are 16 bits wide in the WIT.
+const MAX_KEYS: usize = 1 << 16;
+const SLOTS: usize = 256;
+
+/// The names of a batch's attributes and their indices.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    names: Vec<String>,
+    /// Last name seen per cheap hash: nearly every look-up ends here.
+    slots: [u16; SLOTS],
+    index: BTreeMap<String, u16>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { names: Vec::new(), slots: [0; SLOTS], index: BTreeMap::new() }
+    }
+}
+
+impl Keys {
+    /// Begins with names that a stage before this one gave.
+    pub fn from_names(names: Vec<String>) -> Self {
+        // Of equal names the first one's index counts: only `add` must not make more.
+        let index = names.iter().enumerate().rev().map(|(at, name)| (name.clone(), at as u16)).collect();
+        Self { names, slots: [0; SLOTS], index }
+    }
+
+    /// The index of a name; none when there are [`MAX_KEYS`] others already.
+    pub fn add(&mut self, name: &str) -> Option<u16> {
+        let slot = slot(name);
+        let guess = self.slots[slot];
+        if self.names.get(guess as usize).is_some_and(|known| known == name) {
+            return Some(guess);
+        }
+        let key = match self.index.get(name) {
+            Some(key) => *key,
+            None if self.names.len() < MAX_KEYS => {
+                let key = self.names.len() as u16;
+                self.names.push(name.to_owned());
+                self.index.insert(name.to_owned(), key);
+                key
+            }
+            None => return None,
+        };
+        self.slots[slot] = key;
+        Some(key)
+    }
+
+    pub fn find(&self, name: &str) -> Option<u16> {
+        self.index.get(name).copied()
+    }
+
+    pub fn name(&self, key: u16) -> &str {
+        &self.names[key as usize]
+    }
+
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn into_names(self) -> Vec<String> {
+        self.names
+    }
+}
+
+fn slot(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let ends = bytes
+        .first()
+        .zip(bytes.last())
+        .map_or(0, |(first, last)| usize::from(*first).wrapping_mul(31).wrapping_add(usize::from(*last)));
+    (ends.wrapping_mul(7).wrapping_add(bytes.len())) % SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_index_and_the_65537th_has_none() {
+        let mut keys = Keys::default();
+        for at in 0..MAX_KEYS {
+            assert_eq!(keys.add(&format!("key{at}")), Some(at as u16));
+        }
+        assert_eq!(keys.add("one too many"), None);
+        assert_eq!(keys.add("key7"), Some(7));
+        assert_eq!(keys.into_names().len(), MAX_KEYS);
+    }
+}

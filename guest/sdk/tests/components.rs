@@ -1,0 +1,153 @@
+//! What an author may rely on: the SDK's builders and views, run natively and held to the contract.
+
+use proptest::prelude::*;
+use updraft_guest::testing::{self, Batch};
+use updraft_guest::{
+    DROPPED, EventSet, Events, Lines, LogStream, Normalizer, Severity, Transformer, Value, export_normalizer,
+    export_transformer,
+};
+
+/// Each line an event: its first word becomes an attribute, an upper-cased copy another.
+struct Words;
+
+impl Normalizer for Words {
+    fn configure(_config: &str) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    fn normalize(&mut self, _: &LogStream, lines: &Lines, events: &mut Events<'_>) -> Result<usize, String> {
+        for line in lines {
+            let word = line.text().split(|byte| *byte == b' ').next().unwrap_or_default();
+            let mut event = events.push(line);
+            event.severity(Severity::INFO).timestamp_ns(7).attribute_text("word", word);
+            event.attribute_text("loud", word.to_ascii_uppercase()).attribute_json("length", b"0");
+            event.attribute_json("length", word.len().to_string());
+        }
+        Ok(lines.len())
+    }
+}
+export_normalizer!(Words);
+
+/// A transform made of a function.
+struct Each<F>(F);
+
+impl<F: FnMut(&EventSet)> Transformer for Each<F> {
+    fn configure(_config: &str) -> Result<Self, String> {
+        Err("made in a test".to_owned())
+    }
+
+    fn transform(&mut self, _: &LogStream, events: &EventSet) -> Result<(), String> {
+        (self.0)(events);
+        Ok(())
+    }
+}
+export_transformer!(Each<fn(&EventSet)>);
+
+fn words(bytes: &[u8]) -> Batch {
+    testing::normalize(&mut Words, &testing::origin(), bytes, true).unwrap()
+}
+
+fn transform(batch: &Batch, change: impl FnMut(&EventSet)) -> Batch {
+    testing::transform(&mut Each(change), &testing::origin(), batch).unwrap()
+}
+
+#[test]
+fn a_message_that_is_a_piece_of_the_input_is_not_copied() {
+    let batch = words(b"one two\nthree\n");
+    assert_eq!(batch.columns.arena, b"ONE03THREE05", "only what the component made itself");
+    assert_eq!(batch.rows()[0].message, b"one two");
+    assert_eq!(batch.rows()[0].attribute("word").as_deref(), Some("one"));
+}
+
+#[test]
+fn an_attribute_set_again_replaces_the_first() {
+    let rows = words(b"one two\n").rows();
+    assert_eq!(rows[0].attribute("length").as_deref(), Some("3"));
+    assert_eq!(rows[0].attributes.len(), 3);
+}
+
+#[test]
+#[should_panic(expected = "must begin where the one before it ended")]
+fn a_source_that_skips_bytes_is_refused() {
+    let lines = Lines::split(b"one\ntwo\n".to_vec(), true);
+    Events::new(&lines).push(lines.join(1..2));
+}
+
+#[test]
+fn an_untouched_batch_goes_back_as_it_came() {
+    let batch = words(b"one\ntwo\n");
+    let same = transform(&batch, |events| assert_eq!(events.iter().count(), 2));
+    assert_eq!(same.columns, batch.columns);
+}
+
+#[test]
+fn a_transform_changes_messages_labels_and_attributes() {
+    let batch = words(b"one\ntwo\nthree\n");
+    let changed = transform(&batch, |events| {
+        for mut event in events {
+            match event.message() {
+                b"one" => event.drop_event(),
+                b"two" => {
+                    event.set_label("audit");
+                    event.set_text("logger", "root");
+                    event.remove_attribute("loud");
+                    event.set_severity(Severity::ERROR);
+                }
+                _ => event.replace_message("3"),
+            }
+        }
+        for mut event in events {
+            assert_ne!(event.message(), b"one", "a dropped event is not seen again");
+            if event.label() == "audit" {
+                assert_eq!(event.attribute("logger"), Some(Value::Text(b"root")));
+                event.set_json("logger", "\"again\"");
+            }
+        }
+    });
+    let rows = changed.rows();
+    assert_eq!(changed.columns.labels[0], DROPPED);
+    assert_eq!(rows[1].label.as_deref(), Some("audit"));
+    assert_eq!(rows[1].severity, 17);
+    assert_eq!(
+        rows[1].attributes.iter().map(|it| it.0.as_str()).collect::<Vec<_>>(),
+        ["word", "length", "logger"]
+    );
+    assert_eq!(rows[1].attribute("logger").as_deref(), Some("\"again\""));
+    assert_eq!(rows[2].message, b"3");
+    assert_eq!(rows[2].raw, b"three\n");
+    assert_eq!(rows[2].attribute("loud").as_deref(), Some("THREE"));
+}
+
+#[test]
+fn a_mask_reaches_message_attributes_and_raw() {
+    let batch = words(b"s3cret in here\n");
+    let masked = transform(&batch, |events| {
+        for mut event in events {
+            event.replace("s3cret", "***");
+            event.replace(
+                |text: &[u8]| text.windows(6).position(|it| it == b"S3CRET").map(|at| at..at + 6),
+                "+++",
+            );
+        }
+    });
+    let row = &masked.rows()[0];
+    assert_eq!(row.text(), "*** in here");
+    assert_eq!(row.raw, b"*** in here\n");
+    assert_eq!(row.attribute("word").as_deref(), Some("***"));
+    assert_eq!(row.attribute("loud").as_deref(), Some("+++"));
+    assert_eq!(row.source, b"s3cret in here\n");
+}
+
+proptest! {
+    #[test]
+    fn any_lines_and_any_changes_keep_the_contract(bytes in prop::collection::vec(any::<u8>(), 0..200), mask in "[a-z]{1,2}") {
+        let batch = words(&bytes);
+        let joined: Vec<u8> = batch.rows().into_iter().flat_map(|row| row.source).collect();
+        prop_assert_eq!(&joined, &bytes);
+        let masked = transform(&batch, |events| events.into_iter().for_each(|mut event| event.replace(mask.as_str(), "#")));
+        for row in masked.rows() {
+            prop_assert!(!row.text().contains(&mask));
+            prop_assert!(!String::from_utf8_lossy(&row.raw).contains(&mask));
+        }
+    }
+}

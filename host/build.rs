@@ -1,0 +1,64 @@
+//! Builds the built-in normalizer from `guest/airflow` as a WebAssembly component, to be embedded in the binary.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-wasip2";
+const PACKAGE: &str = "updraft-guest-airflow";
+
+fn main() {
+    let var = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_default());
+    let house = var("CARGO_MANIFEST_DIR").join("..");
+    for part in ["guest", "wit"] {
+        println!("cargo::rerun-if-changed={}", house.join(part).display());
+    }
+    if std::env::var_os("TMP_SKIP").is_some() {
+        println!("cargo::rustc-env=UPDRAFT_BUILTIN_AIRFLOW=/dev/null");
+        return;
+    }
+    if !target_is_installed(&var("RUSTC")) {
+        println!("cargo::error=the Rust target {TARGET} is missing; run: rustup target add {TARGET} (or: cargo xtask setup)");
+        return;
+    }
+    // OUT_DIR is <target dir>/<profile>/build/<package>/out: the guests' target dir stands beside the profiles.
+    let out = var("OUT_DIR");
+    let Some(target_dir) = out.ancestors().nth(4).map(|it| it.join("guest")) else {
+        println!("cargo::error=OUT_DIR {} is not where cargo puts it", out.display());
+        return;
+    };
+    let mut build = Command::new(var("CARGO"));
+    build.current_dir(&house).args(["build", "--quiet", "--release", "--package", PACKAGE, "--target", TARGET]);
+    build.arg("--target-dir").arg(&target_dir);
+    // What the host is built with (lints, sanitizers, another profile) is none of the guest's business.
+    for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        build.env_remove(name);
+    }
+    build
+        .env("RUSTFLAGS", "-C target-feature=+simd128")
+        .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
+        .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    match build.status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => {
+            println!("cargo::error=building {PACKAGE} for {TARGET} failed ({status}); its own messages are above");
+            return;
+        }
+        Err(error) => {
+            println!("cargo::error=cannot run cargo to build {PACKAGE}: {error}");
+            return;
+        }
+    }
+    let component = target_dir.join(TARGET).join("release").join("updraft_guest_airflow.wasm");
+    println!("cargo::rustc-env=UPDRAFT_BUILTIN_AIRFLOW={}", component.display());
+}
+
+fn target_is_installed(rustc: &Path) -> bool {
+    let Ok(output) = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output() else {
+        return false;
+    };
+    let libdir = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    output.status.success() && Path::new(&libdir).is_dir()
+}

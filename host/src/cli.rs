@@ -1,0 +1,194 @@
+//! The command line: what can be asked for, and the text of `--help`.
+
+pub mod logging;
+mod meter;
+pub mod run;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  updraft run                          pipeline from the environment (ASTRO_CLOUDWATCH_… and so on)
+  updraft run --config pipeline.yaml   pipeline from a file
+  updraft run --once                   deliver what is there, then exit
+  updraft validate --config p.yaml     is the config good? Talks to nobody
+
+Exit codes:
+  0  done; everything was delivered
+  1  ran, but not everything was delivered
+  2  bad config or arguments
+  3  cannot start (data dir, credentials, component)
+
+Logs go to stderr; only data that was asked for goes to stdout.";
+
+/// Lifts Airflow's logs into the cloud: files → WebAssembly components → CloudWatch Logs and S3.
+#[derive(Debug, Parser)]
+#[command(name = "updraft", version, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How our own logs look.
+    #[command(flatten)]
+    pub logging: Logging,
+}
+
+/// How our own logs look; the same for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Logging {
+    /// Format of the log on stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
+    pub log_format: LogFormat,
+    /// error, warn, info, debug, trace, or a filter such as `updraft=debug,aws_config=info`
+    #[arg(long, global = true, env = "UPDRAFT_LOG", default_value = "info", value_name = "LEVEL")]
+    pub log_level: String,
+}
+
+/// Format of the log on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ship logs until SIGTERM or SIGINT, or with --once until all that is there is delivered
+    ///
+    /// On SIGTERM or SIGINT each file is read on to its present end, and what was read is delivered within
+    /// --drain-timeout. What was not delivered is sent after the next start: the cursors know.
+    Run(Run),
+    /// Parse the config, load the components, render the templates; no network
+    Validate(Validate),
+    /// Print what the config file may hold
+    Config {
+        /// As what.
+        #[command(subcommand)]
+        what: ConfigText,
+    },
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Where the pipeline is described.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// Deliver what is there now, up to each file's end, then exit
+    #[arg(long)]
+    pub once: bool,
+    /// How long to go on delivering after a signal; such as 25s, 2m, or seconds
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration)]
+    pub drain_timeout: Duration,
+    /// With --once: exit 1 when nothing was delivered for so long
+    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration)]
+    pub give_up: Duration,
+}
+
+/// Options of `validate`.
+#[derive(Debug, Clone, Args)]
+pub struct Validate {
+    /// Where the pipeline is described.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+/// Where the pipeline is described.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFile {
+    /// .yaml, .yml, .toml or .json; without it the pipeline is built from the environment
+    #[arg(long = "config", short = 'c', value_name = "FILE")]
+    pub path: Option<PathBuf>,
+}
+
+/// Ways to say what the config file may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ConfigText {
+    /// JSON Schema, for editors
+    Schema,
+    /// Markdown, for people
+    Reference,
+}
+
+/// `500ms`, `25s`, `2m`, `1h`, or seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_secs = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is no unit; write ms, s, m or h")),
+    };
+    let seconds = number.parse::<f64>().map_err(|_| "write a time such as 25s or 2m".to_owned())? * unit_secs;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "that is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_has_the_documented_defaults() {
+        let Command::Run(run) = parse("updraft run").expect("run").command else { panic!("not run") };
+        assert_eq!((run.once, run.config.path), (false, None));
+        assert_eq!((run.drain_timeout, run.give_up), (Duration::from_secs(25), Duration::from_mins(5)));
+    }
+
+    #[test]
+    fn options_can_stand_where_people_put_them() {
+        let cli =
+            parse("updraft run --config p.yaml --once --drain-timeout 2m --log-format json").expect("run");
+        assert_eq!(cli.logging.log_format, LogFormat::Json);
+        let Command::Run(run) = cli.command else { panic!("not run") };
+        assert_eq!(
+            (run.once, run.config.path, run.drain_timeout.as_secs()),
+            (true, Some("p.yaml".into()), 120)
+        );
+        assert!(matches!(
+            parse("updraft config schema").expect("schema").command,
+            Command::Config { what: ConfigText::Schema }
+        ));
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error_with_exit_code_2() {
+        for line in ["updraft", "updraft fly", "updraft run --onec", "updraft run --give-up soon"] {
+            assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_names_the_exit_codes() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("Exit codes:") && help.contains("updraft run --once"), "{help}");
+    }
+
+    #[test]
+    fn times_have_units() {
+        let times =
+            ["500ms", "25s", "25", "2m", "1h", "1.5s"].map(|text| duration(text).expect(text).as_millis());
+        assert_eq!(times, [500, 25_000, 25_000, 120_000, 3_600_000, 1_500]);
+        for bad in ["", "s", "-1s", "1d", "1 s", "1e9", "999999999999999999999h", "1.2.3"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

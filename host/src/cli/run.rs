@@ -1,0 +1,131 @@
+//! `updraft run` and `updraft validate`: from options to an exit code. Signals are handled here, not in the library.
+
+use super::meter::Meter;
+use super::{ConfigFile, Run};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use updraft::config::{self, Config, Env};
+use updraft::{Patience, Pipeline, Report, StartError};
+
+/// Exit code of a run that did not deliver everything.
+const NOT_ALL: u8 = 1;
+
+/// Runs a pipeline to its end.
+pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
+    let config = load(&options.config, env)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
+    let code = runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(StartError::Threads)?;
+        let pipeline = Pipeline::start(&config).await?;
+        if options.once { Ok(once(pipeline, options.give_up, &mut signals).await) } else { Ok(follow(pipeline, options.drain_timeout, &mut signals).await) }
+    });
+    // What the report has said is final: nothing that still hangs in a request may hold up the exit.
+    runtime.shutdown_background();
+    code
+}
+
+/// Delivers what is there, then ends.
+async fn once(pipeline: Pipeline, give_up: Duration, signals: &mut Signals) -> u8 {
+    let meter = Meter::start(&pipeline);
+    let report = tokio::select! {
+        report = pipeline.drain(Patience::WhileItMoves(give_up)) => report,
+        () = signals.next() => {
+            meter.finish();
+            tracing::warn!("stopped before everything was delivered; the rest comes at the next start");
+            return NOT_ALL;
+        }
+    };
+    meter.finish();
+    summarize(&report);
+    if report.all_delivered() { 0 } else { NOT_ALL }
+}
+
+/// Follows the files until a signal, then delivers what is there.
+async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signals) -> u8 {
+    tracing::info!("running; SIGTERM or SIGINT delivers what is there and ends");
+    signals.next().await;
+    tracing::info!("reading on to each file's end and delivering, for {drain_timeout:?} at most; a second signal ends at once");
+    let report = tokio::select! {
+        report = pipeline.drain(Patience::For(drain_timeout)) => report,
+        () = signals.next() => {
+            tracing::warn!("stopped at once; what was not delivered comes at the next start");
+            return NOT_ALL;
+        }
+    };
+    summarize(&report);
+    if report.all_acknowledged { 0 } else { NOT_ALL }
+}
+
+/// Parses, loads the components, renders the templates; no network.
+pub fn validate(options: &ConfigFile, env: &Env) -> Result<u8, StartError> {
+    let config = load(options, env)?;
+    updraft::try_components(&config)?;
+    let names = |ids: Vec<&str>| ids.join(", ");
+    anstream::println!(
+        "good: sources {}; transforms {}; sinks {}; data dir {}",
+        names(config.sources.iter().map(|it| it.id.as_str()).collect()),
+        if config.transforms.is_empty() { "none".to_owned() } else { names(config.transforms.iter().map(|it| it.id.as_str()).collect()) },
+        names(config.sinks.iter().map(|it| it.id.as_str()).collect()),
+        config.data_dir.display()
+    );
+    Ok(0)
+}
+
+fn load(file: &ConfigFile, env: &Env) -> Result<Config, StartError> {
+    let config = match &file.path {
+        Some(path) => config::load(path, env)?,
+        None => config::from_environment(env)?,
+    };
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(config)
+}
+
+/// One line per sink.
+fn summarize(report: &Report) {
+    let seconds = report.elapsed.as_secs_f64();
+    for it in &report.sinks {
+        let mut line = format!(
+            "sink {}: {} files, {} lines in, {} events delivered, {} rejected, {} bytes in {seconds:.1} s",
+            it.sink,
+            it.files,
+            it.lines,
+            it.delivered,
+            it.rejected(),
+            it.bytes
+        );
+        let more = [
+            (it.too_old, "rejected as too old"),
+            (it.too_new, "rejected as too new"),
+            (it.invalid, "rejected as malformed"),
+            (it.dropped, "dropped by transforms"),
+            (it.lost_at_source, "bytes lost at the source"),
+            (it.behind, "bytes not delivered"),
+            (it.files_behind, "files not wholly delivered"),
+        ];
+        for (count, what) in more.into_iter().filter(|(count, _)| *count > 0) {
+            line.push_str(&format!("; {count} {what}"));
+        }
+        anstream::eprintln!("{line}");
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}

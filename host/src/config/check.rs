@@ -1,0 +1,296 @@
+//! From the raw shape of a config file to the checked types: what serde cannot know.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::event::Deployment;
+use crate::source::discover;
+
+use super::error::{Error, Problem, Report, suggest};
+use super::graph::{self, Node};
+use super::interpolate::interpolate;
+use super::parse::{Document, Format, item, member, parse};
+use super::section::section;
+use super::values::{seconds, within};
+use super::{
+    Component, Config, Env, Limits, OnError, ReadFrom, Sink, SinkKind, Source, Transform, defaults, raw,
+};
+
+/// Components that are embedded in the binary.
+const BUILTINS: [&str; 1] = ["airflow"];
+/// Memory of one instance, in MiB: a 32-bit WebAssembly memory has at most 65,536 pages of 64 KiB.
+/// <https://webassembly.github.io/spec/core/syntax/types.html#memory-types>
+const MAX_MEMORY_MIB: u64 = 4096;
+/// CPU time of one call, in milliseconds: ten minutes.
+const MAX_CALL_MS: u64 = 600_000;
+/// Quiet before an event is taken as whole, in milliseconds: a minute.
+const MAX_JOIN_MS: u64 = 60_000;
+/// Looking through a folder more often than that is all it would do.
+const LEAST_RESCAN: Duration = Duration::from_millis(100);
+
+/// Text of a config file → checked config. `folder` is what relative paths are relative to.
+pub(super) fn config(
+    text: &str,
+    format: Format,
+    name: &str,
+    folder: &Path,
+    env: &Env,
+) -> Result<Config, Error> {
+    let Document { mut value, lines } = parse(text, format, name)?;
+    let mut report = Report::new(name, lines);
+    if value.is_null() {
+        value = Value::Object(Map::new());
+    }
+    if !value.is_object() {
+        return Err(Error {
+            problems: vec![Problem::of_file(name, Some(1), "a config is a mapping with sources and sinks")],
+        });
+    }
+    let from_variables = interpolate(&mut value, env, &mut report);
+    let root: Option<raw::Root> = section(value, "", &from_variables, &mut report);
+    let mut check = Check { folder, env, from_variables, report };
+    let config = root.and_then(|root| check.root(root));
+    let (mut config, warnings) = check.report.finish(config)?;
+    config.warnings = warnings;
+    defaults::settle_templates(&mut config, env);
+    Ok(config)
+}
+
+/// What every check needs at hand.
+pub(super) struct Check<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) env: &'a Env,
+    pub(super) from_variables: HashSet<String>,
+    pub(super) report: Report,
+}
+
+impl Check<'_> {
+    fn root(&mut self, root: raw::Root) -> Option<Config> {
+        for (kind, ids) in
+            [("sources", &root.sources), ("transforms", &root.transforms), ("sinks", &root.sinks)]
+        {
+            self.check_ids(kind, ids, if kind == "transforms" { Some(&root.sources) } else { None });
+        }
+        if root.sources.is_empty() && !self.report.has("sources") {
+            self.report.add("sources", "there is no source");
+        }
+        if root.sinks.is_empty() && !self.report.has("sinks") {
+            self.report.add("sinks", "there is no sink: nothing would go anywhere");
+        }
+
+        let source_ids: Vec<String> = root.sources.keys().cloned().collect();
+        let mut sources: Vec<_> =
+            root.sources.into_iter().filter_map(|(id, value)| self.source(id, value)).collect();
+        let (transform_nodes, transforms): (Vec<_>, Vec<_>) =
+            root.transforms.into_iter().map(|(id, value)| self.transform(id, value)).unzip();
+        let (sink_nodes, kinds): (Vec<_>, Vec<_>) =
+            root.sinks.into_iter().map(|(id, value)| self.sink(id, value)).unzip();
+        let branches = graph::branches(&source_ids, &transform_nodes, &sink_nodes, &mut self.report);
+
+        let used = |of: &dyn Fn(&super::Branch) -> bool| branches.iter().flatten().any(of);
+        for (index, id) in source_ids.iter().enumerate() {
+            if !used(&|branch| branch.source == index) {
+                self.report.warnings.push(format!("source `{id}` leads to no sink"));
+            }
+        }
+        for (index, node) in transform_nodes.iter().enumerate() {
+            if !used(&|branch| branch.transforms.contains(&index)) {
+                self.report.warnings.push(format!("transform `{}` leads to no sink", node.id));
+            }
+        }
+
+        let data_dir = root.data_dir.map(|path| self.folder.join(path));
+        let data_dir =
+            data_dir.or_else(|| Some(defaults::data_dir(&sources.first()?.base_log_folder, self.env)))?;
+        for source in &mut sources {
+            self.keep_apart(source, &data_dir, sink_nodes.iter().zip(&kinds));
+        }
+        let sinks = sink_nodes.into_iter().zip(kinds).zip(branches);
+        Some(Config {
+            data_dir,
+            host: defaults::host(),
+            deployment: self.deployment(root.deployment),
+            sources,
+            transforms: transforms.into_iter().flatten().collect(),
+            sinks: sinks
+                .filter_map(|((node, kind), branches)| Some(Sink { id: node.id, branches, kind: kind? }))
+                .collect(),
+            env: Env::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn deployment(&self, given: raw::Deployment) -> Deployment {
+        let default = defaults::deployment(self.env);
+        Deployment {
+            cluster_id: given.cluster_id.or(default.cluster_id),
+            workspace_id: given.workspace_id.or(default.workspace_id),
+            deployment_id: given.deployment_id.or(default.deployment_id),
+        }
+    }
+
+    /// An id goes into paths and messages; and `inputs` must know which of two is meant.
+    fn check_ids(&mut self, kind: &str, ids: &Map<String, Value>, taken: Option<&Map<String, Value>>) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        for id in ids.keys() {
+            let field = member(kind, id);
+            if id.is_empty() || !id.chars().all(allowed) {
+                self.report
+                    .add(&field, format!("the name `{id}` may have letters, digits, `_` and `-` only"));
+            }
+            if taken.is_some_and(|taken| taken.contains_key(id)) {
+                self.report.add(&field, format!("a source is named `{id}` too"));
+            }
+        }
+    }
+
+    /// What the section says under `type`, which is taken out.
+    pub(super) fn kind(
+        &mut self,
+        value: &mut Value,
+        field: &str,
+        known: &[&'static str],
+    ) -> Option<&'static str> {
+        let Some(map) = value.as_object_mut() else {
+            self.report.add(field, "expected a mapping");
+            return None;
+        };
+        let kind = map.shift_remove("type");
+        let Some(Value::String(kind)) = kind else {
+            self.report.add_with_help(field, "`type` is missing", format!("known: {}", known.join(", ")));
+            return None;
+        };
+        let found = known.iter().find(|name| **name == kind).copied();
+        if found.is_none() {
+            let help = suggest(&kind, known.iter().copied());
+            self.report.add_with_help(&member(field, "type"), format!("unknown type `{kind}`"), help);
+        }
+        found
+    }
+
+    /// The section at `field`, as its raw type.
+    pub(super) fn section<T: serde::de::DeserializeOwned>(&mut self, value: Value, field: &str) -> Option<T> {
+        section(value, field, &self.from_variables, &mut self.report)
+    }
+
+    /// What a section takes; nothing is a mistake.
+    pub(super) fn inputs(&mut self, inputs: Vec<String>, field: &str) -> Vec<String> {
+        if inputs.is_empty() {
+            self.report.add(&member(field, "inputs"), "there is no input: name a source or transform");
+        }
+        inputs
+    }
+
+    fn source(&mut self, id: String, mut value: Value) -> Option<Source> {
+        let field = member("sources", &id);
+        self.kind(&mut value, &field, &["airflow"])?;
+        let raw: raw::Airflow = self.section(value, &field)?;
+        let folder = raw.base_log_folder.map(|path| self.folder.join(path));
+        let folder = folder.or_else(|| defaults::base_log_folder(self.env));
+        if folder.is_none() {
+            let help = format!(
+                "set base_log_folder here, or {} or {}",
+                defaults::BASE_LOG_FOLDER,
+                defaults::AIRFLOW_HOME
+            );
+            self.report.add_with_help(&field, defaults::NO_LOG_FOLDER, help);
+        }
+        for (name, patterns) in [("include", &raw.include), ("exclude", &raw.exclude)] {
+            for (index, pattern) in patterns.iter().enumerate() {
+                let at = item(&member(&field, name), index);
+                self.report.take(&at, discover::glob(pattern));
+            }
+        }
+        let report = &mut self.report;
+        let join_ms = within(raw.join_ms, 0, MAX_JOIN_MS, &member(&field, "join_ms"), report);
+        let partial_line =
+            seconds(raw.partial_line_secs, Duration::ZERO, &member(&field, "partial_line_secs"), report);
+        let rescan = seconds(raw.rescan_secs, LEAST_RESCAN, &member(&field, "rescan_secs"), report);
+        Some(Source {
+            id,
+            base_log_folder: folder?,
+            include: raw.include,
+            exclude: raw.exclude,
+            read_from: match raw.read_from {
+                raw::ReadFrom::Beginning => ReadFrom::Beginning,
+                raw::ReadFrom::End => ReadFrom::End,
+            },
+            join: Duration::from_millis(join_ms),
+            partial_line,
+            rescan,
+        })
+    }
+
+    fn transform(&mut self, id: String, mut value: Value) -> (Node, Option<Transform>) {
+        let field = member("transforms", &id);
+        let kind = self.kind(&mut value, &field, &["wasm"]);
+        let raw: Option<raw::Wasm> = kind.and_then(|_| self.section(value, &field));
+        let Some(raw) = raw else { return (Node { field, id, inputs: Vec::new() }, None) };
+        let component = self.component(&raw.component, &member(&field, "component"));
+        let limits = member(&field, "limits");
+        let report = &mut self.report;
+        let mib = within(raw.limits.memory_mib, 1, MAX_MEMORY_MIB, &member(&limits, "memory_mib"), report);
+        let ms = within(raw.limits.timeout_ms, 1, MAX_CALL_MS, &member(&limits, "timeout_ms"), report);
+        let inputs = self.inputs(raw.inputs, &field);
+        let transform = component.map(|component| Transform {
+            id: id.clone(),
+            component,
+            config: if raw.config.is_null() { Value::Object(Map::new()) } else { raw.config },
+            limits: Limits {
+                memory_bytes: mib.saturating_mul(1024 * 1024),
+                timeout: Duration::from_millis(ms),
+            },
+            on_error: raw.on_error.map(|on_error| match on_error {
+                raw::OnError::Pass => OnError::Pass,
+                raw::OnError::Drop => OnError::Drop,
+                raw::OnError::Halt => OnError::Halt,
+            }),
+        });
+        (Node { field, id, inputs }, transform)
+    }
+
+    fn component(&mut self, named: &str, field: &str) -> Option<Component> {
+        if let Some(name) = named.strip_prefix("builtin:") {
+            let known = BUILTINS.contains(&name);
+            if !known {
+                let help = suggest(name, BUILTINS);
+                self.report.add_with_help(field, format!("there is no built-in component `{name}`"), help);
+            }
+            return known.then(|| Component::Builtin(name.to_owned()));
+        }
+        let path: PathBuf = self.folder.join(named);
+        if !path.is_file() {
+            let help = "give the path of a .wasm file, or builtin:airflow";
+            self.report.add_with_help(field, format!("there is no file {}", path.display()), help);
+            return None;
+        }
+        Some(Component::Path(path))
+    }
+
+    /// What we write must not be read as logs.
+    fn keep_apart<'s>(
+        &mut self,
+        source: &mut Source,
+        data_dir: &Path,
+        sinks: impl Iterator<Item = (&'s Node, &'s Option<SinkKind>)>,
+    ) {
+        if !defaults::exclude_data_dir(source, data_dir) {
+            self.report.add("data_dir", format!("is the log folder of source `{}` itself", source.id));
+        }
+        let logs = defaults::absolute(&source.base_log_folder);
+        for (node, kind) in sinks {
+            if let Some(SinkKind::File(file)) = kind
+                && defaults::absolute(&file.path).starts_with(&logs)
+            {
+                let what = format!(
+                    "lies in the log folder of source `{}`: what is written would be read again",
+                    source.id
+                );
+                self.report.add(&member(&node.field, "path"), what);
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What the rest of the host works from: a configuration that has been checked once and needs no second look.
+//!
+//! Text ([`parse`]) → raw types with the shape of the file ([`raw`]) → the checked types here ([`check`]). Without
+//! a file the same types are built from the environment ([`environment`]).
+
+mod check;
+mod defaults;
+mod environment;
+mod error;
+mod graph;
+mod interpolate;
+mod parse;
+mod raw;
+mod reference;
+mod section;
+mod sinks;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::event::Deployment;
+use crate::route::template::Template;
+
+pub use environment::from_environment;
+pub use error::{Error, Problem};
+pub use parse::Format;
+pub use reference::{reference, schema};
+pub use sinks::{CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS};
+
+/// Environment variables, handed in so that tests and embedders decide what is in them.
+pub type Env = BTreeMap<String, String>;
+
+/// The variables of this process; what is not UTF-8 is left out.
+pub fn process_env() -> Env {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// A whole pipeline, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Cursors, spool and the cache of compiled components. Perhaps not there yet.
+    pub data_dir: PathBuf,
+    /// Name of this machine, as streams and templates show it.
+    pub host: String,
+    /// Where this host runs.
+    pub deployment: Deployment,
+    /// Where lines come from.
+    pub sources: Vec<Source>,
+    /// What makes events of them.
+    pub transforms: Vec<Transform>,
+    /// Where events go; never empty.
+    pub sinks: Vec<Sink>,
+    /// The environment variables that templates name as `env.NAME`, and no others.
+    pub env: Env,
+    /// What looks like a mistake but is none for certain; to be said once at start.
+    pub warnings: Vec<String>,
+}
+
+/// A source of type `airflow`: the files below Airflow's log folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name in the config.
+    pub id: String,
+    /// The folder; perhaps not there yet.
+    pub base_log_folder: PathBuf,
+    /// Globs below it.
+    pub include: Vec<String>,
+    /// Globs below it; they win over `include`. Holds the data dir too where that lies below the folder.
+    pub exclude: Vec<String>,
+    /// Where to begin in files that are there at the first start.
+    pub read_from: ReadFrom,
+    /// Quiet for so long: the event is taken as whole.
+    pub join: Duration,
+    /// A line without its break is shipped after this.
+    pub partial_line: Duration,
+    /// How often the whole folder is looked through, whatever the watcher says.
+    pub rescan: Duration,
+}
+
+/// Where to begin in files that are there at the first start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// At byte 0.
+    Beginning,
+    /// At their present end.
+    End,
+}
+
+/// A component between sources and sinks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transform {
+    /// Its name in the config.
+    pub id: String,
+    /// Which component.
+    pub component: Component,
+    /// Given to the component as JSON.
+    pub config: serde_json::Value,
+    /// Per instance and call.
+    pub limits: Limits,
+    /// None: the default of what the component turns out to be.
+    pub on_error: Option<OnError>,
+}
+
+/// Which component a transform runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Component {
+    /// One that is embedded in the binary, by its name without `builtin:`.
+    Builtin(String),
+    /// A `.wasm` file; was there when the config was checked.
+    Path(PathBuf),
+}
+
+/// What one instance may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of one instance.
+    pub memory_bytes: u64,
+    /// The guest's own CPU time in one call.
+    pub timeout: Duration,
+}
+
+/// What becomes of a batch that a component failed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// It goes on as it came in.
+    Pass,
+    /// It is dropped, and counted.
+    Drop,
+    /// The branch waits.
+    Halt,
+}
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sink {
+    /// Its name in the config.
+    pub id: String,
+    /// The ways that lead to it: at least one, and at most one from each source.
+    pub branches: Vec<Branch>,
+    /// What it is, with its options.
+    pub kind: SinkKind,
+}
+
+/// One way from a source to a sink.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Branch {
+    /// Index into [`Config::sources`].
+    pub source: usize,
+    /// Indices into [`Config::transforms`], in the order that lines pass them.
+    pub transforms: Vec<usize>,
+}
+
+/// The kinds of sinks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SinkKind {
+    /// `aws_cloudwatch_logs`
+    CloudWatch(CloudWatch),
+    /// `aws_s3`
+    S3(S3),
+    /// `file`
+    File(File),
+    /// `console`
+    Console(Console),
+}
+
+impl SinkKind {
+    /// Its `type` in the config.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::CloudWatch(_) => "aws_cloudwatch_logs",
+            Self::S3(_) => "aws_s3",
+            Self::File(_) => "file",
+            Self::Console(_) => "console",
+        }
+    }
+}
+
+/// How to reach AWS; what is not said is left to the SDK's default chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aws {
+    /// None: the ambient region.
+    pub region: Option<String>,
+    /// None: the region's own endpoint (or what `AWS_ENDPOINT_URL…` says).
+    pub endpoint: Option<String>,
+    /// None: the workload's own identity.
+    pub auth: Option<AssumeRole>,
+}
+
+/// The role to assume before talking to the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssumeRole {
+    /// ARN of the role.
+    pub role_arn: String,
+    /// What the role's trust policy asks for, if it does.
+    pub external_id: Option<String>,
+    /// How AWS's own logs name us.
+    pub session_name: String,
+}
+
+/// Options of `aws_cloudwatch_logs`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CloudWatch {
+    /// How to reach it.
+    pub aws: Aws,
+    /// Log group.
+    pub group_name: Template,
+    /// Log stream.
+    pub stream_name: Template,
+    /// Create the group when a put says that it is missing.
+    pub create_missing_group: bool,
+    /// The same for the stream.
+    pub create_missing_stream: bool,
+    /// What an event looks like there.
+    pub codec: Codec,
+    /// Most events in a put; at most [`CLOUDWATCH_MAX_BATCH_EVENTS`].
+    pub max_events: usize,
+    /// Most bytes in a put, counted as AWS counts; at most [`CLOUDWATCH_MAX_BATCH_BYTES`].
+    pub max_bytes: usize,
+    /// How long a put waits to get full.
+    pub timeout: Duration,
+}
+
+/// Options of `aws_s3`, layout `mirror`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct S3 {
+    /// How to reach it.
+    pub aws: Aws,
+    /// Bucket.
+    pub bucket: String,
+    /// Stands before every key as it is.
+    pub key_prefix: String,
+    /// The key below the prefix.
+    pub key: Template,
+    /// How often the object of a growing file is brought up to date.
+    pub refresh: Duration,
+    /// `endpoint/bucket/key` instead of `bucket.endpoint/key`.
+    pub force_path_style: bool,
+}
+
+/// Options of `file`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct File {
+    /// The folder to write below; perhaps not there yet.
+    pub path: PathBuf,
+    /// The file's path below it.
+    pub key: Template,
+    /// `Raw` makes it a mirror.
+    pub codec: Codec,
+}
+
+/// Options of `console`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Console {
+    /// What an event looks like there.
+    pub codec: Codec,
+}
+
+/// What is made of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// The normalized event, one JSON object.
+    Json,
+    /// Its message.
+    Text,
+    /// The bytes it came from.
+    Raw,
+}
+
+/// Reads and checks a `.yaml`, `.yml`, `.toml` or `.json` file. Relative paths in it are relative to its folder.
+pub fn load(path: &Path, env: &Env) -> Result<Config, Error> {
+    let name = path.display().to_string();
+    let broken = |what: String| Error { problems: vec![Problem::of_file(&name, None, what)] };
+    let Some(format) = Format::of(path) else {
+        return Err(broken("a config file is named .yaml, .yml, .toml or .json".to_owned()));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| broken(format!("cannot be read: {error}")))?;
+    check::config(&text, format, &name, path.parent().unwrap_or(Path::new("")), env)
+}
+
+/// Checks a config that is already in memory. `name` stands for the file in messages; relative paths in it are
+/// relative to the working directory.
+pub fn from_str(text: &str, format: Format, name: &str, env: &Env) -> Result<Config, Error> {
+    check::config(text, format, name, Path::new(""), env)
+}

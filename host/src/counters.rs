@@ -1,0 +1,51 @@
+//! What a sink has done so far, counted where it happens.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds.
+    pub fn add(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Reads.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a sink has done since the host started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Streams that were there.
+    pub streams: Counter,
+    /// Lines read for it.
+    pub lines: Counter,
+    /// Events that the service acknowledged (a mirror counts none: it copies bytes).
+    pub delivered: Counter,
+    /// Events that a transform dropped, as it was meant to.
+    pub dropped: Counter,
+    /// Events that the service refused: too old.
+    pub too_old: Counter,
+    /// Too far in the future.
+    pub too_new: Counter,
+    /// Malformed, as the service sees it.
+    pub invalid: Counter,
+    /// Bytes of log that are acknowledged and whose cursors are written down.
+    pub bytes: Counter,
+    /// Bytes of log that vanished before this sink had them.
+    pub lost_at_source: Counter,
+    /// Requests sent.
+    pub requests: Counter,
+}
+
+impl Counters {
+    /// Events that the service refused, whatever the reason.
+    pub fn rejected(&self) -> u64 {
+        self.too_old.get() + self.too_new.get() + self.invalid.get()
+    }
+}

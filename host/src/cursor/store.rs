@@ -1,0 +1,376 @@
+//! The cursors on disk: one `SQLite` file, one thread that owns it, one transaction per acknowledgement.
+
+use super::{StoreError, schema};
+use crate::event::NO_TIMESTAMP;
+use rusqlite::{Connection, params};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// How many commands may wait for the store's thread. A caller beyond that waits itself.
+const QUEUE: usize = 256;
+
+/// A stream's number in the store; never used twice.
+pub type StreamId = i64;
+
+/// What tells one generation of a file from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Device number. Changes when a volume is mounted anew.
+    pub device: u64,
+    /// Inode number. Used again soon after a file is deleted.
+    pub inode: u64,
+    /// How many bytes of the beginning the hash covers.
+    pub head_len: u32,
+    /// SHA-256 of them.
+    pub head_hash: [u8; 32],
+}
+
+/// A stream that begins.
+#[derive(Debug, Clone)]
+pub struct NewStream {
+    /// Id of its source.
+    pub source: String,
+    /// Path below the source's root.
+    pub path: String,
+    /// Unique name of this generation.
+    pub generation: String,
+    /// When it was first seen, ms since the epoch.
+    pub first_seen: i64,
+    /// What it looks like.
+    pub identity: Identity,
+    /// Sinks that need nothing before this offset (`read_from: end`).
+    pub skip_to: Option<(u64, Vec<String>)>,
+}
+
+/// A stream as the store knows it.
+#[derive(Debug, Clone)]
+pub struct StreamRow {
+    /// Its number.
+    pub id: StreamId,
+    /// Path below the source's root.
+    pub path: String,
+    /// Unique name of this generation.
+    pub generation: String,
+    /// When it was first seen, ms since the epoch.
+    pub first_seen: i64,
+    /// What it looked like.
+    pub identity: Identity,
+    /// Where its sinks stand.
+    pub cursors: Vec<(String, CursorRow)>,
+}
+
+/// Where one sink stands in one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorRow {
+    /// Acknowledged up to here.
+    pub offset: u64,
+    /// Time of the last event before the offset, ns since the epoch; [`NO_TIMESTAMP`]: none.
+    pub clock: i64,
+    /// Object key or file name, once chosen: it stays.
+    pub target: Option<String>,
+    /// How long the object or file is.
+    pub written: u64,
+}
+
+impl Default for CursorRow {
+    fn default() -> Self {
+        Self { offset: 0, clock: NO_TIMESTAMP, target: None, written: 0 }
+    }
+}
+
+/// A cursor that moves.
+#[derive(Debug, Clone)]
+pub struct CursorMove {
+    /// Which stream.
+    pub stream: StreamId,
+    /// Which sink.
+    pub sink: String,
+    /// Where it stands now.
+    pub row: CursorRow,
+}
+
+type Command = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A handle to the store; clones share one thread.
+#[derive(Debug, Clone)]
+pub struct Store {
+    commands: mpsc::SyncSender<Command>,
+    file: PathBuf,
+}
+
+impl Store {
+    /// Opens `cursors.sqlite` in the data dir. The caller holds the dir's lock.
+    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let file = data_dir.join("cursors.sqlite");
+        let sqlite = |error| StoreError::Sqlite { file: file.clone(), error };
+        let mut db = Connection::open(&file).map_err(sqlite)?;
+        if let Err(found) = schema::prepare(&mut db).map_err(sqlite)? {
+            return Err(StoreError::Newer { file, found, known: schema::VERSION });
+        }
+        let (commands, inbox) = mpsc::sync_channel::<Command>(QUEUE);
+        std::thread::Builder::new()
+            .name("updraft-cursors".into())
+            .spawn(move || {
+                for command in inbox {
+                    command(&mut db);
+                }
+            })
+            .map_err(|error| StoreError::Unusable { dir: data_dir.to_owned(), error })?;
+        Ok(Self { commands, file })
+    }
+
+    /// Every stream of a source, oldest first.
+    pub async fn streams(&self, source: &str) -> Result<Vec<StreamRow>, StoreError> {
+        let source = source.to_owned();
+        self.call(move |db| read_streams(db, &source)).await
+    }
+
+    /// Writes down streams that begin; their numbers come back in the same order.
+    pub async fn begin(&self, streams: Vec<NewStream>) -> Result<Vec<StreamId>, StoreError> {
+        self.call(move |db| {
+            let tx = db.transaction()?;
+            let ids = streams.iter().map(|stream| insert_stream(&tx, stream)).collect::<Result<_, _>>()?;
+            tx.commit()?;
+            Ok(ids)
+        })
+        .await
+    }
+
+    /// The beginning of a file has grown: its fingerprint covers more now.
+    pub async fn identify(&self, id: StreamId, identity: Identity) -> Result<(), StoreError> {
+        self.call(move |db| {
+            db.prepare_cached("UPDATE streams SET device = ?2, inode = ?3, head_len = ?4, head_hash = ?5 WHERE id = ?1")?
+                .execute(params![
+                    id,
+                    identity.device.cast_signed(),
+                    identity.inode.cast_signed(),
+                    identity.head_len,
+                    identity.head_hash
+                ])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Moves cursors, all or none. A move backwards is not made.
+    pub async fn commit(&self, moves: Vec<CursorMove>) -> Result<(), StoreError> {
+        self.call(move |db| write_moves(db, &moves)).await
+    }
+
+    /// Forgets a stream whose file is gone and whose sinks have everything.
+    pub async fn forget(&self, id: StreamId) -> Result<(), StoreError> {
+        self.call(move |db| db.execute("DELETE FROM streams WHERE id = ?1", [id]).map(drop)).await
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let mut command: Command = Box::new(move |db| {
+            // Nobody waits any more when the host was told to stop at once.
+            let _ = reply.send(work(db));
+        });
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => break,
+                Err(mpsc::TrySendError::Full(back)) => {
+                    command = back;
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+                Err(mpsc::TrySendError::Disconnected(_)) => return Err(StoreError::Closed),
+            }
+        }
+        let result = answer.await.map_err(|_| StoreError::Closed)?;
+        result.map_err(|error| StoreError::Sqlite { file: self.file.clone(), error })
+    }
+}
+
+fn insert_stream(tx: &Connection, stream: &NewStream) -> Result<StreamId, rusqlite::Error> {
+    tx.prepare_cached(
+        "INSERT INTO streams (source, path, generation, first_seen, device, inode, head_len, head_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        stream.source,
+        stream.path,
+        stream.generation,
+        stream.first_seen,
+        stream.identity.device.cast_signed(),
+        stream.identity.inode.cast_signed(),
+        stream.identity.head_len,
+        stream.identity.head_hash
+    ])?;
+    let id = tx.last_insert_rowid();
+    if let Some((offset, sinks)) = &stream.skip_to {
+        for sink in sinks {
+            tx.prepare_cached("INSERT INTO cursors (stream, sink, offset, clock) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![id, sink, offset.cast_signed(), NO_TIMESTAMP])?;
+        }
+    }
+    Ok(id)
+}
+
+fn read_streams(db: &mut Connection, source: &str) -> Result<Vec<StreamRow>, rusqlite::Error> {
+    let mut streams = db
+        .prepare("SELECT id, path, generation, first_seen, device, inode, head_len, head_hash FROM streams WHERE source = ?1 ORDER BY id")?
+        .query_map([source], |row| {
+            Ok(StreamRow {
+                id: row.get(0)?,
+                path: row.get(1)?,
+                generation: row.get(2)?,
+                first_seen: row.get(3)?,
+                identity: Identity {
+                    device: row.get::<_, i64>(4)?.cast_unsigned(),
+                    inode: row.get::<_, i64>(5)?.cast_unsigned(),
+                    head_len: row.get(6)?,
+                    head_hash: row.get(7)?,
+                },
+                cursors: Vec::new(),
+            })
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut cursors =
+        db.prepare("SELECT sink, offset, clock, target, written FROM cursors WHERE stream = ?1")?;
+    for stream in &mut streams {
+        stream.cursors = cursors
+            .query_map([stream.id], |row| {
+                Ok((
+                    row.get(0)?,
+                    CursorRow {
+                        offset: row.get::<_, i64>(1)?.cast_unsigned(),
+                        clock: row.get(2)?,
+                        target: row.get(3)?,
+                        written: row.get::<_, i64>(4)?.cast_unsigned(),
+                    },
+                ))
+            })?
+            .collect::<Result<_, _>>()?;
+    }
+    Ok(streams)
+}
+
+fn write_moves(db: &mut Connection, moves: &[CursorMove]) -> Result<(), rusqlite::Error> {
+    let tx = db.transaction()?;
+    {
+        // A stream forgotten meanwhile takes its moves with it: hence SELECT … FROM streams.
+        let mut write = tx.prepare_cached(
+            "INSERT INTO cursors (stream, sink, offset, clock, target, written)
+             SELECT id, ?2, ?3, ?4, ?5, ?6 FROM streams WHERE id = ?1
+             ON CONFLICT (stream, sink) DO UPDATE SET
+                offset = excluded.offset, clock = excluded.clock,
+                target = coalesce(excluded.target, target), written = excluded.written
+             WHERE excluded.offset >= offset",
+        )?;
+        for CursorMove { stream, sink, row } in moves {
+            write.execute(params![
+                stream,
+                sink,
+                row.offset.cast_signed(),
+                row.clock,
+                row.target,
+                row.written.cast_signed()
+            ])?;
+        }
+    }
+    tx.commit()
+}
+
+/// For tests and tools: where a sink stands in a stream.
+#[cfg(test)]
+fn read_cursor(db: &mut Connection, id: StreamId, sink: &str) -> Result<Option<u64>, rusqlite::Error> {
+    db.query_row("SELECT offset FROM cursors WHERE stream = ?1 AND sink = ?2", params![id, sink], |row| {
+        row.get::<_, i64>(0)
+    })
+    .optional()
+    .map(|found| found.map(i64::cast_unsigned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::OptionalExtension;
+    use proptest::prelude::*;
+
+    fn new_stream(path: &str) -> NewStream {
+        NewStream {
+            source: "airflow".into(),
+            path: path.into(),
+            generation: uuid::Uuid::new_v4().to_string(),
+            first_seen: 1,
+            identity: Identity { device: u64::MAX, inode: 7, head_len: 3, head_hash: [9; 32] },
+            skip_to: None,
+        }
+    }
+
+    fn move_to(stream: StreamId, offset: u64) -> CursorMove {
+        CursorMove { stream, sink: "s3".into(), row: CursorRow { offset, ..CursorRow::default() } }
+    }
+
+    #[tokio::test]
+    async fn a_stream_and_its_cursor_survive_reopening() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let id = store.begin(vec![new_stream("a.log")]).await.unwrap()[0];
+        let row = CursorRow { offset: 10, clock: 5, target: Some("key".into()), written: 9 };
+        store.commit(vec![CursorMove { stream: id, sink: "s3".into(), row: row.clone() }]).await.unwrap();
+        drop(store);
+        let again = Store::open(dir.path()).unwrap().streams("airflow").await.unwrap();
+        assert_eq!(again.len(), 1);
+        assert_eq!(again[0].identity.device, u64::MAX);
+        assert_eq!(again[0].cursors, vec![("s3".to_owned(), row)]);
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_stream_takes_its_cursors_with_it_even_those_still_to_come() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let id = store.begin(vec![new_stream("a.log")]).await.unwrap()[0];
+        store.forget(id).await.unwrap();
+        store.commit(vec![move_to(id, 5)]).await.unwrap();
+        assert!(store.streams("airflow").await.unwrap().is_empty());
+        assert_eq!(store.call(move |db| read_cursor(db, id, "s3")).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_store_of_a_newer_version_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Connection::open(dir.path().join("cursors.sqlite")).unwrap();
+        db.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
+        drop(db);
+        let error = Store::open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("newer updraft"), "{error}");
+    }
+
+    #[test]
+    fn a_second_updraft_on_the_same_data_dir_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = super::super::DataDirLock::take(dir.path()).unwrap();
+        let error = super::super::DataDirLock::take(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("in use by another updraft"), "{error}");
+        drop(held);
+        super::super::DataDirLock::take(dir.path()).unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn cursors_never_move_backwards(offsets in prop::collection::vec(0u64..1000, 1..20)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(async {
+                let dir = tempfile::tempdir().unwrap();
+                let store = Store::open(dir.path()).unwrap();
+                let id = store.begin(vec![new_stream("a.log")]).await.unwrap()[0];
+                let mut highest = 0;
+                for offset in offsets {
+                    store.commit(vec![move_to(id, offset)]).await.unwrap();
+                    highest = highest.max(offset);
+                    let now = store.call(move |db| read_cursor(db, id, "s3")).await.unwrap();
+                    prop_assert_eq!(now, Some(highest));
+                }
+                Ok(())
+            })?;
+        }
+    }
+}

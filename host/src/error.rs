@@ -1,0 +1,44 @@
+//! Why a pipeline does not start: whose fault it is, and so which exit code it becomes.
+
+use crate::cursor::StoreError;
+use crate::transform::LoadError;
+use crate::{aws, config};
+
+/// Why a pipeline does not start. Once it runs, failures are retried, counted and logged, and end nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The config is at fault.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The data dir is.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A component is.
+    #[error(transparent)]
+    Component(#[from] LoadError),
+    /// AWS cannot be asked at all.
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// A glob of a source.
+    #[error("source `{id}`: {error}")]
+    Glob {
+        /// Source.
+        id: String,
+        /// What is wrong with the pattern.
+        #[source]
+        error: globset::Error,
+    },
+    /// The system gives no threads.
+    #[error("cannot start worker threads: {0}")]
+    Threads(#[source] std::io::Error),
+}
+
+impl StartError {
+    /// 2: the config must be changed. 3: something around it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Glob { .. } => 2,
+            Self::Store(_) | Self::Component(_) | Self::Aws(_) | Self::Threads(_) => 3,
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The lanes of one sink: whose turn it is, what a turn does, and writing down what was acknowledged.
+//!
+//! Each sink has its own lanes, places and pauses, so that one sink's trouble takes none of another's.
+
+use crate::counters::Counters;
+use crate::cursor::{CursorMove, CursorRow, Store, StreamId};
+use crate::event::Batch;
+use crate::lane::Lane;
+use crate::schedule::Schedule;
+use crate::sink::EventSink;
+use crate::sink::complaint::Complaint;
+use crate::source::{OpenFiles, Stream};
+use crate::transform::{Chain, Step, Workers};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+
+/// Turns of one sink that may be under way at once.
+const TURNS_AT_ONCE: usize = 8;
+/// How long a lane pauses that a guest, a disk or a file keeps from going on.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How long to wait before the cursors are written again after the store failed.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// The lanes of one sink.
+pub struct Lanes {
+    /// Id of the sink.
+    pub sink: String,
+    /// Whose turn it is.
+    pub schedule: Schedule,
+    /// What was done.
+    pub counters: Counters,
+    /// Nothing more will be waited for: what is there is to be delivered now.
+    closing: AtomicBool,
+    lanes: RwLock<HashMap<StreamId, Arc<Lane>>>,
+    /// How lines of each source become events for this sink; none where the sink copies bytes.
+    chains: HashMap<usize, Option<Arc<Chain>>>,
+    store: Store,
+    files: Arc<OpenFiles>,
+    /// Cursors were written down.
+    progress: Arc<Notify>,
+}
+
+/// What a sink did with a batch.
+pub enum Taken {
+    /// All of it is acknowledged.
+    Done {
+        /// How many events that were.
+        events: u64,
+        /// Under which name the sink keeps the stream, and how long that is now, where it does.
+        target: Option<(String, u64)>,
+    },
+    /// The sink has begun it ([`Lane::begin`]) and acknowledges it later.
+    UnderWay,
+}
+
+impl Lanes {
+    /// No lanes yet.
+    pub fn new(
+        sink: String,
+        chains: HashMap<usize, Option<Arc<Chain>>>,
+        store: Store,
+        files: Arc<OpenFiles>,
+        progress: Arc<Notify>,
+    ) -> Self {
+        Self {
+            sink,
+            schedule: Schedule::default(),
+            counters: Counters::default(),
+            closing: AtomicBool::new(false),
+            lanes: RwLock::default(),
+            chains,
+            store,
+            files,
+            progress,
+        }
+    }
+
+    /// A stream is there; its lane goes on where the store says.
+    pub fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]) {
+        let Some(chain) = self.chains.get(&stream.source) else { return };
+        let cursor = cursors.iter().find(|(sink, _)| *sink == self.sink).map(|(_, row)| row.clone());
+        let lane = Lane::new(stream.clone(), chain.clone(), cursor.unwrap_or_default());
+        self.lanes.write().unwrap_or_else(PoisonError::into_inner).insert(stream.id, Arc::new(lane));
+        self.counters.streams.add(1);
+        self.schedule.wake(stream.id);
+    }
+
+    /// The stream is over, and this sink has all of it.
+    pub fn ended(&self, stream: StreamId) {
+        self.lanes.write().unwrap_or_else(PoisonError::into_inner).remove(&stream);
+        self.schedule.forget(stream);
+    }
+
+    /// The lane of a stream.
+    pub fn get(&self, stream: StreamId) -> Option<Arc<Lane>> {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned()
+    }
+
+    /// All lanes, in no order.
+    pub fn all(&self) -> Vec<Arc<Lane>> {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// From now on nothing is waited for; every lane gets a turn.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        for lane in self.all() {
+            self.schedule.wake(lane.stream.id);
+        }
+    }
+
+    /// Nothing more will be waited for.
+    pub fn closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Gives turns for as long as it is polled, so many at once, never two of one lane at a time.
+    pub async fn give_turns<F: Future<Output = ()> + Send + 'static>(
+        self: Arc<Self>,
+        at_once: usize,
+        turn: impl Fn(Arc<Lane>) -> F,
+    ) {
+        let places = Arc::new(Semaphore::new(at_once));
+        let mut turns = JoinSet::new();
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let stream = self.schedule.next().await;
+            while turns.try_join_next().is_some() {}
+            let Some(lane) = self.get(stream) else {
+                self.schedule.done(stream);
+                continue;
+            };
+            let (lanes, turn) = (self.clone(), turn(lane));
+            turns.spawn(async move {
+                turn.await;
+                lanes.schedule.done(stream);
+                drop(place);
+            });
+        }
+    }
+
+    /// Carries batches to a sink that takes events, for as long as it is polled.
+    pub async fn run<S: EventSink>(self: Arc<Self>, sink: Arc<S>, workers: Arc<Workers>) {
+        let lanes = self.clone();
+        self.give_turns(TURNS_AT_ONCE, move |lane| {
+            let (lanes, sink, workers) = (lanes.clone(), sink.clone(), workers.clone());
+            async move { lanes.turn(&lane, &sink, &workers).await }
+        })
+        .await;
+    }
+
+    /// One batch of one lane: read and transformed and handed to the sink on a worker thread.
+    async fn turn<S: EventSink>(&self, lane: &Arc<Lane>, sink: &Arc<S>, workers: &Workers) {
+        let (offset, clock) = lane.next();
+        let Some(chain) = lane.chain.clone() else { return };
+        if offset >= lane.stream.snapshot().size || !sink.has_room(lane) {
+            return;
+        }
+        let (lane_there, sink, closing) = (lane.clone(), sink.clone(), self.closing());
+        let outcome = workers
+            .run(move || {
+                let step = chain.step(&lane_there.stream, offset, clock, closing);
+                let taken = match &step {
+                    Step::Batch(batch) => Some(sink.take(&lane_there, batch)),
+                    _ => None,
+                };
+                (step, taken)
+            })
+            .await;
+        let Ok((step, taken)) = outcome else {
+            tracing::error!(sink = %self.sink, path = %lane.stream.origin.path, "a worker failed on a batch; will try again");
+            return self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
+        };
+        self.after(lane, step, taken).await;
+    }
+
+    async fn after(&self, lane: &Arc<Lane>, step: Step, taken: Option<std::io::Result<Taken>>) {
+        let (id, path) = (lane.stream.id, &lane.stream.origin.path);
+        match (step, taken) {
+            (Step::Batch(batch), Some(Ok(taken))) => {
+                self.count(&batch);
+                if let Taken::Done { events, target } = taken {
+                    self.counters.delivered.add(events);
+                    lane.begin(&batch, 0);
+                    if let Some((target, written)) = target {
+                        lane.set_target(target, written);
+                    }
+                }
+                self.commit(std::slice::from_ref(lane)).await;
+                self.schedule.wake(id);
+            }
+            (_, Some(Err(error))) => {
+                if lane.first_time(Complaint::SINK_IO) {
+                    tracing::error!(sink = %self.sink, path = %path, "cannot be written: {error}; will be tried again every {PAUSE:?}");
+                }
+                self.schedule.wake_at(id, Instant::now() + PAUSE);
+            }
+            (Step::Wait { until: Some(at) }, _) => self.schedule.wake_at(id, at),
+            (Step::Wait { until: None } | Step::End | Step::Batch(_), _) => {}
+            (Step::Halt { component, error }, _) => {
+                if lane.first_time(Complaint::HALT) {
+                    tracing::error!(sink = %self.sink, path = %path, transform = %component,
+                        "failed twice on a batch: {error}; the stream waits (`on_error: halt`) and is tried again every {PAUSE:?}");
+                }
+                self.schedule.wake_at(id, Instant::now() + PAUSE);
+            }
+            (Step::Unreadable(error), _) => self.unreadable(lane, &error).await,
+        }
+    }
+
+    /// The rest of the stream is gone, or cannot be read just now.
+    pub async fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
+        let path = &lane.stream.origin.path;
+        let over = matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof);
+        if !over {
+            if lane.first_time(Complaint::SOURCE_IO) {
+                tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
+            }
+            return self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
+        }
+        let lost = lane.give_up_rest();
+        if lost > 0 {
+            self.counters.lost_at_source.add(lost);
+            tracing::error!(sink = %self.sink, path = %path, bytes = lost, "lost at the source: {error}");
+        }
+        self.progress.notify_waiters();
+    }
+
+    fn count(&self, batch: &Batch) {
+        let dropped = batch.iter().filter(|event| event.label().is_none()).count();
+        self.counters.lines.add(u64::from(batch.lines));
+        self.counters.dropped.add(dropped as u64);
+    }
+
+    /// Writes down how far these lanes were acknowledged, in one transaction; waits until that is done.
+    pub async fn commit(&self, lanes: &[Arc<Lane>]) {
+        let moved: Vec<_> = lanes.iter().filter_map(|lane| Some((lane, lane.advance()?))).collect();
+        if moved.is_empty() {
+            return;
+        }
+        let moves: Vec<CursorMove> = moved
+            .iter()
+            .map(|(lane, row)| CursorMove { stream: lane.stream.id, sink: self.sink.clone(), row: row.clone() })
+            .collect();
+        self.write_down(moves).await;
+        for (lane, row) in moved {
+            self.counters.bytes.add(lane.set_committed(row.offset));
+        }
+        self.progress.notify_waiters();
+    }
+
+    /// Writes moves into the store, however long that takes.
+    pub async fn write_down(&self, moves: Vec<CursorMove>) {
+        let mut said = false;
+        while let Err(error) = self.store.commit(moves.clone()).await {
+            if !said {
+                tracing::error!(sink = %self.sink, "cursors cannot be written down: {error}; will be tried until they can");
+                said = true;
+            }
+            tokio::time::sleep(STORE_PAUSE).await;
+        }
+    }
+
+    /// A lane's cursor was set by its sink: writes it down.
+    pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow) {
+        lane.set_cursor(row.clone());
+        let offset = row.offset;
+        self.write_down(vec![CursorMove { stream: lane.stream.id, sink: self.sink.clone(), row }]).await;
+        self.counters.bytes.add(lane.set_committed(offset));
+        self.progress.notify_waiters();
+    }
+
+    /// The open files of the sources.
+    pub fn files(&self) -> &Arc<OpenFiles> {
+        &self.files
+    }
+}

@@ -1,0 +1,42 @@
+//! Updraft lifts Apache Airflow's logs into the cloud: files → WebAssembly components → CloudWatch Logs and S3.
+//!
+//! The binary is a thin user of this library; an agent of your own can be another. In the order to read them:
+//!
+//! 1. [`config::load`], [`config::from_str`] or [`config::from_environment`] make a checked [`config::Config`];
+//! 2. [`Pipeline::start`] runs it on your tokio runtime;
+//! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is;
+//! 4. [`Pipeline::drain`] delivers what is there and stops.
+//!
+//! ```no_run
+//! # async fn agent() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! let config = updraft::config::load("pipeline.yaml".as_ref(), &updraft::config::process_env())?;
+//! let pipeline = updraft::Pipeline::start(&config).await?;
+//! // … until your agent is told to stop, and then:
+//! let report = pipeline.drain(updraft::Patience::For(Duration::from_secs(25))).await;
+//! assert!(report.all_acknowledged);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here is global: no signal handler, no exit, no logger (events go to `tracing`).
+
+mod aws;
+pub mod config;
+mod counters;
+mod cursor;
+mod error;
+pub mod event;
+mod lane;
+mod lanes;
+mod pipeline;
+mod progress;
+pub mod route;
+mod schedule;
+mod sink;
+mod source;
+mod transform;
+
+pub use error::StartError;
+pub use pipeline::{Pipeline, try_components};
+pub use progress::{Meter, Patience, Report, SinkProgress};

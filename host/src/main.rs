@@ -1,0 +1,36 @@
+//! The `updraft` binary: parse, run the command, exit with what it came to. Errors are printed here, once.
+
+mod cli;
+
+use clap::Parser;
+use cli::{Cli, Command, ConfigText};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = cli::logging::start(&cli.logging) {
+        return fail(2, &error);
+    }
+    let env = updraft::config::process_env();
+    let outcome = match &cli.command {
+        Command::Run(options) => cli::run::run(options, &env),
+        Command::Validate(options) => cli::run::validate(&options.config, &env),
+        Command::Config { what } => {
+            let text = match what {
+                ConfigText::Schema => format!("{:#}\n", updraft::config::schema()),
+                ConfigText::Reference => updraft::config::reference(),
+            };
+            anstream::print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(error.exit_code(), &error.to_string()),
+    }
+}
+
+fn fail(code: u8, error: &str) -> ExitCode {
+    anstream::eprintln!("updraft: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,156 @@
+//! Whose turn it is: streams that have something to do, each once, never two turns of one at a time.
+
+use crate::cursor::StreamId;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// The turns of one sink's lanes. Bounded by the number of streams.
+#[derive(Default)]
+pub struct Schedule {
+    state: Mutex<State>,
+    notify: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<StreamId>,
+    marks: HashMap<StreamId, Mark>,
+    timers: BTreeSet<(Instant, StreamId)>,
+    timed: HashMap<StreamId, Instant>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Queued,
+    Busy,
+    /// Woken while it had its turn: it gets another.
+    BusyAgain,
+}
+
+impl Schedule {
+    /// It has something to do.
+    pub fn wake(&self, stream: StreamId) {
+        self.state().wake(stream);
+        self.notify.notify_one();
+    }
+
+    /// It will have something to do at that time, if nothing wakes it before.
+    pub fn wake_at(&self, stream: StreamId, at: Instant) {
+        let mut state = self.state();
+        if let Some(earlier) = state.timed.get(&stream).copied() {
+            if earlier <= at {
+                return;
+            }
+            state.timers.remove(&(earlier, stream));
+        }
+        state.timed.insert(stream, at);
+        state.timers.insert((at, stream));
+        drop(state);
+        self.notify.notify_one();
+    }
+
+    /// The next one whose turn it is. Call [`Schedule::done`] when its turn is over.
+    pub async fn next(&self) -> StreamId {
+        loop {
+            let timer = {
+                let mut state = self.state();
+                state.fire(Instant::now());
+                if let Some(stream) = state.queue.pop_front() {
+                    state.marks.insert(stream, Mark::Busy);
+                    return stream;
+                }
+                state.timers.first().map(|&(at, _)| at)
+            };
+            match timer {
+                None => self.notify.notified().await,
+                Some(at) => {
+                    let _ = tokio::time::timeout_at(at.into(), self.notify.notified()).await;
+                }
+            }
+        }
+    }
+
+    /// Its turn is over.
+    pub fn done(&self, stream: StreamId) {
+        let mut state = self.state();
+        if state.marks.remove(&stream) == Some(Mark::BusyAgain) {
+            state.wake(stream);
+            self.notify.notify_one();
+        }
+    }
+
+    /// It will never have anything to do again.
+    pub fn forget(&self, stream: StreamId) {
+        let mut state = self.state();
+        if let Some(at) = state.timed.remove(&stream) {
+            state.timers.remove(&(at, stream));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wake(&mut self, stream: StreamId) {
+        match self.marks.get_mut(&stream) {
+            Some(mark @ Mark::Busy) => *mark = Mark::BusyAgain,
+            Some(Mark::BusyAgain | Mark::Queued) => {}
+            None => {
+                self.marks.insert(stream, Mark::Queued);
+                self.queue.push_back(stream);
+            }
+        }
+    }
+
+    fn fire(&mut self, now: Instant) {
+        while let Some(&(at, stream)) = self.timers.first()
+            && at <= now
+        {
+            self.timers.pop_first();
+            self.timed.remove(&stream);
+            self.wake(stream);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_stream_that_is_woken_twice_has_one_turn() {
+        let schedule = Schedule::default();
+        schedule.wake(1);
+        schedule.wake(1);
+        schedule.wake(2);
+        assert_eq!((schedule.next().await, schedule.next().await), (1, 2));
+        assert!(schedule.state().queue.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_woken_during_its_turn_has_another_after_it() {
+        let schedule = Schedule::default();
+        schedule.wake(1);
+        let stream = schedule.next().await;
+        schedule.wake(stream);
+        assert!(schedule.state().queue.is_empty());
+        schedule.done(stream);
+        assert_eq!(schedule.next().await, 1);
+    }
+
+    #[tokio::test]
+    async fn the_earlier_of_two_times_counts() {
+        let schedule = Schedule::default();
+        let now = Instant::now();
+        schedule.wake_at(1, now + Duration::from_secs(3600));
+        schedule.wake_at(1, now);
+        schedule.wake_at(1, now + Duration::from_secs(3600));
+        assert_eq!(schedule.next().await, 1);
+        assert!(schedule.state().timers.is_empty());
+    }
+}

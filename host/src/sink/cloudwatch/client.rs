@@ -1,0 +1,55 @@
+//! The client of CloudWatch Logs for one sink; each operation is in a file of its own.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_sdk_cloudwatchlogs::config::Builder;
+
+use crate::aws::Access;
+use crate::sink::service_error::{Call, Caller};
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogStreamName {
+    /// Log group.
+    pub group: String,
+    /// Log stream in it.
+    pub name: String,
+}
+
+impl fmt::Display for LogStreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "log stream {:?} of log group {:?}", self.name, self.group)
+    }
+}
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(super) sdk: aws_sdk_cloudwatchlogs::Client,
+    caller: Arc<Caller>,
+}
+
+impl Client {
+    /// Sends nothing yet.
+    pub fn new(access: &Access) -> Self {
+        let mut config = Builder::from(&access.sdk);
+        if let Some(endpoint) = &access.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        let sdk = aws_sdk_cloudwatchlogs::Client::from_conf(config.build());
+        Self { sdk, caller: Arc::clone(&access.caller) }
+    }
+
+    pub(super) fn call_on_stream(&self, action: &'static str, stream: &LogStreamName) -> Call {
+        let LogStreamName { group, name } = stream;
+        let resource = format!("arn:aws:logs:*:*:log-group:{group}:log-stream:{name}");
+        Call { caller: Arc::clone(&self.caller), action, target: stream.to_string(), resource }
+    }
+
+    pub(super) fn call_on_group(&self, action: &'static str, group: &str) -> Call {
+        let target = format!("log group {group:?}");
+        let resource = format!("arn:aws:logs:*:*:log-group:{group}:*");
+        Call { caller: Arc::clone(&self.caller), action, target, resource }
+    }
+}

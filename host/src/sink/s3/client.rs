@@ -1,0 +1,119 @@
+//! The client of S3 for one sink; each operation is in a file of its own.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use crate::aws::Access;
+use crate::sink::retry::Verdict;
+use crate::sink::service_error::{Call, Caller, ServiceError};
+
+/// Every object is a log file.
+pub(super) const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
+/// `If-None-Match: *`
+pub(super) const ANY_ETAG: &str = "*";
+
+/// Whether an object of that key may be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// It is replaced.
+    None,
+    /// It is left alone, and the write says [`Written::Taken`].
+    Absent,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// The object is there.
+    Stored {
+        /// Names this version of it.
+        etag: String,
+    },
+    /// The key belongs to somebody else, or to a write of ours whose answer was lost: its metadata tells.
+    Taken,
+}
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub(super) sdk: aws_sdk_s3::Client,
+    pub(super) bucket: String,
+    caller: Arc<Caller>,
+}
+
+impl Client {
+    /// Sends nothing yet.
+    pub fn new(access: &Access, bucket: &str, force_path_style: bool) -> Self {
+        let mut config = Builder::from(&access.sdk).force_path_style(force_path_style);
+        if let Some(endpoint) = &access.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        let sdk = aws_sdk_s3::Client::from_conf(config.build());
+        Self { sdk, bucket: bucket.to_owned(), caller: Arc::clone(&access.caller) }
+    }
+
+    pub(super) fn call(&self, action: &'static str, key: &str) -> Call {
+        Call {
+            caller: Arc::clone(&self.caller),
+            action,
+            target: format!("s3://{}/{key}", self.bucket),
+            resource: format!("arn:aws:s3:::{}/{key}", self.bucket),
+        }
+    }
+
+    /// [`Call::failed`], and what S3 alone can say.
+    pub(super) fn failed<E>(&self, call: &Call, error: &SdkError<E, HttpResponse>) -> Box<ServiceError>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let region = error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"));
+        let region = region.map(str::to_owned);
+        let mut failure = call.failed(error);
+        let bucket = &self.bucket;
+        match (failure.code.as_deref(), failure.status) {
+            (Some("NoSuchBucket"), _) => {
+                failure.verdict = Verdict::RetrySlowly;
+                failure.remedy = Some(format!("create the bucket {bucket}, or correct its name"));
+            }
+            (
+                Some(
+                    "PermanentRedirect"
+                    | "TemporaryRedirect"
+                    | "AuthorizationHeaderMalformed"
+                    | "IllegalLocationConstraintException",
+                ),
+                _,
+            )
+            | (_, Some(301 | 307)) => {
+                let region = region.as_deref().unwrap_or("the one that the bucket is in");
+                failure.verdict = Verdict::RetrySlowly;
+                failure.remedy = Some(format!("set the sink's region to {region}: bucket {bucket} is there"));
+            }
+            (Some("KeyTooLongError" | "EntityTooLarge"), _) => failure.verdict = Verdict::Reject,
+            _ => {}
+        }
+        failure
+    }
+
+    /// The outcome of a write that had a precondition: a taken key is an answer, not a failure.
+    pub(super) fn written<E>(
+        &self,
+        call: &Call,
+        answer: Result<Option<String>, SdkError<E, HttpResponse>>,
+    ) -> Result<Written, Box<ServiceError>>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        match answer {
+            Ok(etag) => Ok(Written::Stored { etag: etag.unwrap_or_default() }),
+            Err(error) if error.raw_response().is_some_and(|r| r.status().as_u16() == 412) => {
+                Ok(Written::Taken)
+            }
+            Err(error) => Err(self.failed(call, &error)),
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! What a failed request to AWS says to the person who has to mend it: who, what, where, why, what next.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+
+use super::retry::Verdict;
+
+/// On whose behalf requests are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The sink's id in the config.
+    pub sink: String,
+    /// The role that the sink assumes; none: the default credentials.
+    pub role: Option<String>,
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.role {
+            Some(role) => write!(f, "role {role}"),
+            None => f.write_str("the default credentials"),
+        }
+    }
+}
+
+/// One request, as IAM policies and error messages name it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// On whose behalf.
+    pub caller: Arc<Caller>,
+    /// The IAM action: `logs:PutLogEvents`.
+    pub action: &'static str,
+    /// What it was done to, for people: `log stream "b" of log group "a"`.
+    pub target: String,
+    /// The same as a policy's `Resource` names it.
+    pub resource: String,
+}
+
+/// A request that failed. Holds no credentials and no log content of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceError {
+    /// On whose behalf.
+    pub caller: Arc<Caller>,
+    /// The IAM action that failed: the call's own, or an `sts:` one that had to come first.
+    pub action: &'static str,
+    /// What it was done to.
+    pub target: String,
+    /// The service's error code; none if no answer came, or one without a code.
+    pub code: Option<String>,
+    /// What the service, or the client, said.
+    pub message: String,
+    /// HTTP status of the answer.
+    pub status: Option<u16>,
+    /// Names this request to AWS support.
+    pub request_id: Option<String>,
+    /// What it means for the request.
+    pub verdict: Verdict,
+    /// What a person can do about it.
+    pub remedy: Option<String>,
+}
+
+impl StdError for ServiceError {}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { caller, action, target, message, .. } = self;
+        write!(f, "sink {}: {action} on {target} with {caller} failed: ", caller.sink)?;
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(message)?;
+        match (self.status, &self.request_id) {
+            (Some(status), Some(id)) => write!(f, " (HTTP {status}, request id {id})")?,
+            (Some(status), None) => write!(f, " (HTTP {status})")?,
+            (None, _) => {}
+        }
+        write!(f, "; it {}", self.verdict.promise())?;
+        match &self.remedy {
+            Some(remedy) => write!(f, "; to mend it, {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Call {
+    /// What the client's error means for this call. Operations refine it by the codes of their own.
+    pub fn failed<E>(&self, error: &SdkError<E, Response>) -> Box<ServiceError>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        Box::new(match error {
+            SdkError::ServiceError(answer) => self.refused(answer.err(), answer.err().meta(), status),
+            SdkError::ResponseError(_) => {
+                self.failure(chain(error), status, class_of_status(status).verdict())
+            }
+            SdkError::TimeoutError(_) => self.failure(chain(error), status, Verdict::Retry),
+            SdkError::DispatchFailure(failure) => match find::<CredentialsError>(error) {
+                Some(credentials) => self.without_credentials(credentials),
+                None if failure.is_user() => self.failure(chain(error), status, Verdict::RetrySlowly),
+                None => self.failure(chain(error), status, Verdict::Retry),
+            },
+            // A request that cannot even be built: nothing was sent, nothing may be dropped for it.
+            _ => self.failure(chain(error), status, Verdict::RetrySlowly),
+        })
+    }
+
+    fn failure(&self, message: String, status: Option<u16>, verdict: Verdict) -> ServiceError {
+        ServiceError {
+            caller: Arc::clone(&self.caller),
+            action: self.action,
+            target: self.target.clone(),
+            code: None,
+            message,
+            status,
+            request_id: None,
+            verdict,
+            remedy: None,
+        }
+    }
+
+    /// The service answered, and the answer was no.
+    fn refused(
+        &self,
+        error: &(dyn StdError + 'static),
+        meta: &ErrorMetadata,
+        status: Option<u16>,
+    ) -> ServiceError {
+        let class = class_of(meta.code(), status);
+        let remedy = match class {
+            Class::Denied => Some(format!("grant {} on {} to {}", self.action, self.resource, self.caller)),
+            Class::BadCredentials => Some(format!("renew or correct the keys or tokens of {}", self.caller)),
+            Class::BadClock => Some("set this machine's clock".to_owned()),
+            Class::Busy | Class::Unknown => None,
+        };
+        let message = meta.message().map_or_else(|| chain(error), str::to_owned);
+        ServiceError {
+            code: meta.code().map(str::to_owned),
+            request_id: meta.extra("aws_request_id").map(str::to_owned),
+            remedy,
+            ..self.failure(message, status, class.verdict())
+        }
+    }
+
+    /// The request was never sent, since there was nothing to sign it with.
+    fn without_credentials(&self, error: &CredentialsError) -> ServiceError {
+        if let Some(refusal) = find::<AssumeRoleError>(error) {
+            let role = self.caller.role.as_deref().unwrap_or("the role of the AWS profile");
+            let remedy = format!(
+                "let the trust policy of {role} name the identity that this process has, and grant that identity \
+                 sts:AssumeRole on the role"
+            );
+            self.role_refused("sts:AssumeRole", role, refusal, refusal.meta(), remedy)
+        } else if let Some(refusal) = find::<AssumeRoleWithWebIdentityError>(error) {
+            let role = "the role that AWS_ROLE_ARN names";
+            let remedy = format!("let the trust policy of {role} allow it to the issuer and subject of the token");
+            self.role_refused("sts:AssumeRoleWithWebIdentity", role, refusal, refusal.meta(), remedy)
+        } else {
+            self.no_credentials_found(error)
+        }
+    }
+
+    /// STS answered, and the answer was no: to the identity that we have before we have the role.
+    fn role_refused(
+        &self,
+        action: &'static str,
+        role: &str,
+        refusal: &(dyn StdError + 'static),
+        meta: &ErrorMetadata,
+        remedy: String,
+    ) -> ServiceError {
+        let caller = Arc::new(Caller { sink: self.caller.sink.clone(), role: None });
+        let call = Self { caller, action, target: role.to_owned(), resource: role.to_owned() };
+        let failure = call.refused(refusal, meta, None);
+        match class_of(meta.code(), None) {
+            Class::Denied | Class::Unknown => ServiceError { remedy: Some(remedy), ..failure },
+            Class::Busy | Class::BadCredentials | Class::BadClock => failure,
+        }
+    }
+
+    fn no_credentials_found(&self, error: &CredentialsError) -> ServiceError {
+        let message = format!("no credentials: {}", chain(error));
+        let nothing_configured = causes(error).filter_map(|cause| cause.downcast_ref()).any(|cause| {
+            matches!(
+                cause,
+                CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)
+            )
+        });
+        if !nothing_configured {
+            return self.failure(message, None, Verdict::Retry);
+        }
+        let remedy = "give this process an identity: a workload identity, an instance or task role, a web identity \
+                      token, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+        ServiceError { remedy: Some(remedy.to_owned()), ..self.failure(message, None, Verdict::RetrySlowly) }
+    }
+}
+
+/// What sort of no it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Busy,
+    Denied,
+    BadCredentials,
+    BadClock,
+    /// Nothing is ever dropped for an answer that nobody has understood.
+    Unknown,
+}
+
+impl Class {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Busy => Verdict::Retry,
+            Self::Denied | Self::BadCredentials | Self::BadClock | Self::Unknown => Verdict::RetrySlowly,
+        }
+    }
+}
+
+/// Codes that services have in common.
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/CommonErrors.html>,
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>,
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
+fn class_of(code: Option<&str>, status: Option<u16>) -> Class {
+    let Some(code) = code else { return class_of_status(status) };
+    match code.strip_suffix("Exception").unwrap_or(code) {
+        "Throttling"
+        | "Throttled"
+        | "RequestThrottled"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "SlowDown"
+        | "PriorRequestNotComplete"
+        | "TransactionInProgress"
+        | "ServiceUnavailable"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServerError"
+        | "InternalServer"
+        | "RequestTimeout"
+        | "OperationAborted"
+        | "ConditionalRequestConflict"
+        | "IDPCommunicationError" => Class::Busy,
+        "AccessDenied"
+        | "AccessDeniedForDependency"
+        | "UnauthorizedOperation"
+        | "NotAuthorized"
+        | "AllAccessDisabled" => Class::Denied,
+        "ExpiredToken"
+        | "RequestExpired"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClient"
+        | "InvalidAccessKeyId"
+        | "InvalidToken"
+        | "InvalidIdentityToken"
+        | "InvalidSignature"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "AuthFailure"
+        | "TokenRefreshRequired" => Class::BadCredentials,
+        "RequestTimeTooSkewed" | "RequestInTheFuture" => Class::BadClock,
+        _ => match class_of_status(status) {
+            Class::Busy => Class::Busy,
+            _ => Class::Unknown,
+        },
+    }
+}
+
+fn class_of_status(status: Option<u16>) -> Class {
+    match status {
+        Some(408 | 429 | 500..) => Class::Busy,
+        // What answers to HEAD has no body, and so no code.
+        Some(401 | 403) => Class::Denied,
+        _ => Class::Unknown,
+    }
+}
+
+/// An error, then what caused it, and so on.
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> + use<'a> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The outermost error of that type among the causes.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// The texts of an error and its causes, each once, in one line.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    for cause in causes(error) {
+        let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !text.contains(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    type Answer = SdkError<ErrorMetadata, Response>;
+
+    fn call(role: Option<&str>) -> Call {
+        Call {
+            caller: Arc::new(Caller { sink: "cloudwatch".to_owned(), role: role.map(str::to_owned) }),
+            action: "logs:PutLogEvents",
+            target: "log stream \"b\" of log group \"a\"".to_owned(),
+            resource: "arn:aws:logs:*:*:log-group:a:log-stream:b".to_owned(),
+        }
+    }
+
+    fn meta(code: &str) -> ErrorMetadata {
+        ErrorMetadata::builder().code(code).message("no").custom("aws_request_id", "r-1").build()
+    }
+
+    fn response(status: u16) -> Response {
+        Response::new(status.try_into().expect("a status"), SdkBody::empty())
+    }
+
+    fn refused(code: &str, status: u16) -> Answer {
+        SdkError::service_error(meta(code), response(status))
+    }
+
+    fn unsigned(error: CredentialsError) -> Answer {
+        SdkError::dispatch_failure(ConnectorError::other(error.into(), None))
+    }
+
+    fn verdict(error: &Answer) -> Verdict {
+        call(None).failed(error).verdict
+    }
+
+    #[test]
+    fn a_denied_action_names_action_role_and_sink_and_what_to_grant() {
+        let failure = call(Some("arn:aws:iam::1:role/r")).failed(&refused("AccessDeniedException", 400));
+        assert_eq!(
+            failure.to_string(),
+            "sink cloudwatch: logs:PutLogEvents on log stream \"b\" of log group \"a\" with role \
+             arn:aws:iam::1:role/r failed: AccessDeniedException: no (HTTP 400, request id r-1); it will be \
+             retried, at growing intervals, until somebody has mended it; to mend it, grant logs:PutLogEvents on \
+             arn:aws:logs:*:*:log-group:a:log-stream:b to role arn:aws:iam::1:role/r"
+        );
+    }
+
+    #[test]
+    fn without_a_role_it_is_the_default_credentials_that_lack_a_permission() {
+        let failure = call(None).failed(&refused("AccessDenied", 403));
+        assert!(failure.to_string().ends_with("to the default credentials"), "{failure}");
+    }
+
+    #[test]
+    fn a_role_that_may_not_be_assumed_is_named_with_the_action_and_the_sink() {
+        let sts = AssumeRoleError::generic(meta("AccessDenied"));
+        let sts: SdkError<_, Response> = SdkError::service_error(sts, response(403));
+        let failure =
+            call(Some("arn:aws:iam::1:role/r")).failed(&unsigned(CredentialsError::provider_error(sts)));
+        assert_eq!((failure.action, &*failure.target), ("sts:AssumeRole", "arn:aws:iam::1:role/r"));
+        assert_eq!(failure.verdict, Verdict::RetrySlowly);
+        let text = failure.to_string();
+        assert!(text.starts_with("sink cloudwatch: sts:AssumeRole on arn:aws:iam::1:role/r"), "{text}");
+        assert!(text.contains(" with the default credentials failed: AccessDenied: no; "), "{text}");
+        assert!(text.contains("trust policy of arn:aws:iam::1:role/r"), "{text}");
+    }
+
+    #[test]
+    fn a_busy_sts_is_asked_again_soon() {
+        let sts = AssumeRoleError::generic(meta("Throttling"));
+        let sts: SdkError<_, Response> = SdkError::service_error(sts, response(400));
+        assert_eq!(verdict(&unsigned(CredentialsError::provider_error(sts))), Verdict::Retry);
+        let unreachable = CredentialsError::provider_error("connection refused");
+        assert_eq!(verdict(&unsigned(unreachable)), Verdict::Retry);
+        let slow = CredentialsError::provider_timed_out(std::time::Duration::from_secs(5));
+        assert_eq!(verdict(&unsigned(slow)), Verdict::Retry);
+    }
+
+    #[test]
+    fn without_any_credentials_it_says_where_they_could_come_from() {
+        let failure = call(None).failed(&unsigned(CredentialsError::not_loaded("nothing set")));
+        assert_eq!(failure.verdict, Verdict::RetrySlowly);
+        assert!(failure.message.contains("nothing set"), "{failure}");
+        assert!(failure.to_string().contains("AWS_ACCESS_KEY_ID"), "{failure}");
+    }
+
+    #[test]
+    fn what_is_only_busy_is_retried_soon() {
+        for code in
+            ["ThrottlingException", "SlowDown", "ServiceUnavailableException", "OperationAbortedException"]
+        {
+            assert_eq!(verdict(&refused(code, 400)), Verdict::Retry, "{code}");
+        }
+        for status in [408, 429, 500, 503] {
+            assert_eq!(verdict(&refused("SomethingNew", status)), Verdict::Retry, "{status}");
+            assert_eq!(verdict(&SdkError::response_error("<html>", response(status))), Verdict::Retry);
+        }
+        assert_eq!(verdict(&SdkError::timeout_error("60 s")), Verdict::Retry);
+        let refused = ConnectorError::io("connection refused".into());
+        assert_eq!(verdict(&SdkError::dispatch_failure(refused)), Verdict::Retry);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_understands_drops_nothing() {
+        for status in [301, 400, 404, 405, 409] {
+            assert_eq!(verdict(&refused("SomethingNew", status)), Verdict::RetrySlowly, "{status}");
+        }
+        assert_eq!(verdict(&SdkError::response_error("<html>", response(404))), Verdict::RetrySlowly);
+        assert_eq!(verdict(&SdkError::construction_failure("incomplete")), Verdict::RetrySlowly);
+    }
+}

@@ -1,0 +1,430 @@
+//! Watches Airflow's log folder: finds files, follows their growth, and knows when one becomes another.
+//!
+//! inotify says where to look; a rescan of the whole folder every few seconds finds what it missed (network
+//! file systems, overflowing queues, folders made faster than they can be watched).
+
+use super::discover::{Discovery, Found};
+use super::identify::identify;
+use super::{OpenFiles, Stream, fingerprint};
+use crate::config;
+use crate::cursor::{CursorRow, Identity, NewStream, Store, StoreError, StreamId, StreamRow};
+use crate::event::{Deployment, Origin};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, watch};
+
+/// Paths that the watcher may report before we look; beyond that the next rescan finds them.
+const WATCH_QUEUE: usize = 4096;
+/// New folders come in bursts (dag, run, task): look through everything at most this often because of them.
+const RESCAN_SOON: Duration = Duration::from_millis(200);
+
+/// What the source tells the lanes.
+pub trait Listener: Send + Sync {
+    /// A stream is there, with what the store knows of it.
+    fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]);
+    /// There is more to read, or nothing more will come.
+    fn changed(&self, stream: &Arc<Stream>);
+    /// Whether every sink has all of it.
+    fn delivered(&self, stream: StreamId) -> bool;
+    /// The stream is over.
+    fn ended(&self, stream: StreamId);
+}
+
+/// A source of type `airflow`.
+pub struct Airflow {
+    config: config::Source,
+    index: usize,
+    host: String,
+    deployment: Deployment,
+    sinks: Vec<String>,
+    discovery: Arc<Discovery>,
+    store: Store,
+    files: Arc<OpenFiles>,
+    listener: Arc<dyn Listener>,
+    known: HashMap<String, Arc<Stream>>,
+    /// Streams whose path leads elsewhere by now, until every sink has them.
+    gone: Vec<Arc<Stream>>,
+    /// As the store had them at start and no scan has seen yet.
+    remembered: HashMap<String, StreamRow>,
+    first_scan: bool,
+    /// Said once, until all is well again.
+    complained: HashSet<PathBuf>,
+}
+
+/// What all sources share.
+pub struct Shared {
+    /// Name of this machine.
+    pub host: String,
+    /// Where this host runs.
+    pub deployment: Deployment,
+    /// The cursors.
+    pub store: Store,
+    /// The open files.
+    pub files: Arc<OpenFiles>,
+    /// Who wants to know.
+    pub listener: Arc<dyn Listener>,
+}
+
+/// One look at one file.
+enum Sight {
+    Same,
+    Grew { size: u64, modified: i64, identity: Option<Identity> },
+    /// A generation that the source does not know yet; `same_inode`: the old one was rewritten in place.
+    New { identity: Identity, size: u64, modified: i64, same_inode: bool },
+}
+
+impl Airflow {
+    /// Reads what the store remembers of this source. `sinks`: ids of those that take from it.
+    pub async fn open(
+        config: config::Source,
+        index: usize,
+        sinks: Vec<String>,
+        discovery: Discovery,
+        shared: Shared,
+    ) -> Result<Self, StoreError> {
+        let Shared { host, deployment, store, files, listener } = shared;
+        let mut remembered: HashMap<String, StreamRow> = HashMap::new();
+        for row in store.streams(&config.id).await? {
+            // Of two generations of one path only the later can still be read.
+            if let Some(older) = remembered.insert(row.path.clone(), row) {
+                store.forget(older.id).await?;
+            }
+        }
+        Ok(Self {
+            config,
+            index,
+            host,
+            deployment,
+            sinks,
+            discovery: Arc::new(discovery),
+            store,
+            files,
+            listener,
+            known: HashMap::new(),
+            gone: Vec::new(),
+            first_scan: remembered.is_empty(),
+            remembered,
+            complained: HashSet::new(),
+        })
+    }
+
+    /// Follows the folder until `closing`, then looks once more: what is there then is the present end.
+    pub async fn run(mut self, mut closing: watch::Receiver<bool>) {
+        let (report, mut reports) = mpsc::channel(WATCH_QUEUE);
+        // Watch before the first scan, so that nothing falls between.
+        let mut watcher = None;
+        let mut rescan = tokio::time::interval(self.config.rescan);
+        rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !*closing.borrow() {
+            tokio::select! {
+                _ = closing.changed() => break,
+                _ = rescan.tick() => {
+                    // The folder may come later than we do.
+                    if watcher.is_none() && self.discovery.root().is_dir() {
+                        watcher = Some(start_watching(self.discovery.root(), report.clone()));
+                    }
+                    self.scan_or_say().await;
+                }
+                Some(path) = reports.recv() => {
+                    let mut paths = HashSet::from([path]);
+                    while let Ok(more) = reports.try_recv() {
+                        paths.insert(more);
+                    }
+                    match self.look_at(paths).await {
+                        Ok(false) => {}
+                        Ok(true) => rescan.reset_after(RESCAN_SOON),
+                        Err(error) => tracing::error!(source = %self.config.id, "{error}; the next look tries again"),
+                    }
+                }
+            }
+        }
+        self.scan_or_say().await;
+    }
+
+    async fn scan_or_say(&mut self) {
+        if let Err(error) = self.scan().await {
+            tracing::error!(source = %self.config.id, "{error}; the next look tries again");
+        }
+    }
+
+    /// Looks through the whole folder.
+    async fn scan(&mut self) -> Result<(), StoreError> {
+        let discovery = self.discovery.clone();
+        let known = self.known.clone();
+        let remembered = self.remembered.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let scan = discovery.scan();
+            let sights: Vec<_> = scan
+                .files
+                .into_iter()
+                .map(|found| {
+                    let known = known.get(&found.rel).map(Arc::as_ref);
+                    let sight = look(&found, known, remembered.get(&found.rel));
+                    (found, sight)
+                })
+                .collect();
+            (sights, scan.unreadable, scan.not_utf8)
+        })
+        .await;
+        let Ok((sights, unreadable, not_utf8)) = looked else { return Ok(()) };
+        for (path, error) in &unreadable {
+            if self.complained.insert(path.clone()) {
+                tracing::warn!(source = %self.config.id, path = %path.display(),
+                    "cannot look into it: {error}; will try again, and say no more of it");
+            }
+        }
+        if unreadable.is_empty() {
+            self.complained.clear();
+        }
+        if self.first_scan && not_utf8 > 0 {
+            tracing::warn!(source = %self.config.id, "{not_utf8} file names are not UTF-8; their names are shown with U+FFFD");
+        }
+        if self.first_scan && sights.is_empty() && unreadable.is_empty() {
+            tracing::warn!(source = %self.config.id, folder = %self.discovery.root().display(),
+                "no log file there yet that `include` and `exclude` let through; waiting for some");
+        }
+        let present: HashSet<String> = sights.iter().map(|(found, _)| found.rel.clone()).collect();
+        self.apply(sights).await?;
+        // A folder that could not be read says nothing of the files in it.
+        if unreadable.is_empty() {
+            let vanished: Vec<String> =
+                self.known.keys().filter(|path| !present.contains(*path)).cloned().collect();
+            for path in vanished {
+                self.vanish(&path, false);
+            }
+            for (_, row) in std::mem::take(&mut self.remembered) {
+                self.store.forget(row.id).await?;
+            }
+        }
+        self.first_scan = false;
+        self.bury().await
+    }
+
+    /// Looks at single paths; true if only a rescan can tell what happened.
+    async fn look_at(&mut self, paths: HashSet<PathBuf>) -> Result<bool, StoreError> {
+        let mut rescan = false;
+        let mut sights = Vec::new();
+        for abs in paths {
+            let Ok(below) = abs.strip_prefix(self.discovery.root()) else { continue };
+            let rel = below.to_string_lossy().into_owned();
+            let Some(known) = self.known.get(&rel) else {
+                // A new file is found by its folder, under its real name; excluded ones are nobody's business.
+                rescan |= abs.is_dir() || self.discovery.matches(&rel);
+                continue;
+            };
+            match std::fs::metadata(&abs) {
+                Ok(metadata) => {
+                    let found = Found { abs, rel, metadata };
+                    let sight = look(&found, Some(known), None);
+                    sights.push((found, sight));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.vanish(&rel, false),
+                Err(_) => rescan = true,
+            }
+        }
+        self.apply(sights).await?;
+        self.bury().await?;
+        Ok(rescan)
+    }
+
+    async fn apply(&mut self, sights: Vec<(Found, std::io::Result<Sight>)>) -> Result<(), StoreError> {
+        let mut begin = Vec::new();
+        for (found, sight) in sights {
+            match sight {
+                Ok(Sight::Same) => {}
+                Ok(Sight::Grew { size, modified, identity }) => {
+                    self.grew(found, size, modified, identity).await?;
+                }
+                Ok(Sight::New { identity, size, modified, same_inode }) => {
+                    self.vanish(&found.rel, same_inode);
+                    if let Some(row) = self.remembered.remove(&found.rel) {
+                        tracing::warn!(source = %self.config.id, path = %found.rel,
+                            "was replaced while updraft was not running: what it held beyond what was delivered is lost at the source");
+                        self.store.forget(row.id).await?;
+                    }
+                    begin.push((found, identity, size, modified));
+                }
+                Err(error) => {
+                    tracing::warn!(source = %self.config.id, path = %found.rel, "cannot read it: {error}; will try again");
+                }
+            }
+        }
+        self.begin(begin).await
+    }
+
+    async fn grew(&mut self, found: Found, size: u64, modified: i64, identity: Option<Identity>) -> Result<(), StoreError> {
+        if let Some(row) = self.remembered.remove(&found.rel) {
+            let stream = self.stream(row.id, &found, row.generation, row.first_seen, row.identity);
+            stream.grow(size, modified);
+            settle(&stream, modified);
+            self.listener.began(&stream, &row.cursors);
+            self.known.insert(found.rel.clone(), stream);
+        }
+        let Some(stream) = self.known.get(&found.rel) else { return Ok(()) };
+        if let Some(identity) = identity {
+            stream.set_identity(identity.clone());
+            self.store.identify(stream.id, identity).await?;
+        }
+        stream.grow(size, modified);
+        // Open it while it is there: it may be deleted before its turn comes.
+        let _ = self.files.get(stream);
+        self.listener.changed(stream);
+        Ok(())
+    }
+
+    async fn begin(&mut self, begin: Vec<(Found, Identity, u64, i64)>) -> Result<(), StoreError> {
+        if begin.is_empty() {
+            return Ok(());
+        }
+        let first_seen = ns(SystemTime::now()) / 1_000_000;
+        let skip = self.first_scan && self.config.read_from == config::ReadFrom::End;
+        let rows: Vec<NewStream> = begin
+            .iter()
+            .map(|(found, identity, size, _)| NewStream {
+                source: self.config.id.clone(),
+                path: found.rel.clone(),
+                generation: uuid::Uuid::new_v4().to_string(),
+                first_seen,
+                identity: identity.clone(),
+                skip_to: skip.then(|| (*size, self.sinks.clone())),
+            })
+            .collect();
+        let ids = self.store.begin(rows.clone()).await?;
+        for ((id, row), (found, identity, size, modified)) in ids.into_iter().zip(rows).zip(begin) {
+            let stream = self.stream(id, &found, row.generation, first_seen, identity);
+            stream.grow(size, modified);
+            settle(&stream, modified);
+            let _ = self.files.get(&stream);
+            let cursors: Vec<_> = row
+                .skip_to
+                .iter()
+                .flat_map(|(offset, sinks)| sinks.iter().map(|sink| (sink.clone(), *offset)))
+                .map(|(sink, offset)| (sink, CursorRow { offset, ..CursorRow::default() }))
+                .collect();
+            self.listener.began(&stream, &cursors);
+            self.known.insert(found.rel, stream);
+        }
+        Ok(())
+    }
+
+    fn stream(&self, id: StreamId, found: &Found, generation: String, first_seen: i64, identity: Identity) -> Arc<Stream> {
+        let (kind, task) = identify(&found.rel);
+        let origin = Origin {
+            source: self.config.id.clone(),
+            path: found.rel.clone(),
+            host: self.host.clone(),
+            kind,
+            task,
+            deployment: self.deployment.clone(),
+        };
+        Arc::new(Stream::new(id, self.index, origin, generation, first_seen, found.abs.clone(), identity))
+    }
+
+    /// The path no longer leads to the stream that was known by it.
+    fn vanish(&mut self, rel: &str, rewritten_in_place: bool) {
+        let Some(stream) = self.known.remove(rel) else { return };
+        stream.set_gone();
+        if rewritten_in_place {
+            // The open file shows the new content: what was not read of the old is nowhere any more.
+            self.files.close(stream.id);
+        } else {
+            self.files.orphan(stream.id);
+        }
+        self.listener.changed(&stream);
+        self.gone.push(stream);
+    }
+
+    /// Forgets streams that are gone and that every sink has.
+    async fn bury(&mut self) -> Result<(), StoreError> {
+        let (done, rest) = std::mem::take(&mut self.gone)
+            .into_iter()
+            .partition::<Vec<_>, _>(|stream| self.listener.delivered(stream.id));
+        self.gone = rest;
+        for stream in done {
+            self.listener.ended(stream.id);
+            self.files.close(stream.id);
+            self.store.forget(stream.id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares a file with what is known by its path. Opens it only when something changed.
+fn look(found: &Found, known: Option<&Stream>, remembered: Option<&StreamRow>) -> std::io::Result<Sight> {
+    let size = found.metadata.len();
+    let modified = found.metadata.modified().map_or(0, ns);
+    let identity = match (known, remembered) {
+        (Some(stream), _) => stream.identity(),
+        (None, Some(row)) => row.identity.clone(),
+        (None, None) => {
+            let (identity, size) = identify_file(&found.abs)?;
+            return Ok(Sight::New { identity, size, modified, same_inode: false });
+        }
+    };
+    if let Some(stream) = known {
+        let snapshot = stream.snapshot();
+        let same_file = found.metadata.ino() == identity.inode;
+        if same_file && size == snapshot.size && modified == snapshot.modified {
+            return Ok(Sight::Same);
+        }
+        if same_file && size < snapshot.size {
+            let (identity, size) = identify_file(&found.abs)?;
+            return Ok(Sight::New { identity, size, modified, same_inode: true });
+        }
+    }
+    let file = File::open(&found.abs)?;
+    let metadata = file.metadata()?;
+    if !fingerprint::matches(&identity, &file, &metadata)? {
+        let same_inode = metadata.ino() == identity.inode;
+        let identity = fingerprint::take(&file, &metadata)?;
+        return Ok(Sight::New { identity, size: metadata.len(), modified, same_inode });
+    }
+    let covers_more = identity.head_len < fingerprint::HEAD && metadata.len() > u64::from(identity.head_len);
+    let identity =
+        if covers_more || metadata.dev() != identity.device { Some(fingerprint::take(&file, &metadata)?) } else { None };
+    Ok(Sight::Grew { size: metadata.len(), modified, identity })
+}
+
+fn identify_file(path: &Path) -> std::io::Result<(Identity, u64)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    Ok((fingerprint::take(&file, &metadata)?, metadata.len()))
+}
+
+/// A file that was last written long ago need not be waited for.
+fn settle(stream: &Stream, modified: i64) {
+    let quiet_for = ns(SystemTime::now()).saturating_sub(modified);
+    stream.settle(Duration::from_nanos(u64::try_from(quiet_for).unwrap_or(0)));
+}
+
+/// ns since the epoch.
+fn ns(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// None where the system can't: then there is the rescan.
+fn start_watching(root: &Path, report: mpsc::Sender<PathBuf>) -> Option<notify::RecommendedWatcher> {
+    use notify::{EventKind, RecursiveMode, Watcher};
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        if !matches!(event.kind, EventKind::Access(_)) {
+            for path in event.paths {
+                // A full queue is no loss: the rescan finds what was not said.
+                let _ = report.try_send(path);
+            }
+        }
+    });
+    let started = watcher.and_then(|mut watcher| {
+        watcher.watch(root, RecursiveMode::Recursive)?;
+        Ok(watcher)
+    });
+    started
+        .inspect_err(|error| {
+            tracing::warn!(folder = %root.display(), "cannot be watched ({error}); it is looked through at intervals only");
+        })
+        .ok()
+}

@@ -1,0 +1,183 @@
+//! One generation of a file: who it is, how long it is, and an open file to read it by.
+
+use crate::cursor::{Identity, StreamId};
+use crate::event::Origin;
+use lru::LruCache;
+use std::collections::HashMap;
+use std::fs::File;
+use std::num::NonZero;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One generation of a file in Airflow's log folder.
+#[derive(Debug)]
+pub struct Stream {
+    /// Its number in the store.
+    pub id: StreamId,
+    /// Index of its source in the config.
+    pub source: usize,
+    /// Who it is.
+    pub origin: Arc<Origin>,
+    /// Unique name of this generation.
+    pub generation: String,
+    /// When it was first seen, ms since the epoch.
+    pub first_seen: i64,
+    /// Where the file is, as long as it is this generation's.
+    pub path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    identity: Identity,
+    size: u64,
+    /// ns since the epoch.
+    modified: i64,
+    grew: Instant,
+    /// The path no longer leads here: deleted, truncated or replaced.
+    gone: bool,
+}
+
+/// How a stream stands right now.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot {
+    /// Bytes that are there to be read.
+    pub size: u64,
+    /// When the file was last written, ns since the epoch.
+    pub modified: i64,
+    /// When growth was last seen.
+    pub grew: Instant,
+    /// Nothing will be added any more.
+    pub gone: bool,
+}
+
+impl Stream {
+    /// A stream of which nothing was seen yet.
+    pub(super) fn new(
+        id: StreamId,
+        source: usize,
+        origin: Origin,
+        generation: String,
+        first_seen: i64,
+        path: PathBuf,
+        identity: Identity,
+    ) -> Self {
+        let state = State { identity, size: 0, modified: 0, grew: Instant::now(), gone: false };
+        Self { id, source, origin: Arc::new(origin), generation, first_seen, path, state: Mutex::new(state) }
+    }
+
+    /// How it stands right now.
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        Snapshot { size: state.size, modified: state.modified, grew: state.grew, gone: state.gone }
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        self.state().identity.clone()
+    }
+
+    pub(super) fn set_identity(&self, identity: Identity) {
+        self.state().identity = identity;
+    }
+
+    /// Takes note of a size; true if there is more than before.
+    pub(super) fn grow(&self, size: u64, modified: i64) -> bool {
+        let mut state = self.state();
+        let grown = size > state.size;
+        state.modified = modified;
+        if grown {
+            state.size = size;
+            state.grew = Instant::now();
+        }
+        grown
+    }
+
+    /// Its growth is an old story: the file was last written before we looked.
+    pub(super) fn settle(&self, quiet_for: Duration) {
+        let mut state = self.state();
+        if let Some(then) = Instant::now().checked_sub(quiet_for) {
+            state.grew = then;
+        }
+    }
+
+    pub(super) fn set_gone(&self) {
+        self.state().gone = true;
+    }
+
+    /// What lies beyond `size` can never be read: the file was cut before we had it.
+    pub fn cut_at(&self, size: u64) {
+        let mut state = self.state();
+        state.size = state.size.min(size);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many files are held open, at most, while they are where they belong…
+const OPEN_FILES: NonZero<usize> = NonZero::new(256).unwrap();
+/// …and after they were deleted or replaced, until every sink has them.
+const OPEN_ORPHANS: usize = 256;
+
+/// Open files, so that one that is deleted can still be read to its end. Bounded.
+#[derive(Debug)]
+pub struct OpenFiles {
+    state: Mutex<(LruCache<StreamId, Arc<File>>, HashMap<StreamId, Arc<File>>)>,
+}
+
+impl Default for OpenFiles {
+    fn default() -> Self {
+        Self { state: Mutex::new((LruCache::new(OPEN_FILES), HashMap::new())) }
+    }
+}
+
+impl OpenFiles {
+    /// The stream's file. Fails where the path leads to another file by now.
+    pub fn get(&self, stream: &Stream) -> std::io::Result<Arc<File>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (live, orphans) = &mut *state;
+        if let Some(file) = orphans.get(&stream.id).or_else(|| live.get(&stream.id)) {
+            return Ok(file.clone());
+        }
+        let snapshot = stream.snapshot();
+        let file = File::open(&stream.path)?;
+        if snapshot.gone || file.metadata()?.ino() != stream.identity().inode {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::NotFound,
+                "the file was deleted or replaced before it was read",
+            ));
+        }
+        let file = Arc::new(file);
+        live.put(stream.id, file.clone());
+        Ok(file)
+    }
+
+    /// The file is where nobody will find it again: hold on to it if it is open and there is room.
+    pub fn orphan(&self, stream: StreamId) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = state.0.pop(&stream)
+            && state.1.len() < OPEN_ORPHANS
+        {
+            state.1.insert(stream, file);
+        }
+    }
+
+    /// Nobody needs it any more.
+    pub fn close(&self, stream: StreamId) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0.pop(&stream);
+        state.1.remove(&stream);
+    }
+}
+
+#[cfg(test)]
+impl Stream {
+    /// A stream that no file stands behind.
+    pub fn for_tests(origin: Origin) -> Self {
+        let identity = Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] };
+        Self::new(1, 0, origin, "generation".into(), 0, PathBuf::new(), identity)
+    }
+}

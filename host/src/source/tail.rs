@@ -1,0 +1,176 @@
+//! Cuts lines from a file, from an offset on: whole ones, and the unfinished last one only when asked for.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// A line longer than this is cut: its parts come as lines without their break.
+pub const MAX_LINE: usize = 8 << 20;
+/// How many bytes are read at a time.
+const READ: usize = 128 << 10;
+
+/// How much to read at most; at least one line is read, however long (up to [`MAX_LINE`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Want {
+    /// Lines.
+    pub lines: usize,
+    /// Bytes.
+    pub bytes: usize,
+    /// Take the unfinished last line, too.
+    pub unfinished: bool,
+}
+
+/// Lines as they stand in the file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// Their bytes.
+    pub bytes: Vec<u8>,
+    /// Where each ends.
+    pub ends: Vec<u32>,
+    /// Nothing but perhaps an unfinished line follows up to the size given.
+    pub at_end: bool,
+    /// An unfinished line is there that was not taken.
+    pub left_unfinished: bool,
+}
+
+/// Reads lines from `offset`, looking at no byte from `size` on.
+pub fn read(file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<Lines> {
+    let mut lines = Lines::default();
+    let mut scanned = 0;
+    loop {
+        let left = size.saturating_sub(offset + lines.bytes.len() as u64);
+        let before = lines.bytes.len();
+        let chunk = left.min(READ as u64) as usize;
+        lines.bytes.resize(before + chunk, 0);
+        let read = read_full(file, &mut lines.bytes[before..], offset + before as u64)?;
+        lines.bytes.truncate(before + read);
+        // Shorter than we were told: it was cut meanwhile, and what is here is all there is.
+        let exhausted = read < chunk || chunk as u64 == left;
+
+        for at in memchr::memchr_iter(b'\n', &lines.bytes[scanned..]) {
+            if lines.ends.len() == want.lines {
+                break;
+            }
+            lines.ends.push((scanned + at + 1) as u32);
+        }
+        scanned = lines.bytes.len();
+        let whole = lines.ends.last().map_or(0, |&end| end as usize);
+        let full = lines.ends.len() >= want.lines || (whole > 0 && scanned >= want.bytes);
+        if exhausted && !full {
+            lines.at_end = true;
+            finish(&mut lines, want.unfinished);
+            return Ok(lines);
+        }
+        if full {
+            lines.at_end = exhausted && whole == scanned;
+            lines.bytes.truncate(whole);
+            return Ok(lines);
+        }
+        if whole == 0 && scanned >= MAX_LINE {
+            lines.bytes.truncate(MAX_LINE);
+            lines.ends.push(MAX_LINE as u32);
+            return Ok(lines);
+        }
+    }
+}
+
+fn finish(lines: &mut Lines, take_unfinished: bool) {
+    let whole = lines.ends.last().map_or(0, |&end| end as usize);
+    if whole == lines.bytes.len() {
+        return;
+    }
+    if take_unfinished || lines.bytes.len() - whole >= MAX_LINE {
+        let end = lines.bytes.len().min(whole + MAX_LINE);
+        lines.at_end = end == lines.bytes.len();
+        lines.bytes.truncate(end);
+        lines.ends.push(end as u32);
+    } else {
+        lines.left_unfinished = true;
+        lines.bytes.truncate(whole);
+    }
+}
+
+/// Fills the buffer or stops at the end of the file.
+pub fn read_full(file: &File, mut buffer: &mut [u8], mut offset: u64) -> std::io::Result<usize> {
+    let wanted = buffer.len();
+    while !buffer.is_empty() {
+        match file.read_at(buffer, offset) {
+            Ok(0) => break,
+            Ok(read) => {
+                buffer = &mut buffer[read..];
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(wanted - buffer.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn file(content: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        file
+    }
+
+    const ALL: Want = Want { lines: 1000, bytes: 1 << 20, unfinished: true };
+
+    #[test]
+    fn an_unfinished_line_is_left_until_it_is_asked_for() {
+        let file = file(b"one\ntw");
+        let lines = read(&file, 0, 6, Want { unfinished: false, ..ALL }).unwrap();
+        assert_eq!((lines.ends, lines.at_end, lines.left_unfinished), (vec![4], true, true));
+        let lines = read(&file, 0, 6, ALL).unwrap();
+        assert_eq!((lines.ends, lines.at_end, lines.left_unfinished), (vec![4, 6], true, false));
+    }
+
+    #[test]
+    fn a_line_of_the_longest_kind_is_whole_and_one_byte_more_is_cut() {
+        let mut content = vec![b'x'; MAX_LINE - 1];
+        content.push(b'\n');
+        let size = content.len() as u64;
+        let lines = read(&file(&content), 0, size, Want { unfinished: false, ..ALL }).unwrap();
+        assert_eq!(lines.ends, [MAX_LINE as u32]);
+        content.insert(0, b'x');
+        let open = file(&content);
+        let lines = read(&open, 0, size + 1, Want { unfinished: false, ..ALL }).unwrap();
+        assert_eq!(lines.ends, [MAX_LINE as u32]);
+        let rest = read(&open, MAX_LINE as u64, size + 1, ALL).unwrap();
+        assert_eq!(rest.bytes, b"\n");
+    }
+
+    #[test]
+    fn a_file_that_was_cut_meanwhile_is_read_as_far_as_it_goes() {
+        let lines = read(&file(b"one\n"), 0, 1000, ALL).unwrap();
+        assert_eq!((lines.bytes.as_slice(), lines.at_end), (&b"one\n"[..], true));
+    }
+
+    proptest! {
+        #[test]
+        fn lines_joined_are_the_file(
+            content in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..400),
+            count in 1usize..5,
+            bytes in 1usize..50,
+        ) {
+            let open = file(&content);
+            let (mut offset, mut joined) = (0, Vec::new());
+            loop {
+                let want = Want { lines: count, bytes, unfinished: true };
+                let lines = read(&open, offset, content.len() as u64, want).unwrap();
+                prop_assert!(lines.ends.len() <= count);
+                prop_assert!(!lines.left_unfinished);
+                prop_assert_eq!(lines.ends.last().map_or(0, |&it| it as usize), lines.bytes.len());
+                offset += lines.bytes.len() as u64;
+                joined.extend_from_slice(&lines.bytes);
+                prop_assert_eq!(lines.at_end, offset == content.len() as u64);
+                if lines.at_end { break; }
+            }
+            prop_assert_eq!(joined, content);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Runs one batch through all stages of a branch: read lines, normalize, repair times, transform.
+//!
+//! All state is the caller's: an offset and a clock in, a batch out. So a lane that fell behind, or a host
+//! that was killed, simply asks again.
+
+use super::{Component, GuestError, check, clock, native};
+use crate::config::OnError;
+use crate::event::{Batch, Events};
+use crate::source::tail::{self, Lines, Want};
+use crate::source::{OpenFiles, Stream};
+use lru::LruCache;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Lines in a batch; more gain nothing (measured: DESIGN.md §8).
+const BATCH_LINES: usize = 1000;
+/// Bytes in a batch, unless one event needs more.
+const BATCH_BYTES: usize = 512 << 10;
+/// A guest that consumes nothing is shown more lines, up to this; then it must consume what it has.
+const MAX_BATCH_BYTES: usize = 2 * tail::MAX_LINE;
+/// Batches kept for a lane that is in step, in bytes, per chain.
+const MEMO_BYTES: usize = 16 << 20;
+
+/// The way from one source to the sinks that take the same stages.
+pub struct Chain {
+    stages: Vec<Arc<Component>>,
+    files: Arc<OpenFiles>,
+    join: Duration,
+    partial_line: Duration,
+    /// None where only one sink takes this way.
+    memo: Option<Mutex<Memo>>,
+}
+
+/// What came of asking for the batch at an offset.
+pub enum Step {
+    /// Here it is.
+    Batch(Arc<Batch>),
+    /// Nothing whole is there yet. `until`: when the unfinished rest may be taken as it is; none: when it grows.
+    Wait {
+        /// Ask again then, at the latest.
+        until: Option<Instant>,
+    },
+    /// All that there is has been read.
+    End,
+    /// A guest failed, and its `on_error` says that the branch waits.
+    Halt {
+        /// Which transform.
+        component: String,
+        /// Why.
+        error: GuestError,
+    },
+    /// The file can't be read (any more).
+    Unreadable(std::io::Error),
+}
+
+impl Chain {
+    /// A chain of stages. `shared`: several sinks take from it.
+    pub fn new(
+        stages: Vec<Arc<Component>>,
+        files: Arc<OpenFiles>,
+        join: Duration,
+        partial_line: Duration,
+        shared: bool,
+    ) -> Self {
+        Self { stages, files, join, partial_line, memo: shared.then(|| Mutex::new(Memo::default())) }
+    }
+
+    /// The batch at `offset`. `clock`: time of the event before it. `closing`: nothing more will be waited for.
+    /// Blocks: call it on a worker thread.
+    pub fn step(&self, stream: &Stream, offset: u64, clock: i64, closing: bool) -> Step {
+        let key = (stream.id, offset);
+        if let Some(memo) = &self.memo
+            && let Some(batch) = memo.lock().unwrap_or_else(PoisonError::into_inner).get(key)
+        {
+            return Step::Batch(batch);
+        }
+        let step = self.make(stream, offset, clock, closing);
+        if let (Some(memo), Step::Batch(batch)) = (&self.memo, &step) {
+            memo.lock().unwrap_or_else(PoisonError::into_inner).put(key, batch.clone());
+        }
+        step
+    }
+
+    fn make(&self, stream: &Stream, offset: u64, clock: i64, closing: bool) -> Step {
+        let now = stream.snapshot();
+        if offset >= now.size {
+            return Step::End;
+        }
+        let file = match self.files.get(stream) {
+            Ok(file) => file,
+            Err(error) => return Step::Unreadable(error),
+        };
+        let over = closing || now.gone;
+        let quiet = over || now.grew.elapsed() >= self.join;
+        let unfinished = over || now.grew.elapsed() >= self.partial_line;
+        let mut want = Want { lines: BATCH_LINES, bytes: BATCH_BYTES, unfinished };
+        loop {
+            let lines = match tail::read(&file, offset, now.size, want) {
+                Ok(lines) => lines,
+                Err(error) => return Step::Unreadable(error),
+            };
+            if lines.ends.is_empty() && !lines.left_unfinished {
+                return Step::Unreadable(std::io::Error::new(
+                    std::io::ErrorKind::UnexpectedEof,
+                    format!("the file ends before byte {offset}, though it had {} bytes", now.size),
+                ));
+            }
+            if lines.ends.is_empty() {
+                return Step::Wait { until: Some(now.grew + self.partial_line) };
+            }
+            let too_much = lines.bytes.len() >= MAX_BATCH_BYTES;
+            let last = too_much || (lines.at_end && quiet && !lines.left_unfinished);
+            let at_end = lines.at_end;
+            match self.stages(stream, offset, clock, now.modified, lines, last) {
+                Ok(Some(batch)) => return Step::Batch(Arc::new(batch)),
+                Ok(None) if at_end => {
+                    // Its last event may still grow; the join time decides, or the rest of an unfinished line.
+                    let wait = if quiet { self.partial_line } else { self.join };
+                    return Step::Wait { until: Some(now.grew + wait) };
+                }
+                Ok(None) => want = Want { lines: want.lines * 2, bytes: want.bytes * 2, ..want },
+                Err((component, error)) => return Step::Halt { component, error },
+            }
+        }
+    }
+
+    /// None: nothing was consumed.
+    fn stages(
+        &self,
+        stream: &Stream,
+        offset: u64,
+        clock: i64,
+        file_time: i64,
+        lines: Lines,
+        last: bool,
+    ) -> Result<Option<Batch>, (String, GuestError)> {
+        let given = lines.ends.len();
+        let (first, rest) = match self.stages.split_first() {
+            Some((first, rest)) if first.normalizes() => (Some(first), rest),
+            _ => (None, &self.stages[..]),
+        };
+        let Lines { mut bytes, ends, .. } = lines;
+        let (consumed, mut events) = match first {
+            None => (given as u32, native::lines_as_they_stand(&bytes, &ends)),
+            Some(component) => normalize(component, stream, &mut bytes, &ends, last)?,
+        };
+        if consumed == 0 {
+            return Ok(None);
+        }
+        let clock = clock::repair(&mut events, bytes.len(), clock, file_time);
+        for component in rest {
+            events = transform(component, stream, &bytes, events)?;
+        }
+        let range = offset..offset + bytes.len() as u64;
+        Ok(Some(Batch { origin: stream.origin.clone(), range, bytes, events, lines: consumed, clock }))
+    }
+}
+
+fn normalize(
+    component: &Component,
+    stream: &Stream,
+    bytes: &mut Vec<u8>,
+    ends: &[u32],
+    last: bool,
+) -> Result<(u32, Events), (String, GuestError)> {
+    let result = component.run(|instance| {
+        let (consumed, mut events) = instance.normalize(&stream.origin, bytes, ends, last)?;
+        check::normalized(bytes, ends, last, consumed, &mut events)?;
+        Ok((consumed, events))
+    });
+    let error = match result {
+        Ok(done) => return Ok(done),
+        Err(error) => error,
+    };
+    let mut events = native::lines_as_they_stand(bytes, ends);
+    match component.on_error(true) {
+        OnError::Halt => return Err((component.id().to_owned(), error)),
+        OnError::Pass => report(component, stream, &error, "its lines go on as they stand"),
+        OnError::Drop => {
+            report(component, stream, &error, "its lines are dropped");
+            native::drop_all(&mut events);
+        }
+    }
+    Ok((ends.len() as u32, events))
+}
+
+fn transform(
+    component: &Component,
+    stream: &Stream,
+    bytes: &[u8],
+    mut given: Events,
+) -> Result<Events, (String, GuestError)> {
+    let result = component.run(|instance| {
+        let mut events = instance.transform(&stream.origin, bytes, &given)?;
+        check::transformed(bytes, &given, &mut events)?;
+        Ok(events)
+    });
+    match (result, component.on_error(false)) {
+        (Ok(events), _) => Ok(events),
+        (Err(error), OnError::Halt) => Err((component.id().to_owned(), error)),
+        (Err(error), OnError::Pass) => {
+            report(component, stream, &error, "its events go on unchanged");
+            Ok(given)
+        }
+        (Err(error), OnError::Drop) => {
+            report(component, stream, &error, "its events are dropped");
+            native::drop_all(&mut given);
+            Ok(given)
+        }
+    }
+}
+
+fn report(component: &Component, stream: &Stream, error: &GuestError, outcome: &str) {
+    tracing::error!(
+        transform = component.id(),
+        component = &component.hash()[..12],
+        path = %stream.origin.path,
+        "failed twice on a batch: {error}; {outcome}"
+    );
+}
+
+/// Batches by (stream, offset), the latest used; bounded by their weight.
+struct Memo {
+    batches: LruCache<(i64, u64), Arc<Batch>>,
+    weight: usize,
+}
+
+impl Default for Memo {
+    fn default() -> Self {
+        Self { batches: LruCache::unbounded(), weight: 0 }
+    }
+}
+
+impl Memo {
+    fn get(&mut self, key: (i64, u64)) -> Option<Arc<Batch>> {
+        self.batches.get(&key).cloned()
+    }
+
+    fn put(&mut self, key: (i64, u64), batch: Arc<Batch>) {
+        self.weight += batch.weight();
+        if let Some((_, old)) = self.batches.push(key, batch) {
+            self.weight -= old.weight();
+        }
+        while self.weight > MEMO_BYTES
+            && let Some((_, old)) = self.batches.pop_lru()
+        {
+            self.weight -= old.weight();
+        }
+    }
+}
+
+const _: () = assert!(MEMO_BYTES > BATCH_BYTES, "a memo that holds no batch is none");

