@@ -42,10 +42,3 @@ pub struct Counters {
     /// Requests sent.
     pub requests: Counter,
 }
-
-impl Counters {
-    /// Events that the service refused, whatever the reason.
-    pub fn rejected(&self) -> u64 {
-        self.too_old.get() + self.too_new.get() + self.invalid.get()
-    }
-}

@@ -22,7 +22,7 @@ use crate::sink::s3;
 use crate::source::airflow::{Listener, Shared};
 use crate::source::discover::Discovery;
 use crate::source::{Airflow, OpenFiles, Stream};
-use crate::transform::{Chain, Component, Engine, Workers};
+use crate::transform::{Chain, Component, Engine, LoadError, Workers};
 use crate::{aws, progress};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,6 +37,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
+    components: Vec<Arc<Component>>,
     sources: JoinSet<()>,
     /// The lanes' loops; they end with the pipeline.
     _loops: JoinSet<()>,
@@ -88,7 +89,7 @@ impl Pipeline {
         let mut chains = Chains::new(config, &components, &files);
         let (mut sinks, mut loops) = (Vec::new(), JoinSet::new());
         for sink in &config.sinks {
-            let ways = chains.of(sink);
+            let ways = chains.of(sink)?;
             let lanes = Arc::new(Lanes::new(sink.id.clone(), ways, store.clone(), files.clone(), progress.clone()));
             let flush = start_sink(sink, &config.env, &lanes, &store, &workers, &mut loops).await?;
             sinks.push(Sink { lanes, flush });
@@ -114,7 +115,7 @@ impl Pipeline {
         }
         let started = Instant::now();
         let meter = Arc::new(Meter(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
-        Ok(Self { sinks, meter, sources, _loops: loops, closing, progress, started, _engine: engine, _lock: lock })
+        Ok(Self { sinks, meter, components, sources, _loops: loops, closing, progress, started, _engine: engine, _lock: lock })
     }
 
     /// How far each sink is.
@@ -182,7 +183,13 @@ impl Pipeline {
                 tokio::time::sleep(LOOK).await;
             }
         }
-        Report { sinks: self.progress(), all_acknowledged: done && all_seen, elapsed: self.started.elapsed() }
+        let counted = self.components.iter().map(|it| (it.id().to_owned(), it.counted()));
+        Report {
+            sinks: self.progress(),
+            counted: counted.filter(|(_, counts)| !counts.is_empty()).collect(),
+            all_acknowledged: done && all_seen,
+            elapsed: self.started.elapsed(),
+        }
     }
 
     fn acknowledged_bytes(&self) -> u64 {
@@ -247,19 +254,29 @@ impl<'a> Chains<'a> {
     }
 
     /// By source; none where the sink copies a source's bytes as they are.
-    fn of(&mut self, sink: &config::Sink) -> HashMap<usize, Option<Arc<Chain>>> {
-        let copies = |way: &config::Branch| matches!(sink.kind, SinkKind::S3(_)) && way.transforms.is_empty();
-        sink.branches.iter().map(|way| (way.source, (!copies(way)).then(|| self.chain(way)))).collect()
+    fn of(&mut self, sink: &config::Sink) -> Result<HashMap<usize, Option<Arc<Chain>>>, LoadError> {
+        let mut ways = HashMap::new();
+        for way in &sink.branches {
+            let copies = matches!(sink.kind, SinkKind::S3(_)) && way.transforms.is_empty();
+            ways.insert(way.source, if copies { None } else { Some(self.chain(way)?) });
+        }
+        Ok(ways)
     }
 
-    fn chain(&mut self, way: &config::Branch) -> Arc<Chain> {
+    fn chain(&mut self, way: &config::Branch) -> Result<Arc<Chain>, LoadError> {
         if let Some(chain) = self.made.get(way) {
-            return chain.clone();
+            return Ok(chain.clone());
+        }
+        for pair in way.transforms.windows(2) {
+            let (before, component) = (&self.components[pair[0]], &self.components[pair[1]]);
+            if !component.transforms() {
+                return Err(LoadError::Misplaced { id: component.id().to_owned(), before: before.id().to_owned() });
+            }
         }
         let takers = self.config.sinks.iter().flat_map(|sink| &sink.branches).filter(|it| *it == way).count();
         let stages = way.transforms.iter().map(|&at| self.components[at].clone()).collect();
         let source = &self.config.sources[way.source];
         let chain = Chain::new(stages, self.files.clone(), source.join, source.partial_line, takers > 1);
-        self.made.entry(way.clone()).or_insert(Arc::new(chain)).clone()
+        Ok(self.made.entry(way.clone()).or_insert(Arc::new(chain)).clone())
     }
 }

@@ -1,6 +1,7 @@
 //! How far each sink is, for people and programs that ask; and how long a drain waits for it.
 
 use crate::lanes::Lanes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,8 @@ impl Meter {
 pub struct Report {
     /// How far each sink came.
     pub sinks: Vec<SinkProgress>,
+    /// What components counted (`host.count`), by transform and name.
+    pub counted: BTreeMap<String, BTreeMap<String, u64>>,
     /// Whether every sink has all that was there when the drain began.
     pub all_acknowledged: bool,
     /// Since the pipeline was started.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import flask
 from moto.core.exceptions import JsonRESTError
+from moto.core.serialize import S3Serializer
 from moto.iam import access_control as iam
 from moto.iam.models import iam_backends
 from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
@@ -31,6 +32,7 @@ def apply(logs_now: datetime | None) -> None:
     let_web_identities_in()
     judge_log_events(logs_now)
     judge_log_names()
+    name_what_was_completed()
 
 
 def sign_the_path_that_was_sent() -> None:
@@ -199,3 +201,18 @@ def refuse_unless(pattern: re.Pattern, name: str, parameter: str) -> None:
             parameter=parameter,
             value=name,
         )
+
+
+def name_what_was_completed() -> None:
+    """The answer to CompleteMultipartUpload has the root `CompleteMultipartUploadResult`; moto says `…Response`.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+    """
+    serialize = S3Serializer._serialize_body
+
+    def with_the_right_root(self, body):
+        if "CompleteMultipartUploadResponse" in body:
+            body = {"CompleteMultipartUploadResult": body["CompleteMultipartUploadResponse"]}
+        return serialize(self, body)
+
+    S3Serializer._serialize_body = with_the_right_root

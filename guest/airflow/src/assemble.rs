@@ -128,10 +128,11 @@ impl<'l> Assembler<'l, '_> {
         let header = header::parse(text);
         self.records |= header.is_some();
         let header = header.or_else(|| if self.records { None } else { header::bare(text) });
+        let half_json = structured::BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
         let mut from = header.map_or(0, |header| header.message);
         let mut piece = place;
         let mut glued_header = None;
-        while let Some(at) = header::find_glued(&text[from..], &self.glue) {
+        while let Some(at) = header::find_glued(&text[from..], &self.glue, half_json) {
             let at = from + at;
             self.piece(
                 Place { end: place.start + at, ..piece },

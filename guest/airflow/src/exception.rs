@@ -20,7 +20,7 @@ pub fn print(error_detail: Json<'_>) -> Option<String> {
     let chain = read_chain(error_detail).filter(|chain| !chain.is_empty())?;
     let mut printer = Printer::default();
     printer.chain(&chain);
-    printer.out.truncate(printer.out.trim_end_matches('\n').len());
+    printer.out.truncate(printer.out.len() - usize::from(printer.out.ends_with('\n')));
     Some(printer.out)
 }
 

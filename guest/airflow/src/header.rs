@@ -70,16 +70,21 @@ pub fn bare(text: &[u8]) -> Option<Header<'_>> {
 
 /// Finds a record of Airflow's own format that was glued to half a line. Returns where it begins.
 ///
-/// A message may well quote a record, but then it puts something before it: a space, a quote, a bracket.
-pub fn find_glued(text: &[u8], finder: &memmem::Finder<'_>) -> Option<usize> {
+/// A message may well quote a record, but then it puts something before it: a space, a quote, a bracket. What has
+/// `open_quotes` is half a JSON line, and its last byte says nothing.
+pub fn find_glued(text: &[u8], finder: &memmem::Finder<'_>, open_quotes: bool) -> Option<usize> {
     finder.find_iter(text).find_map(|close| {
         let window = close.saturating_sub(MAX_TIMESTAMP);
         let start = window + memrchr(b'[', &text[window..close])?;
         let before = *text[..start].last()?;
-        let quoted = before.is_ascii_whitespace() || b"\"'`([{<:=>|,".contains(&before);
+        let quoted = !open_quotes && is_before_a_quotation(before);
         let header = airflow(&text[start..])?;
         (!quoted && header.severity != Severity::NONE).then_some(start)
     })
+}
+
+fn is_before_a_quotation(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"\"'`([{<:=>|,".contains(&byte)
 }
 
 /// What stands between the time and the place in Airflow's own format.
@@ -324,7 +329,7 @@ mod tests {
     fn a_record_is_found_where_it_was_glued_but_not_where_it_is_quoted() {
         let finder = memmem::Finder::new(GLUE);
         let record = "[2026-11-21T19:53:44.789+0000] {a.py:127} ERROR - Received SIGTERM";
-        let find = |before: &str| find_glued(format!("{before}{record}").as_bytes(), &finder);
+        let find = |before: &str| find_glued(format!("{before}{record}").as_bytes(), &finder, false);
         assert_eq!(find("half a li"), Some(9));
         assert_eq!(find("half a li·"), Some(11));
         assert_eq!(find("[2026-11-21T19:51:52.061+0000] {a.py:18} INFO - half"), Some(52));

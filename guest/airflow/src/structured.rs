@@ -1,6 +1,7 @@
 //! JSON lines: Airflow 3's (structlog), and those that Airflow 2 writes for Elasticsearch (`json_format`).
 
 use crate::{assemble, exception, level, timestamp};
+use std::borrow::Cow;
 use updraft_guest::EventBuilder;
 use updraft_guest::json::{Json, Kind, Member};
 
@@ -9,7 +10,7 @@ pub const BEGINNINGS: [&[u8]; 2] = [b"{\"timestamp\":", b"{\"asctime\":"];
 
 /// Attributes that stand at the top of the normalized event, or would be taken for what does. A field of the same
 /// name, which means something else, stands below `fields`.
-const AT_THE_TOP: [&str; 13] = [
+const AT_THE_TOP: [&str; 12] = [
     "timestamp",
     "level",
     "message",
@@ -22,7 +23,6 @@ const AT_THE_TOP: [&str; 13] = [
     "task_id",
     "map_index",
     "try_number",
-    "fields",
 ];
 
 /// How a dialect calls the three members that every record has.
@@ -198,19 +198,20 @@ fn is_natural(text: &[u8]) -> bool {
 
 /// Any other member, under its own name.
 fn field(event: &mut EventBuilder<'_, '_>, name: &str, value: Json<'_>) {
-    if AT_THE_TOP.contains(&name) || name.starts_with("fields.") {
-        event.attribute_json(&format!("fields.{name}"), value.bytes());
+    let key = field_key(name);
+    if value.is_unicode() {
+        event.attribute_json(&key, value.bytes());
     } else {
-        event.attribute_json(name, value.bytes());
+        let mut scratch = Vec::new();
+        event.attribute_text(&key, value.string(&mut scratch).unwrap_or(value.bytes()));
     }
 }
 
 /// A field of a text record's header, under its own name.
 pub fn text_field(event: &mut EventBuilder<'_, '_>, name: &[u8], value: &[u8]) {
-    let name = String::from_utf8_lossy(name);
-    if AT_THE_TOP.contains(&name.as_ref()) || name.starts_with("fields.") {
-        event.attribute_text(&format!("fields.{name}"), value);
-    } else {
-        event.attribute_text(&name, value);
-    }
+    event.attribute_text(&field_key(&String::from_utf8_lossy(name)), value);
+}
+
+fn field_key(name: &str) -> Cow<'_, str> {
+    if AT_THE_TOP.contains(&name) { Cow::Owned(format!("fields.{name}")) } else { Cow::Borrowed(name) }
 }

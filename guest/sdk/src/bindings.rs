@@ -1,36 +1,69 @@
-//! The only file that names WIT types: what wit-bindgen makes of each world, and the moves between its types and ours.
+//! The only file that names WIT types: what wit-bindgen makes of the WIT, and the moves between its types and ours.
+//!
+//! A component exports two interfaces: `lifecycle` and its own. wit-bindgen's export macros are named after
+//! interfaces, so each interface has bindings of its own here; the linker joins the two worlds into the one of
+//! `wit/v0.1` that they make up.
 #![allow(missing_docs, unsafe_op_in_unsafe_fn, clippy::all, clippy::pedantic, clippy::unwrap_used)]
 
-pub mod normalizer {
-    wit_bindgen::generate!({ path: "../../wit/v0.1", world: "normalizer", pub_export_macro: true });
-}
-
-pub mod transformer {
+pub mod lifecycle {
     wit_bindgen::generate!({
         path: "../../wit/v0.1",
-        world: "transformer",
+        inline: "package updraft:sdk; world lifecycle-part { export updraft:pipeline/lifecycle@0.1.0; }",
+        world: "updraft:sdk/lifecycle-part",
         pub_export_macro: true,
+        generate_all,
+    });
+}
+
+pub mod normalize {
+    wit_bindgen::generate!({
+        path: "../../wit/v0.1",
+        inline: "package updraft:sdk; world normalize-part {
+            import updraft:pipeline/host@0.1.0;
+            export updraft:pipeline/normalize@0.1.0;
+        }",
+        world: "updraft:sdk/normalize-part",
+        pub_export_macro: true,
+        generate_all,
+    });
+}
+
+pub mod transform {
+    wit_bindgen::generate!({
+        path: "../../wit/v0.1",
+        inline: "package updraft:sdk; world transform-part {
+            import updraft:pipeline/host@0.1.0;
+            export updraft:pipeline/transform@0.1.0;
+        }",
+        world: "updraft:sdk/transform-part",
+        pub_export_macro: true,
+        generate_all,
         with: {
-            "updraft:pipeline/types@0.1.0": crate::bindings::normalizer::updraft::pipeline::types,
-            "updraft:pipeline/host@0.1.0": crate::bindings::normalizer::updraft::pipeline::host,
+            "updraft:pipeline/types@0.1.0": crate::bindings::normalize::updraft::pipeline::types,
+            "updraft:pipeline/host@0.1.0": crate::bindings::normalize::updraft::pipeline::host,
         },
     });
 }
 
-pub mod router {
+pub mod route {
     wit_bindgen::generate!({
         path: "../../wit/v0.1",
-        world: "router",
+        inline: "package updraft:sdk; world route-part {
+            import updraft:pipeline/host@0.1.0;
+            export updraft:pipeline/route@0.1.0;
+        }",
+        world: "updraft:sdk/route-part",
         pub_export_macro: true,
+        generate_all,
         with: {
-            "updraft:pipeline/types@0.1.0": crate::bindings::normalizer::updraft::pipeline::types,
-            "updraft:pipeline/host@0.1.0": crate::bindings::normalizer::updraft::pipeline::host,
+            "updraft:pipeline/types@0.1.0": crate::bindings::normalize::updraft::pipeline::types,
+            "updraft:pipeline/host@0.1.0": crate::bindings::normalize::updraft::pipeline::host,
         },
     });
 }
 
-use normalizer::updraft::pipeline::types as wit;
-use router::exports::updraft::pipeline::route;
+use self::route::exports::updraft::pipeline::route as names;
+use normalize::updraft::pipeline::types as wit;
 
 impl From<wit::LogStream> for crate::LogStream {
     fn from(it: wit::LogStream) -> Self {
@@ -91,28 +124,28 @@ macro_rules! moved {
 moved!(wit::Events => crate::Columns);
 moved!(crate::Columns => wit::Events);
 
-impl From<route::Sink> for crate::Sink {
-    fn from(it: route::Sink) -> Self {
+impl From<names::Sink> for crate::Sink {
+    fn from(it: names::Sink) -> Self {
         Self { id: it.id, kind: it.kind }
     }
 }
 
-impl From<route::Target> for crate::Target {
-    fn from(it: route::Target) -> Self {
+impl From<names::Target> for crate::Target {
+    fn from(it: names::Target) -> Self {
         match it {
-            route::Target::LogStream(it) => {
+            names::Target::LogStream(it) => {
                 Self::LogStream(crate::LogStreamName { group: it.group, name: it.name })
             }
-            route::Target::ObjectKey(key) => Self::ObjectKey(key),
+            names::Target::ObjectKey(key) => Self::ObjectKey(key),
         }
     }
 }
 
-impl From<crate::Target> for route::Target {
+impl From<crate::Target> for names::Target {
     fn from(it: crate::Target) -> Self {
         match it {
             crate::Target::LogStream(it) => {
-                Self::LogStream(route::LogStreamName { group: it.group, name: it.name })
+                Self::LogStream(names::LogStreamName { group: it.group, name: it.name })
             }
             crate::Target::ObjectKey(key) => Self::ObjectKey(key),
         }

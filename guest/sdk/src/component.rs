@@ -123,34 +123,17 @@ pub fn run_transformer<T: Transformer>(
 #[macro_export]
 macro_rules! export_normalizer {
     ($component:ty) => {
-        #[cfg(target_arch = "wasm32")]
-        const _: () = {
-            use $crate::bindings::normalizer as bindings;
-            ::std::thread_local! {
-                static INSTANCE: $crate::Instance<$component> = const { $crate::Instance::new() };
+        $crate::export_component!($component, Normalizer, normalize {
+            fn process(
+                origin: wit::LogStream,
+                lines: wit::Lines,
+            ) -> ::std::result::Result<wit::Normalized, ::std::string::String> {
+                let lines = $crate::Lines::new(lines.bytes, lines.ends, lines.last);
+                let run = |it: &mut $component| $crate::run_normalizer(it, &origin.into(), &lines);
+                let (consumed, columns) = INSTANCE.with(|instance| instance.call(run))?;
+                Ok(wit::Normalized { consumed, events: columns.into() })
             }
-            struct Component;
-            impl bindings::exports::updraft::pipeline::lifecycle::Guest for Component {
-                fn configure(config: String) -> Result<(), String> {
-                    INSTANCE.with(|it| it.configure(<$component as $crate::Normalizer>::configure(&config)))
-                }
-            }
-            impl bindings::exports::updraft::pipeline::normalize::Guest for Component {
-                fn process(
-                    origin: bindings::exports::updraft::pipeline::normalize::LogStream,
-                    lines: bindings::exports::updraft::pipeline::normalize::Lines,
-                ) -> Result<bindings::exports::updraft::pipeline::normalize::Normalized, String> {
-                    let lines = $crate::Lines::new(lines.bytes, lines.ends, lines.last);
-                    let (consumed, columns) = INSTANCE
-                        .with(|it| it.call(|it| $crate::run_normalizer(it, &origin.into(), &lines)))?;
-                    Ok(bindings::exports::updraft::pipeline::normalize::Normalized {
-                        consumed,
-                        events: columns.into(),
-            })
-                }
-            }
-            bindings::export!(Component with_types_in bindings);
-        };
+        });
     };
 }
 
@@ -158,32 +141,16 @@ macro_rules! export_normalizer {
 #[macro_export]
 macro_rules! export_transformer {
     ($component:ty) => {
-        #[cfg(target_arch = "wasm32")]
-        const _: () = {
-            use $crate::bindings::transformer as bindings;
-            ::std::thread_local! {
-                static INSTANCE: $crate::Instance<$component> = const { $crate::Instance::new() };
+        $crate::export_component!($component, Transformer, transform {
+            fn process(
+                origin: wit::LogStream,
+                bytes: ::std::vec::Vec<u8>,
+                events: wit::Events,
+            ) -> ::std::result::Result<wit::Events, ::std::string::String> {
+                let run = |it: &mut $component| $crate::run_transformer(it, &origin.into(), bytes, events.into());
+                Ok(INSTANCE.with(|instance| instance.call(run))?.into())
             }
-            struct Component;
-            impl bindings::exports::updraft::pipeline::lifecycle::Guest for Component {
-                fn configure(config: String) -> Result<(), String> {
-                    INSTANCE.with(|it| it.configure(<$component as $crate::Transformer>::configure(&config)))
-                }
-            }
-            impl bindings::exports::updraft::pipeline::transform::Guest for Component {
-                fn process(
-                    origin: bindings::exports::updraft::pipeline::transform::LogStream,
-                    bytes: Vec<u8>,
-                    events: bindings::exports::updraft::pipeline::transform::Events,
-                ) -> Result<bindings::exports::updraft::pipeline::transform::Events, String> {
-                    let columns = INSTANCE.with(|it| {
-                        it.call(|it| $crate::run_transformer(it, &origin.into(), bytes, events.into()))
-                    })?;
-                    Ok(columns.into())
-                }
-            }
-    bindings::export!(Component with_types_in bindings);
-        };
+        });
     };
 }
 
@@ -191,34 +158,45 @@ macro_rules! export_transformer {
 #[macro_export]
 macro_rules! export_router {
     ($component:ty) => {
+        $crate::export_component!($component, Router, route {
+            fn route(
+                origin: wit::LogStream,
+                label: ::std::string::String,
+                sink: wit::Sink,
+                standard: wit::Target,
+            ) -> ::std::result::Result<::std::option::Option<wit::Target>, ::std::string::String> {
+                let run = |it: &mut $component| {
+                    $crate::Router::route(it, &origin.into(), &label, &sink.into(), standard.into())
+                };
+                Ok(INSTANCE.with(|instance| instance.call(run))?.map(Into::into))
+            }
+        });
+    };
+}
+
+/// What the three have in common: the instance, its configuration, and the exports themselves.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_component {
+    ($component:ty, $kind:ident, $interface:ident { $($process:tt)* }) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            use $crate::bindings::router as bindings;
+            use $crate::bindings::$interface::exports::updraft::pipeline::$interface as wit;
             ::std::thread_local! {
                 static INSTANCE: $crate::Instance<$component> = const { $crate::Instance::new() };
             }
             struct Component;
-            impl bindings::exports::updraft::pipeline::lifecycle::Guest for Component {
-                fn configure(config: String) -> Result<(), String> {
-                    INSTANCE.with(|it| it.configure(<$component as $crate::Router>::configure(&config)))
+            impl $crate::bindings::lifecycle::exports::updraft::pipeline::lifecycle::Guest for Component {
+                fn configure(config: ::std::string::String) -> ::std::result::Result<(), ::std::string::String> {
+                    let configured = <$component as $crate::$kind>::configure(&config);
+                    INSTANCE.with(|instance| instance.configure(configured))
                 }
             }
-            impl bindings::exports::updraft::pipeline::route::Guest for Component {
-                fn route(
-                    origin: bindings::exports::updraft::pipeline::route::LogStream,
-                    label: String,
-                    sink: bindings::exports::updraft::pipeline::route::Sink,
-                    standard: bindings::exports::updraft::pipeline::route::Target,
-                ) -> Result<Option<bindings::exports::updraft::pipeline::route::Target>, String> {
-                    let target = INSTANCE.with(|it| {
-                        it.call(|it| {
-                            $crate::Router::route(it, &origin.into(), &label, &sink.into(), standard.into())
-                        })
-                    })?;
-                    Ok(target.map(Into::into))
-                }
+            impl wit::Guest for Component {
+                $($process)*
             }
-    bindings::export!(Component with_types_in bindings);
+            $crate::bindings::lifecycle::export!(Component with_types_in $crate::bindings::lifecycle);
+            $crate::bindings::$interface::export!(Component with_types_in $crate::bindings::$interface);
         };
     };
 }

@@ -5,7 +5,7 @@ use crate::Severity;
 /// Writes a line to the host's log (rate-limited there). Natively: to stderr.
 pub fn log(severity: Severity, message: &str) {
     #[cfg(target_arch = "wasm32")]
-    crate::bindings::normalizer::updraft::pipeline::host::log(severity.0, message);
+    crate::bindings::normalize::updraft::pipeline::host::log(severity.0, message);
     #[cfg(not(target_arch = "wasm32"))]
     eprintln!("[severity {}] {message}", severity.0);
 }
@@ -13,7 +13,7 @@ pub fn log(severity: Severity, message: &str) {
 /// Adds to a counter of the host's metrics. Natively: nothing.
 pub fn count(name: &str, by: u64) {
     #[cfg(target_arch = "wasm32")]
-    crate::bindings::normalizer::updraft::pipeline::host::count(name, by);
+    crate::bindings::normalize::updraft::pipeline::host::count(name, by);
     #[cfg(not(target_arch = "wasm32"))]
     let _ = (name, by);
 }

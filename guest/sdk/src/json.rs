@@ -77,6 +77,26 @@ impl<'a> Json<'a> {
         (self.kind == Kind::Plain).then(|| &self.text[1..self.text.len() - 1])
     }
 
+    /// False when it holds the escape of half a surrogate pair (`\udc80`): the grammar allows it, but no text can have
+    /// it, and many readers refuse it.
+    pub fn is_unicode(self) -> bool {
+        let mut rest = self.text;
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+            let escape = &rest[at + 1..];
+            let Some(digits) = escape.strip_prefix(b"u") else {
+                rest = &escape[1..];
+                continue;
+            };
+            let surrogate = (0xd800..0xe000).contains(&hex(digits).0);
+            let (character, after) = unicode(digits);
+            if surrogate && character == char::REPLACEMENT_CHARACTER {
+                return false;
+            }
+            rest = after;
+        }
+        true
+    }
+
     /// The members of an object in order, duplicates included; none at all for anything else.
     pub fn members(self) -> Vec<Member<'a>> {
         let mut members = Vec::new();
@@ -368,6 +388,20 @@ mod tests {
         assert_eq!(text(r#""\udc80x""#).as_deref(), Some("\u{fffd}x"));
         assert_eq!(text(r#""\ud83d\u0041""#).as_deref(), Some("\u{fffd}A"));
         assert_eq!(text(r#""\ud83d\ud83d\ude80""#).as_deref(), Some("\u{fffd}\u{1f680}"));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_no_text() {
+        for (json, is_unicode) in [
+            (r#"["\ud83d\ude80"]"#, true),
+            (r#""\\ud83d""#, true),
+            (r#""\ufffd\n""#, true),
+            (r#"{"a":"\udc80"}"#, false),
+            (r#""\ud83d\u0041""#, false),
+            (r#""\ud83d""#, false),
+        ] {
+            assert_eq!(Json::parse(json.as_bytes()).map(Json::is_unicode), Some(is_unicode), "{json}");
+        }
     }
 
     #[test]

@@ -109,6 +109,10 @@ fn summarize(report: &Report) {
         }
         anstream::eprintln!("{line}");
     }
+    for (transform, counts) in &report.counted {
+        let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        anstream::eprintln!("transform {transform}: {}", counts.join(", "));
+    }
 }
 
 /// SIGTERM and SIGINT.

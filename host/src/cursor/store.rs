@@ -277,21 +277,19 @@ fn write_moves(db: &mut Connection, moves: &[CursorMove]) -> Result<(), rusqlite
     tx.commit()
 }
 
-/// For tests and tools: where a sink stands in a stream.
-#[cfg(test)]
-fn read_cursor(db: &mut Connection, id: StreamId, sink: &str) -> Result<Option<u64>, rusqlite::Error> {
-    db.query_row("SELECT offset FROM cursors WHERE stream = ?1 AND sink = ?2", params![id, sink], |row| {
-        row.get::<_, i64>(0)
-    })
-    .optional()
-    .map(|found| found.map(i64::cast_unsigned))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use rusqlite::OptionalExtension;
     use proptest::prelude::*;
+
+    fn read_cursor(db: &mut Connection, id: StreamId, sink: &str) -> Result<Option<u64>, rusqlite::Error> {
+        db.query_row("SELECT offset FROM cursors WHERE stream = ?1 AND sink = ?2", params![id, sink], |row| {
+            row.get::<_, i64>(0)
+        })
+        .optional()
+        .map(|found| found.map(i64::cast_unsigned))
+    }
 
     fn new_stream(path: &str) -> NewStream {
         NewStream {

@@ -22,6 +22,13 @@ pub struct Caller {
     pub role: Option<String>,
 }
 
+impl Caller {
+    /// Whom a policy has to be attached to.
+    pub fn grantee(&self) -> &str {
+        self.role.as_deref().unwrap_or("the identity that this process has")
+    }
+}
+
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.role {
@@ -136,12 +143,19 @@ impl Call {
     ) -> ServiceError {
         let class = class_of(meta.code(), status);
         let remedy = match class {
-            Class::Denied => Some(format!("grant {} on {} to {}", self.action, self.resource, self.caller)),
+            Class::Denied => {
+                Some(format!("grant {} on {} to {}", self.action, self.resource, self.caller.grantee()))
+            }
             Class::BadCredentials => Some(format!("renew or correct the keys or tokens of {}", self.caller)),
             Class::BadClock => Some("set this machine's clock".to_owned()),
             Class::Busy | Class::Unknown => None,
         };
-        let message = meta.message().map_or_else(|| chain(error), str::to_owned);
+        let message = match (meta.message(), status) {
+            (Some(message), _) => message.to_owned(),
+            // It was meant as a yes, but the client did not understand it.
+            (None, Some(200..300)) => chain(error),
+            (None, _) => "no reason given".to_owned(),
+        };
         ServiceError {
             code: meta.code().map(str::to_owned),
             request_id: meta.extra("aws_request_id").map(str::to_owned),
@@ -161,7 +175,8 @@ impl Call {
             self.role_refused("sts:AssumeRole", role, refusal, refusal.meta(), remedy)
         } else if let Some(refusal) = find::<AssumeRoleWithWebIdentityError>(error) {
             let role = "the role that AWS_ROLE_ARN names";
-            let remedy = format!("let the trust policy of {role} allow it to the issuer and subject of the token");
+            let remedy =
+                format!("let the trust policy of {role} allow it to the issuer and subject of the token");
             self.role_refused("sts:AssumeRoleWithWebIdentity", role, refusal, refusal.meta(), remedy)
         } else {
             self.no_credentials_found(error)
@@ -309,116 +324,4 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use aws_smithy_runtime_api::client::result::ConnectorError;
-    use aws_smithy_types::body::SdkBody;
-
-    use super::*;
-
-    type Answer = SdkError<ErrorMetadata, Response>;
-
-    fn call(role: Option<&str>) -> Call {
-        Call {
-            caller: Arc::new(Caller { sink: "cloudwatch".to_owned(), role: role.map(str::to_owned) }),
-            action: "logs:PutLogEvents",
-            target: "log stream \"b\" of log group \"a\"".to_owned(),
-            resource: "arn:aws:logs:*:*:log-group:a:log-stream:b".to_owned(),
-        }
-    }
-
-    fn meta(code: &str) -> ErrorMetadata {
-        ErrorMetadata::builder().code(code).message("no").custom("aws_request_id", "r-1").build()
-    }
-
-    fn response(status: u16) -> Response {
-        Response::new(status.try_into().expect("a status"), SdkBody::empty())
-    }
-
-    fn refused(code: &str, status: u16) -> Answer {
-        SdkError::service_error(meta(code), response(status))
-    }
-
-    fn unsigned(error: CredentialsError) -> Answer {
-        SdkError::dispatch_failure(ConnectorError::other(error.into(), None))
-    }
-
-    fn verdict(error: &Answer) -> Verdict {
-        call(None).failed(error).verdict
-    }
-
-    #[test]
-    fn a_denied_action_names_action_role_and_sink_and_what_to_grant() {
-        let failure = call(Some("arn:aws:iam::1:role/r")).failed(&refused("AccessDeniedException", 400));
-        assert_eq!(
-            failure.to_string(),
-            "sink cloudwatch: logs:PutLogEvents on log stream \"b\" of log group \"a\" with role \
-             arn:aws:iam::1:role/r failed: AccessDeniedException: no (HTTP 400, request id r-1); it will be \
-             retried, at growing intervals, until somebody has mended it; to mend it, grant logs:PutLogEvents on \
-             arn:aws:logs:*:*:log-group:a:log-stream:b to role arn:aws:iam::1:role/r"
-        );
-    }
-
-    #[test]
-    fn without_a_role_it_is_the_default_credentials_that_lack_a_permission() {
-        let failure = call(None).failed(&refused("AccessDenied", 403));
-        assert!(failure.to_string().ends_with("to the default credentials"), "{failure}");
-    }
-
-    #[test]
-    fn a_role_that_may_not_be_assumed_is_named_with_the_action_and_the_sink() {
-        let sts = AssumeRoleError::generic(meta("AccessDenied"));
-        let sts: SdkError<_, Response> = SdkError::service_error(sts, response(403));
-        let failure =
-            call(Some("arn:aws:iam::1:role/r")).failed(&unsigned(CredentialsError::provider_error(sts)));
-        assert_eq!((failure.action, &*failure.target), ("sts:AssumeRole", "arn:aws:iam::1:role/r"));
-        assert_eq!(failure.verdict, Verdict::RetrySlowly);
-        let text = failure.to_string();
-        assert!(text.starts_with("sink cloudwatch: sts:AssumeRole on arn:aws:iam::1:role/r"), "{text}");
-        assert!(text.contains(" with the default credentials failed: AccessDenied: no; "), "{text}");
-        assert!(text.contains("trust policy of arn:aws:iam::1:role/r"), "{text}");
-    }
-
-    #[test]
-    fn a_busy_sts_is_asked_again_soon() {
-        let sts = AssumeRoleError::generic(meta("Throttling"));
-        let sts: SdkError<_, Response> = SdkError::service_error(sts, response(400));
-        assert_eq!(verdict(&unsigned(CredentialsError::provider_error(sts))), Verdict::Retry);
-        let unreachable = CredentialsError::provider_error("connection refused");
-        assert_eq!(verdict(&unsigned(unreachable)), Verdict::Retry);
-        let slow = CredentialsError::provider_timed_out(std::time::Duration::from_secs(5));
-        assert_eq!(verdict(&unsigned(slow)), Verdict::Retry);
-    }
-
-    #[test]
-    fn without_any_credentials_it_says_where_they_could_come_from() {
-        let failure = call(None).failed(&unsigned(CredentialsError::not_loaded("nothing set")));
-        assert_eq!(failure.verdict, Verdict::RetrySlowly);
-        assert!(failure.message.contains("nothing set"), "{failure}");
-        assert!(failure.to_string().contains("AWS_ACCESS_KEY_ID"), "{failure}");
-    }
-
-    #[test]
-    fn what_is_only_busy_is_retried_soon() {
-        for code in
-            ["ThrottlingException", "SlowDown", "ServiceUnavailableException", "OperationAbortedException"]
-        {
-            assert_eq!(verdict(&refused(code, 400)), Verdict::Retry, "{code}");
-        }
-        for status in [408, 429, 500, 503] {
-            assert_eq!(verdict(&refused("SomethingNew", status)), Verdict::Retry, "{status}");
-            assert_eq!(verdict(&SdkError::response_error("<html>", response(status))), Verdict::Retry);
-        }
-        assert_eq!(verdict(&SdkError::timeout_error("60 s")), Verdict::Retry);
-        let refused = ConnectorError::io("connection refused".into());
-        assert_eq!(verdict(&SdkError::dispatch_failure(refused)), Verdict::Retry);
-    }
-
-    #[test]
-    fn an_answer_that_nobody_understands_drops_nothing() {
-        for status in [301, 400, 404, 405, 409] {
-            assert_eq!(verdict(&refused("SomethingNew", status)), Verdict::RetrySlowly, "{status}");
-        }
-        assert_eq!(verdict(&SdkError::response_error("<html>", response(404))), Verdict::RetrySlowly);
-        assert_eq!(verdict(&SdkError::construction_failure("incomplete")), Verdict::RetrySlowly);
-    }
-}
+mod tests;

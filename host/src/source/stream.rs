@@ -106,12 +106,6 @@ impl Stream {
         self.state().gone = true;
     }
 
-    /// What lies beyond `size` can never be read: the file was cut before we had it.
-    pub fn cut_at(&self, size: u64) {
-        let mut state = self.state();
-        state.size = state.size.min(size);
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -73,6 +73,14 @@ pub enum LoadError {
         #[source]
         error: GuestError,
     },
+    /// It turns lines into events, and stands where there are events already.
+    #[error("transform `{id}` takes events from `{before}`, but its component exports no `updraft:pipeline/transform@0.1.0`; let it take from a source")]
+    Misplaced {
+        /// Transform.
+        id: String,
+        /// The one before it.
+        before: String,
+    },
     /// wasmtime itself does not start.
     #[error("the WebAssembly engine does not start: {0}")]
     Engine(String),

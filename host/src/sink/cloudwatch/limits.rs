@@ -13,12 +13,14 @@ pub const MAX_PUT_EVENTS: usize = 10_000;
 pub const PUT_SPAN_MS: u64 = 24 * 60 * 60 * 1000;
 /// Bytes in the text of one event: "no larger than 1 MB" (same page), and it has to go into a put.
 pub const MAX_EVENT_BYTES: usize = MAX_PUT_BYTES - EVENT_OVERHEAD;
+/// Bytes of one character in UTF-8: a text can't be split finer.
+const LONGEST_CHARACTER: usize = 4;
 
 /// What a put may hold where the config allows no more than `max_events` and `max_bytes`.
 pub fn of_put(max_events: usize, max_bytes: usize) -> batch::Limits {
     batch::Limits {
         max_events: max_events.clamp(1, MAX_PUT_EVENTS),
-        max_bytes: max_bytes.clamp(EVENT_OVERHEAD + 1, MAX_PUT_BYTES),
+        max_bytes: max_bytes.clamp(EVENT_OVERHEAD + LONGEST_CHARACTER, MAX_PUT_BYTES),
         event_overhead: EVENT_OVERHEAD,
         span_ms: PUT_SPAN_MS,
     }

@@ -64,12 +64,7 @@ pub struct Ticket {
 impl CloudWatch {
     /// A sink that is ready to take events.
     pub fn new(client: Client, config: config::CloudWatch, env: Env, lanes: Arc<Lanes>) -> Arc<Self> {
-        let limits = Limits {
-            max_events: config.max_events,
-            max_bytes: config.max_bytes,
-            event_overhead: limits::EVENT_OVERHEAD,
-            span_ms: limits::PUT_SPAN_MS,
-        };
+        let limits = limits::of_put(config.max_events, config.max_bytes);
         Arc::new(Self {
             client,
             config,
@@ -184,7 +179,7 @@ impl EventSink for Handle {
     fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken> {
         let sink = &self.0;
         let labels = &batch.events.label_names;
-        let max_event = limits::MAX_EVENT_BYTES.min(sink.limits.max_bytes - sink.limits.event_overhead);
+        let max_event = limits::max_event_bytes(&sink.limits);
         let mut parts: Vec<(usize, i64, String)> = Vec::with_capacity(batch.events.len());
         for event in batch.iter().filter(|event| event.label().is_some()) {
             let label = usize::from(event.label_index());

@@ -38,7 +38,9 @@ impl Client {
                     failure.remedy = Some(format!(
                         "grant s3:GetObject on {} and s3:ListBucket on arn:aws:s3:::{} to {} (without the latter a \
                          missing key looks like a forbidden one)",
-                        call.resource, self.bucket, call.caller
+                        call.resource,
+                        self.bucket,
+                        call.caller.grantee()
                     ));
                 }
                 Err(failure)

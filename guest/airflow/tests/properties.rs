@@ -1,0 +1,66 @@
+//! Whatever the bytes and however they are cut: each byte has its event, and the contract holds.
+
+mod support;
+
+use proptest::prelude::*;
+use support::events_in_batches;
+use updraft_guest::testing::{self, Row};
+use updraft_guest_airflow::Airflow;
+
+/// Pieces that lines are made of, from the ordinary to the nasty.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => Just(b"\n".to_vec()),
+        2 => Just(b"[2026-11-21T16:12:07.756-0330] {etl.py:7} INFO - hello".to_vec()),
+        1 => Just(b"[2026-11-21T16:12:07.756-0330] {etl.py:7} Level 25 - ".to_vec()),
+        1 => Just(b"2026-11-21T16:12:07.756-0330 | INFO     | airflow.task | pid=1 | hi".to_vec()),
+        2 => Just(br#"{"timestamp":"2026-11-21T19:42:07Z","level":"info","event":"a\nb","x":[1,{"y":null}]}"#.to_vec()),
+        1 => Just(br#"{"asctime": "2026-11-21T19:42:07.1+0000", "levelname": "INFO", "message": "m", "try_number": "1"}"#.to_vec()),
+        1 => Just(br#"{"timestamp":"2026-11-21T19:42:07Z","level":"info","event":"\udc80","x":"\ud83d","y":["\ude80"]}"#.to_vec()),
+        1 => Just(b"Traceback (most recent call last):".to_vec()),
+        1 => Just(b"  + Exception Group Traceback (most recent call last):".to_vec()),
+        1 => Just(b"{\"timestamp\":\"20".to_vec()),
+        1 => Just(b"] {".to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..12),
+        1 => "[ -~]{0,12}".prop_map(String::into_bytes),
+    ]
+}
+
+fn log() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(piece(), 0..40).prop_map(|pieces| pieces.concat())
+}
+
+fn joined(rows: &[Row]) -> Vec<u8> {
+    rows.iter().flat_map(|row| row.source.clone()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn every_byte_has_its_event_however_a_log_is_cut(log in log(), lines in 1usize..9) {
+        prop_assert_eq!(joined(&events_in_batches(&log, lines)), log);
+    }
+
+    #[test]
+    fn what_is_used_is_used_whole(log in log(), last in any::<bool>()) {
+        let batch = testing::normalize(&mut Airflow, &testing::origin(), log.clone(), last)
+            .map_err(TestCaseError::fail)?;
+        prop_assert_eq!(joined(&batch.rows()), &log[..batch.consumed_bytes]);
+        for row in batch.rows() {
+            for (key, value, is_json) in row.attributes {
+                let read = serde_json::from_slice::<serde_json::Value>(&value);
+                prop_assert!(!is_json || read.is_ok(), "{}: {:?}", key, String::from_utf8_lossy(&value));
+            }
+        }
+    }
+
+    #[test]
+    fn a_json_line_says_what_serde_json_reads(text in any::<String>(), extra in "[a-z]{8,12}", number in any::<f64>()) {
+        let line = serde_json::json!({ "timestamp": "2026-11-21T19:42:07Z", "event": text, "level": "info", &extra: [number] });
+        let rows = events_in_batches(line.to_string().as_bytes(), 1);
+        prop_assert_eq!(rows.len(), 1);
+        prop_assert_eq!(&rows[0].message, text.as_bytes());
+        prop_assert_eq!(rows[0].attribute(&extra), Some(line[&extra].to_string()));
+    }
+}
