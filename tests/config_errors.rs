@@ -75,7 +75,7 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn a_good_config_is_called_good() {
     let text = format!(
-        "{SOURCE}transforms:\n  normalize: {{ type: wasm, inputs: [airflow], component: 'builtin:airflow' }}\nsinks:\n  local: {{ type: file, inputs: [normalize], path: ./out }}\n"
+        "{SOURCE}transforms:\n  normalize: {{ type: wasm, inputs: [airflow], component: 'builtin:airflow' }}\nsinks:\n  console: {{ type: console, inputs: [normalize] }}\n"
     );
     updraft!("validate").config("pipeline.yaml", &text).run().exits(0);
 }

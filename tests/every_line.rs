@@ -52,8 +52,17 @@ sinks:
 /// Every line's text is in the events, in the order of the file where the file's times are in order.
 fn check_lines(file: &str, bytes: &[u8], events: &[Event]) {
     let mut held = String::new();
-    for event in events {
-        all_text(&event.normalized(), &mut held);
+    let mut split: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
+    for event in events.iter().map(Event::normalized) {
+        all_text(&event, &mut held);
+        if let (Some(id), Some(part)) = (event["part_id"].as_str(), event["part"].as_u64()) {
+            split.entry(id.into()).or_default().insert(part, event["message"].as_str().unwrap_or("").into());
+        }
+    }
+    // What was too large for one event says how it is put together again.
+    for parts in split.into_values() {
+        held.extend(parts.into_values());
+        held.push('\n');
     }
     let text = String::from_utf8_lossy(bytes);
     for line in text.split('\n').map(str::trim).filter(|line| !line.is_empty()) {
@@ -65,17 +74,32 @@ fn check_lines(file: &str, bytes: &[u8], events: &[Event]) {
 
 /// What a reader would miss if it were gone: of JSON every string in it; of text what follows Airflow's prefix.
 fn texts_of(line: &str) -> Vec<String> {
-    if let Ok(Value::Object(object)) = serde_json::from_str::<Value>(line) {
+    // Half of a surrogate pair, as Python escapes what was no text; it is U+FFFD to everybody else.
+    let json: Vec<String> = line.split(r"\\").map(|part| part.replace(r"\udc80", r"\ufffd")).collect();
+    let json = json.join(r"\\");
+    if let Ok(Value::Object(object)) = serde_json::from_str::<Value>(&json) {
         let said: BTreeMap<_, _> =
             object.into_iter().filter(|(key, _)| key == "event" || key == "message").collect();
         let mut text = String::new();
         all_text(&Value::Object(said.into_iter().collect()), &mut text);
         return text.split('\n').map(|part| part.trim().to_owned()).collect();
     }
-    let message = LEVELS.iter().find_map(|level| line.split_once(&format!("}} {level} - ")));
-    let message =
-        message.or_else(|| LEVELS.iter().find_map(|level| line.split_once(&format!("| {level:<8} | "))));
-    vec![message.map_or(line, |(_, message)| message).trim().to_owned()]
+    // From behind, since a record may be glued to another whose line break a full disk swallowed.
+    let prefix = LEVELS.iter().filter_map(|level| line.rsplit_once(&format!("}} {level} -")));
+    let prefix = prefix.max_by_key(|(before, _)| before.len());
+    let Some((prefix, message)) = prefix else { return texts_of_custom_format(line) };
+    let before = prefix.rfind("[20").map_or("", |at| prefix[..at].trim());
+    let mut texts = if before.is_empty() { Vec::new() } else { texts_of(before) };
+    texts.extend(Some(message.trim().to_owned()).filter(|text| !text.is_empty()));
+    texts
+}
+
+/// `time | LEVEL | logger | pid=1 | message`, as one of the set-ups has it; else the line itself.
+fn texts_of_custom_format(line: &str) -> Vec<String> {
+    let Some((_, rest)) = LEVELS.iter().find_map(|level| line.split_once(&format!("| {level:<8} |"))) else {
+        return vec![line.to_owned()];
+    };
+    rest.split(" | ").map(|part| part.trim().trim_start_matches("pid=").to_owned()).collect()
 }
 
 const LEVELS: [&str; 5] = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];

@@ -28,6 +28,7 @@ pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
         members: Vec::new(),
         scratch: Vec::new(),
         glue: memmem::Finder::new(header::GLUE),
+        traceback: memmem::Finder::new(TRACEBACK),
         open: None,
         held: Vec::new(),
         records: false,
@@ -71,7 +72,9 @@ struct Assembler<'l, 'e> {
     events: &'l mut Events<'e>,
     members: Vec<Member<'l>>,
     scratch: Vec<u8>,
+    // Made once a batch: making one costs more than searching a line.
     glue: memmem::Finder<'static>,
+    traceback: memmem::Finder<'static>,
     open: Option<Open<'l>>,
     /// Events before the open one that end in the line where it begins: that line is used as a whole or not at all.
     held: Vec<Open<'l>>,
@@ -93,35 +96,33 @@ impl<'l> Assembler<'l, '_> {
     }
 
     fn json(&mut self, place: Place, text: &'l [u8]) {
-        if self.structured(place, text) {
-            return;
+        if let Some(names) = self.read(text) {
+            return self.structured(place, names);
         }
         // Half a JSON line, with a whole one glued to it?
         let glued =
             structured::BEGINNINGS.iter().filter_map(|beginning| memmem::rfind(text, beginning)).max();
-        match glued.filter(|at| *at > 0) {
-            Some(at) if self.is_structured(&text[at..]) => {
+        let glued = glued.filter(|at| *at > 0).and_then(|at| self.read(&text[at..]).map(|names| (at, names)));
+        match glued {
+            Some((at, names)) => {
                 self.text(Place { end: place.start + at, ..place }, &text[..at]);
-                self.structured(Place { start: place.start + at, ..place }, &text[at..]);
+                self.structured(Place { start: place.start + at, ..place }, names);
             }
-            _ => self.text(place, text),
+            None => self.text(place, text),
         }
     }
 
-    fn is_structured(&mut self, text: &'l [u8]) -> bool {
-        json::read_object(text, &mut self.members) && structured::Names::of(&self.members).is_some()
+    /// Reads a JSON record into `members`.
+    fn read(&mut self, text: &'l [u8]) -> Option<structured::Names> {
+        json::read_object(text, &mut self.members).then(|| structured::Names::of(&self.members))?
     }
 
-    fn structured(&mut self, place: Place, text: &'l [u8]) -> bool {
-        if !self.is_structured(text) {
-            return false;
-        }
-        let Some(names) = structured::Names::of(&self.members) else { return false };
+    /// Makes the event of the record in `members`.
+    fn structured(&mut self, place: Place, names: structured::Names) {
         self.flush();
         self.records = true;
         let event = self.events.push(&self.bytes[place.start..place.end]);
-        structured::describe(event, names, &self.members, &mut self.scratch);
-        true
+        structured::describe(event, names, &self.members, &self.traceback, &mut self.scratch);
     }
 
     fn text(&mut self, place: Place, text: &'l [u8]) {
@@ -182,7 +183,7 @@ impl<'l> Assembler<'l, '_> {
 
     fn flush(&mut self) {
         for event in self.held.drain(..).chain(self.open.take()) {
-            describe(self.events, self.bytes, &event);
+            describe(self.events, self.bytes, &event, &self.traceback);
         }
     }
 
@@ -198,7 +199,7 @@ impl<'l> Assembler<'l, '_> {
 }
 
 /// Makes the event of a text record.
-fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>) {
+fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>, traceback: &memmem::Finder<'_>) {
     let source = &bytes[open.start..open.end];
     let text = source.strip_suffix(b"\n").unwrap_or(source);
     let mut event = events.push(source);
@@ -209,7 +210,7 @@ fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>) {
         }
         None => text,
     };
-    let (message, exception) = split_traceback(text);
+    let (message, exception) = if open.lines == 1 { (text, None) } else { split_traceback(text, traceback) };
     event.message(message);
     if let Some(exception) = exception {
         event.attribute_text("exception", exception);
@@ -235,8 +236,8 @@ fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>) {
 /// Splits a text where a traceback begins on a line of its own, other than the first.
 ///
 /// Where it ends cannot be told (the exception's own text may have any lines), so it goes on to the end.
-pub fn split_traceback(text: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let begins = memmem::find_iter(text, TRACEBACK).find_map(|at| {
+pub fn split_traceback<'t>(text: &'t [u8], traceback: &memmem::Finder<'_>) -> (&'t [u8], Option<&'t [u8]>) {
+    let begins = traceback.find_iter(text).find_map(|at| {
         let line = text[..at].strip_suffix(OF_A_GROUP).map_or(at, <[u8]>::len);
         (line > 0 && text[line - 1] == b'\n').then_some(line)
     });

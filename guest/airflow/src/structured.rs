@@ -1,6 +1,7 @@
 //! JSON lines: Airflow 3's (structlog), and those that Airflow 2 writes for Elasticsearch (`json_format`).
 
 use crate::{assemble, exception, level, timestamp};
+use memchr::memmem;
 use std::borrow::Cow;
 use updraft_guest::EventBuilder;
 use updraft_guest::json::{Json, Kind, Member};
@@ -66,6 +67,7 @@ pub fn describe(
     mut event: EventBuilder<'_, '_>,
     names: Names,
     members: &[Member<'_>],
+    traceback: &memmem::Finder<'_>,
     scratch: &mut Vec<u8>,
 ) {
     let mut known = Known::default();
@@ -79,7 +81,7 @@ pub fn describe(
             continue;
         };
         match plain {
-            _ if plain == names.message => message(event, names, value, scratch),
+            _ if plain == names.message => message(event, names, value, traceback, scratch),
             _ if plain == names.time => known.time = Some(value),
             _ if plain == names.level => known.level = Some(value),
             b"logger" => text(event, "logger", value, scratch),
@@ -117,13 +119,19 @@ fn time_and_level(event: &mut EventBuilder<'_, '_>, names: Names, known: &Known<
     }
 }
 
-fn message(event: &mut EventBuilder<'_, '_>, names: Names, value: Json<'_>, scratch: &mut Vec<u8>) {
+fn message(
+    event: &mut EventBuilder<'_, '_>,
+    names: Names,
+    value: Json<'_>,
+    traceback: &memmem::Finder<'_>,
+    scratch: &mut Vec<u8>,
+) {
     if let Some(text) = value.plain() {
         event.message(text);
     } else if let Some(text) = value.string(scratch) {
         // Python's formatter appends the traceback to the message; structlog keeps it apart.
         let (text, traceback) =
-            if names == Names::ELASTIC { assemble::split_traceback(text) } else { (text, None) };
+            if names == Names::ELASTIC { assemble::split_traceback(text, traceback) } else { (text, None) };
         event.message(text);
         if let Some(traceback) = traceback {
             event.attribute_text("exception", traceback);
@@ -138,14 +146,21 @@ fn place(event: &mut EventBuilder<'_, '_>, known: &Known<'_>, scratch: &mut Vec<
     let line = known.lineno.filter(|line| is_natural(line.bytes()));
     let named = known.filename.is_some_and(|name| matches!(name.kind(), Kind::Plain | Kind::Escaped));
     if let Some(name) = known.filename.filter(|_| named) {
-        let mut place = name.string(scratch).unwrap_or_default().to_vec();
-        // The end mark of Elasticsearch's files has `""` and 0.
-        if !place.is_empty() {
-            if let Some(line) = line {
-                place.push(b':');
-                place.extend_from_slice(line.bytes());
+        // An escaped name unescapes into the scratch space; put a plain one there, too.
+        match name.plain() {
+            Some(plain) => {
+                scratch.clear();
+                scratch.extend_from_slice(plain);
             }
-            event.attribute_text("source", place);
+            None => _ = name.string(scratch),
+        }
+        // The end mark of Elasticsearch's files has `""` and 0.
+        if !scratch.is_empty() {
+            if let Some(line) = line {
+                scratch.push(b':');
+                scratch.extend_from_slice(line.bytes());
+            }
+            event.attribute_text("source", &*scratch);
         }
     }
     for (name, value, used) in

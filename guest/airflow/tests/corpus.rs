@@ -1,4 +1,5 @@
 //! Every real log in the fixtures, held against checks that know nothing of our parser.
+#![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! Exceptions are printed as CPython prints them: `cpython/cases.json` is what CPython 3.11 printed.
+//! Exceptions are printed as Python prints them: `cpython/cases.json` is what Python 3.11 itself printed.
+#![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 
 use serde_json::Value;
 use updraft_guest::testing;

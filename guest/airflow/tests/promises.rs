@@ -1,4 +1,5 @@
 //! What the normalizer promises about each awkwardness of Airflow's logs, on real lines where there are any.
+#![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Whatever the bytes and however they are cut: each byte has its event, and the contract holds.
+#![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 
 mod support;
 

@@ -29,6 +29,22 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// Room for so many events, and the label that every event has unless it is given another.
+    pub(crate) fn with_capacity(events: usize) -> Self {
+        Self {
+            timestamps: Vec::with_capacity(events),
+            severities: Vec::with_capacity(events),
+            source_ends: Vec::with_capacity(events),
+            raw_starts: Vec::with_capacity(events),
+            raw_ends: Vec::with_capacity(events),
+            message_starts: Vec::with_capacity(events),
+            message_ends: Vec::with_capacity(events),
+            labels: Vec::with_capacity(events),
+            label_names: vec!["default".to_owned()],
+            ..Self::default()
+        }
+    }
+
     /// How many events.
     pub fn len(&self) -> usize {
         self.timestamps.len()

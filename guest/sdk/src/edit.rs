@@ -67,7 +67,9 @@ impl EventSet {
         columns.attribute_starts.clear();
         columns.attribute_ends.clear();
         columns.attribute_json.clear();
-        rows.into_iter().for_each(|row| columns.push_row(row));
+        for row in rows {
+            columns.push_row(row);
+        }
         columns
     }
 

@@ -45,7 +45,8 @@ pub struct Events<'a> {
 impl<'a> Events<'a> {
     /// No events yet, of these lines.
     pub fn new(lines: &'a Lines) -> Self {
-        let columns = Columns { label_names: vec!["default".to_owned()], ..Columns::default() };
+        // Nearly always a line is an event.
+        let columns = Columns::with_capacity(lines.len());
         Self {
             input: lines.bytes(),
             columns,

@@ -1,4 +1,5 @@
 //! What an author may rely on: the SDK's builders and views, run natively and held to the contract.
+#![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 
 use proptest::prelude::*;
 use updraft_guest::testing::{self, Batch};

@@ -9,6 +9,8 @@ use updraft::{Patience, Pipeline, Report, StartError};
 
 /// Exit code of a run that did not deliver everything.
 const NOT_ALL: u8 = 1;
+/// Exit code of a config that cannot run, whatever it is that stands in the way.
+const BAD_CONFIG: u8 = 2;
 
 /// Runs a pipeline to its end.
 pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
@@ -59,7 +61,10 @@ async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signa
 /// Parses, loads the components, renders the templates; no network.
 pub fn validate(options: &ConfigFile, env: &Env) -> Result<u8, StartError> {
     let config = load(options, env)?;
-    updraft::try_components(&config)?;
+    if let Err(error) = updraft::try_components(&config) {
+        anstream::eprintln!("updraft: {error}");
+        return Ok(BAD_CONFIG);
+    }
     let names = |ids: Vec<&str>| ids.join(", ");
     anstream::println!(
         "good: sources {}; transforms {}; sinks {}; data dir {}",

@@ -109,7 +109,9 @@ impl Mirror {
             None => self.first_write(lane).await?,
         };
         lane.set_written_at(Instant::now());
+        // To a mirror each line is an event as it stands.
         self.lanes.counters.lines.add(uploaded.lines);
+        self.lanes.counters.delivered.add(uploaded.lines);
         let row = CursorRow {
             offset: uploaded.covered.max(cursor.offset),
             target: Some(target),

@@ -3,6 +3,13 @@
 //! What is recognised here is JSON by RFC 8259 and valid UTF-8, so that a value's bytes can be passed on as they
 //! stand. No number is parsed and no string is unescaped before somebody asks.
 
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use text::quote;
+use text::{is_unicode, unescape};
+
 /// Arrays and objects nested deeper than this are not recognised. Below the 128 of `serde_json`, so that whatever
 /// is passed on can be read by others.
 pub const MAX_DEPTH: usize = 64;
@@ -80,21 +87,10 @@ impl<'a> Json<'a> {
     /// False when it holds the escape of half a surrogate pair (`\udc80`): the grammar allows it, but no text can have
     /// it, and many readers refuse it.
     pub fn is_unicode(self) -> bool {
-        let mut rest = self.text;
-        while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-            let escape = &rest[at + 1..];
-            let Some(digits) = escape.strip_prefix(b"u") else {
-                rest = &escape[1..];
-                continue;
-            };
-            let surrogate = (0xd800..0xe000).contains(&hex(digits).0);
-            let (character, after) = unicode(digits);
-            if surrogate && character == char::REPLACEMENT_CHARACTER {
-                return false;
-            }
-            rest = after;
+        if !matches!(self.kind, Kind::Escaped | Kind::Array | Kind::Object) {
+            return true;
         }
-        true
+        is_unicode(self.text)
     }
 
     /// The members of an object in order, duplicates included; none at all for anything else.
@@ -304,177 +300,4 @@ fn ordinary(bytes: &[u8]) -> usize {
     }
     let tail = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
     tail.map_or(bytes.len(), |tail| at + tail)
-}
-
-/// Appends the text of a valid string's inside.
-fn unescape(mut inside: &[u8], out: &mut Vec<u8>) {
-    while let Some(at) = inside.iter().position(|byte| *byte == b'\\') {
-        out.extend_from_slice(&inside[..at]);
-        let escape = inside[at + 1];
-        inside = &inside[at + 2..];
-        let plain = match escape {
-            b'b' => 0x08,
-            b'f' => 0x0c,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let (character, rest) = unicode(inside);
-                inside = rest;
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
-            }
-            same => same,
-        };
-        out.push(plain);
-    }
-    out.extend_from_slice(inside);
-}
-
-/// The character of `XXXX` (after `\u`), with its second half where there is one, and what follows.
-fn unicode(inside: &[u8]) -> (char, &[u8]) {
-    let (first, rest) = hex(inside);
-    if let Some(character) = char::from_u32(first) {
-        return (character, rest);
-    }
-    let second = rest.strip_prefix(b"\\u").map(hex);
-    match second {
-        Some((second @ 0xdc00..0xe000, rest)) if first < 0xdc00 => {
-            let point = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            (char::from_u32(point).unwrap_or(char::REPLACEMENT_CHARACTER), rest)
-        }
-        _ => (char::REPLACEMENT_CHARACTER, rest),
-    }
-}
-
-fn hex(inside: &[u8]) -> (u32, &[u8]) {
-    let (digits, rest) = inside.split_at(4);
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or(0);
-    (digits.iter().fold(0, |value, byte| value * 16 + digit(byte)), rest)
-}
-
-/// Appends a text as a JSON string, quotes included. What is not UTF-8 becomes U+FFFD.
-pub fn quote(text: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    for character in String::from_utf8_lossy(text).chars() {
-        match character {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            '\n' => out.extend_from_slice(b"\\n"),
-            '\r' => out.extend_from_slice(b"\\r"),
-            '\t' => out.extend_from_slice(b"\\t"),
-            '\0'..' ' => out.extend_from_slice(format!("\\u{:04x}", character as u32).as_bytes()),
-            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    out.push(b'"');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn text(json: &str) -> Option<String> {
-        let mut scratch = Vec::new();
-        let text = Json::parse(json.as_bytes())?.string(&mut scratch)?;
-        Some(String::from_utf8(text.to_vec()).unwrap_or_default())
-    }
-
-    #[test]
-    fn escapes_are_undone_and_lone_surrogates_become_u_fffd() {
-        assert_eq!(text(r#""a\"\\\/\b\f\n\r\t\u00e9""#).as_deref(), Some("a\"\\/\u{8}\u{c}\n\r\t\u{e9}"));
-        assert_eq!(text(r#""\ud83d\ude80""#).as_deref(), Some("\u{1f680}"));
-        assert_eq!(text(r#""\udc80x""#).as_deref(), Some("\u{fffd}x"));
-        assert_eq!(text(r#""\ud83d\u0041""#).as_deref(), Some("\u{fffd}A"));
-        assert_eq!(text(r#""\ud83d\ud83d\ude80""#).as_deref(), Some("\u{fffd}\u{1f680}"));
-    }
-
-    #[test]
-    fn half_a_surrogate_pair_is_no_text() {
-        for (json, is_unicode) in [
-            (r#"["\ud83d\ude80"]"#, true),
-            (r#""\\ud83d""#, true),
-            (r#""\ufffd\n""#, true),
-            (r#"{"a":"\udc80"}"#, false),
-            (r#""\ud83d\u0041""#, false),
-            (r#""\ud83d""#, false),
-        ] {
-            assert_eq!(Json::parse(json.as_bytes()).map(Json::is_unicode), Some(is_unicode), "{json}");
-        }
-    }
-
-    #[test]
-    fn nesting_is_recognised_down_to_the_bound_and_no_deeper() {
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(Json::parse(nested(MAX_DEPTH).as_bytes()).is_some());
-        assert!(Json::parse(nested(MAX_DEPTH + 1).as_bytes()).is_none());
-    }
-
-    #[test]
-    fn what_only_looks_like_json_is_not() {
-        for wrong in [
-            "",
-            "{",
-            "{\"a\"}",
-            "{\"a\":}",
-            "{a:1}",
-            "[1,]",
-            "{\"a\":1,}",
-            "01",
-            "1.",
-            "-",
-            "1e",
-            "+1",
-            ".5",
-            "tru",
-            "nul",
-            "\"a",
-            "\"\\x\"",
-            "\"\\u12\"",
-            "\"a\nb\"",
-            "1 2",
-            "NaN",
-            "Infinity",
-            "'a'",
-            "\u{feff}1",
-        ] {
-            assert!(Json::parse(wrong.as_bytes()).is_none(), "{wrong:?}");
-        }
-        assert!(Json::parse(b"\"\xff\"").is_none());
-    }
-
-    proptest! {
-        #[test]
-        fn it_agrees_with_serde_json_on_any_text(json in r#"[\[\]{}:,"\\ue0-9.+\-Eabtrufalsn \n]{0,24}"#) {
-            let ours = Json::parse(json.as_bytes()).is_some();
-            let theirs = serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok();
-            prop_assert_eq!(ours, theirs, "{:?}", json);
-        }
-
-        #[test]
-        fn any_string_survives_quoting_and_reading(text in any::<String>()) {
-            let mut quoted = Vec::new();
-            quote(text.as_bytes(), &mut quoted);
-            let theirs = serde_json::from_slice::<String>(&quoted).ok();
-            prop_assert_eq!(theirs.as_ref(), Some(&text));
-            let mut scratch = Vec::new();
-            let read = Json::parse(&quoted).and_then(|json| json.string(&mut scratch).map(<[u8]>::to_vec));
-            prop_assert_eq!(read, Some(text.into_bytes()));
-        }
-
-        #[test]
-        fn members_are_those_that_serde_json_finds(object in prop::collection::btree_map(".{0,9}", ".{0,20}", 0..9)) {
-            let json = serde_json::to_vec(&object).unwrap_or_default();
-            let mut members = Vec::new();
-            prop_assert!(read_object(&json, &mut members));
-            let (mut name, mut value) = (Vec::new(), Vec::new());
-            let found: Vec<_> = members.into_iter().map(|(n, v)| {
-                let name = n.string(&mut name).unwrap_or_default().to_vec();
-                (name, v.string(&mut value).unwrap_or_default().to_vec())
-            }).collect();
-            let expected: Vec<_> = object.into_iter().map(|(n, v)| (n.into_bytes(), v.into_bytes())).collect();
-            prop_assert_eq!(found, expected);
-        }
-    }
 }
