@@ -39,6 +39,8 @@ pub struct Counters {
     pub bytes: Counter,
     /// Bytes of log that vanished before this sink had them.
     pub lost_at_source: Counter,
+    /// Bytes sent as parts of objects that are not whole yet.
+    pub uploaded: Counter,
     /// Requests sent.
     pub requests: Counter,
 }

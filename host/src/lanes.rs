@@ -12,10 +12,11 @@ use crate::sink::complaint::Complaint;
 use crate::source::{OpenFiles, Stream};
 use crate::transform::{Chain, Step, Workers};
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Turns of one sink that may be under way at once.
@@ -34,7 +35,9 @@ pub struct Lanes {
     /// What was done.
     pub counters: Counters,
     /// Nothing more will be waited for: what is there is to be delivered now.
-    closing: AtomicBool,
+    closing: watch::Sender<bool>,
+    /// The sink can never take anything again (nobody reads its output any more).
+    broken: AtomicBool,
     lanes: RwLock<HashMap<StreamId, Arc<Lane>>>,
     /// How lines of each source become events for this sink; none where the sink copies bytes.
     chains: HashMap<usize, Option<Arc<Chain>>>,
@@ -42,6 +45,19 @@ pub struct Lanes {
     files: Arc<OpenFiles>,
     /// Cursors were written down.
     progress: Arc<Notify>,
+}
+
+/// A turn under way; over when dropped, even by a panic.
+struct Turn {
+    lanes: Arc<Lanes>,
+    stream: StreamId,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.lanes.schedule.done(self.stream);
+    }
 }
 
 /// What a sink did with a batch.
@@ -70,7 +86,8 @@ impl Lanes {
             sink,
             schedule: Schedule::default(),
             counters: Counters::default(),
-            closing: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
+            broken: AtomicBool::new(false),
             lanes: RwLock::default(),
             chains,
             store,
@@ -107,7 +124,7 @@ impl Lanes {
 
     /// From now on nothing is waited for; every lane gets a turn.
     pub fn close(&self) {
-        self.closing.store(true, Ordering::Release);
+        self.closing.send_replace(true);
         for lane in self.all() {
             self.schedule.wake(lane.stream.id);
         }
@@ -115,7 +132,21 @@ impl Lanes {
 
     /// Nothing more will be waited for.
     pub fn closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
+        *self.closing.borrow()
+    }
+
+    /// Sleeps, but wakes when nothing is waited for any more.
+    pub async fn pause(&self, length: Duration) {
+        let mut closing = self.closing.subscribe();
+        if *closing.borrow_and_update() {
+            return tokio::time::sleep(length).await;
+        }
+        let _ = tokio::time::timeout(length, closing.changed()).await;
+    }
+
+    /// The sink can never take anything again.
+    pub fn broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
     }
 
     /// Gives turns for as long as it is polled, so many at once, never two of one lane at a time.
@@ -136,9 +167,8 @@ impl Lanes {
             };
             let (lanes, turn) = (self.clone(), turn(lane));
             turns.spawn(async move {
+                let _over = Turn { lanes, stream, _place: place };
                 turn.await;
-                lanes.schedule.done(stream);
-                drop(place);
             });
         }
     }
@@ -157,7 +187,7 @@ impl Lanes {
     async fn turn<S: EventSink>(&self, lane: &Arc<Lane>, sink: &Arc<S>, workers: &Workers) {
         let (offset, clock) = lane.next();
         let Some(chain) = lane.chain.clone() else { return };
-        if offset >= lane.stream.snapshot().size || !sink.has_room(lane) {
+        if offset >= lane.stream.snapshot().size || self.broken() || !sink.has_room(lane) {
             return;
         }
         let (lane_there, sink, closing) = (lane.clone(), sink.clone(), self.closing());
@@ -193,6 +223,11 @@ impl Lanes {
                 self.commit(std::slice::from_ref(lane)).await;
                 self.schedule.wake(id);
             }
+            (_, Some(Err(error))) if error.kind() == ErrorKind::BrokenPipe => {
+                if !self.broken.swap(true, Ordering::AcqRel) {
+                    tracing::error!(sink = %self.sink, "nobody reads its output any more: {error}; it gets nothing from now on");
+                }
+            }
             (_, Some(Err(error))) => {
                 if lane.first_time(Complaint::SINK_IO) {
                     tracing::error!(sink = %self.sink, path = %path, "cannot be written: {error}; will be tried again every {PAUSE:?}");
@@ -215,9 +250,11 @@ impl Lanes {
     /// The rest of the stream is gone, or cannot be read just now.
     pub async fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
         let path = &lane.stream.origin.path;
-        let over = matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof);
-        if !over {
-            if lane.first_time(Complaint::SOURCE_IO) {
+        // While the source still looks after the file, a rename away and back is no loss: it knows when one is.
+        let over = self.closing() || lane.stream.snapshot().gone;
+        let final_error = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::StaleNetworkFileHandle);
+        if !(over && final_error) {
+            if !final_error && lane.first_time(Complaint::SOURCE_IO) {
                 tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
             }
             return self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
@@ -244,7 +281,7 @@ impl Lanes {
         }
         let moves: Vec<CursorMove> = moved
             .iter()
-            .map(|(lane, row)| CursorMove { stream: lane.stream.id, sink: self.sink.clone(), row: row.clone() })
+            .map(|(lane, row)| self.cursor_move(lane, row.clone()))
             .collect();
         self.write_down(moves).await;
         for (lane, row) in moved {
@@ -269,9 +306,20 @@ impl Lanes {
     pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow) {
         lane.set_cursor(row.clone());
         let offset = row.offset;
-        self.write_down(vec![CursorMove { stream: lane.stream.id, sink: self.sink.clone(), row }]).await;
+        self.write_down(vec![self.cursor_move(lane, row)]).await;
         self.counters.bytes.add(lane.set_committed(offset));
         self.progress.notify_waiters();
+    }
+
+    fn cursor_move(&self, lane: &Lane, row: CursorRow) -> CursorMove {
+        let (stream, size) = (lane.stream.id, lane.stream.snapshot().size);
+        CursorMove { stream, sink: self.sink.clone(), size, row }
+    }
+
+    /// A stream vanished, while nobody looked, before this sink had all of it.
+    pub fn lost(&self, path: &str, bytes: u64) {
+        self.counters.lost_at_source.add(bytes);
+        tracing::error!(sink = %self.sink, path = %path, bytes, "lost at the source: deleted, cut or replaced while updraft was not running");
     }
 
     /// The open files of the sources.

@@ -33,12 +33,16 @@ use tokio::task::JoinSet;
 /// How often a drain looks whether it is done.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Threads of a sink that writes to a disk or a pipe.
+const OWN_WORKERS: usize = 2;
+
 /// A running pipeline. Dropping it stops it at once; whatever was not acknowledged comes again at the next start.
 pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
     components: Vec<Arc<Component>>,
-    sources: JoinSet<()>,
+    /// Each says at its end whether it could look at everything.
+    sources: JoinSet<bool>,
     /// The lanes' loops; they end with the pipeline.
     _loops: JoinSet<()>,
     closing: watch::Sender<bool>,
@@ -68,6 +72,10 @@ impl Listener for AllLanes {
 
     fn delivered(&self, stream: StreamId) -> bool {
         self.0.iter().all(|lanes| lanes.get(stream).is_none_or(|lane| lane.all_committed()))
+    }
+
+    fn lost(&self, sink: &str, path: &str, bytes: u64) {
+        self.0.iter().filter(|lanes| lanes.sink == sink).for_each(|lanes| lanes.lost(path, bytes));
     }
 
     fn ended(&self, stream: StreamId) {
@@ -155,8 +163,8 @@ impl Pipeline {
         let mut all_seen = true;
         while !self.sources.is_empty() {
             match tokio::time::timeout(LOOK, self.sources.join_next()).await {
-                Ok(_) => {}
-                Err(_) if watch.over(self.acknowledged_bytes()) => {
+                Ok(seen) => all_seen &= matches!(seen, None | Some(Ok(true))),
+                Err(_) if watch.over(self.moved()) => {
                     all_seen = false;
                     break;
                 }
@@ -175,9 +183,9 @@ impl Pipeline {
                     cloudwatch.flush();
                 }
             }
-            done = self.sinks.iter().all(|sink| sink.lanes.all().iter().all(|lane| lane.all_committed()));
+            done = self.sinks.iter().all(|sink| sink.lanes.broken() || sink.lanes.all().iter().all(|lane| lane.all_committed()));
             if !done {
-                if watch.over(self.acknowledged_bytes()) {
+                if watch.over(self.moved()) {
                     break;
                 }
                 tokio::time::sleep(LOOK).await;
@@ -187,13 +195,23 @@ impl Pipeline {
         Report {
             sinks: self.progress(),
             counted: counted.filter(|(_, counts)| !counts.is_empty()).collect(),
-            all_acknowledged: done && all_seen,
+            all_acknowledged: done && all_seen && !self.sinks.iter().any(|sink| sink.lanes.broken()),
             elapsed: self.started.elapsed(),
         }
     }
 
-    fn acknowledged_bytes(&self) -> u64 {
-        self.sinks.iter().map(|sink| sink.lanes.counters.bytes.get()).sum()
+    /// Grows as long as anything moves.
+    fn moved(&self) -> u64 {
+        let counters = self.sinks.iter().map(|sink| &sink.lanes.counters);
+        counters.map(|counters| counters.bytes.get() + counters.uploaded.get()).sum()
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        for cloudwatch in self.sinks.iter().filter_map(|sink| sink.flush.as_ref()) {
+            cloudwatch.stop();
+        }
     }
 }
 
@@ -231,13 +249,18 @@ async fn start_sink(
         SinkKind::File(options) => {
             let runtime = tokio::runtime::Handle::current();
             let file = File::new(&sink.id, options.clone(), env, store.clone(), runtime);
-            loops.spawn(lanes.run(Arc::new(file), workers));
+            loops.spawn(lanes.run(Arc::new(file), own_workers()?));
         }
         SinkKind::Console(options) => {
-            loops.spawn(lanes.run(Arc::new(Console::new(options.codec)), workers));
+            loops.spawn(lanes.run(Arc::new(Console::new(options.codec)), own_workers()?));
         }
     }
     Ok(None)
+}
+
+/// A disk or a pipe may block: what waits for it are threads of its own.
+fn own_workers() -> Result<Arc<Workers>, StartError> {
+    Workers::start_with(OWN_WORKERS).map(Arc::new).map_err(StartError::Threads)
 }
 
 /// The chains of a pipeline: sinks that take the same way share one, and so each batch is made once.

@@ -4,7 +4,7 @@ use crate::run::{Outcome, cargo, command, heading, run, works};
 use crate::{setup, tidy};
 
 /// Guests, as the machine that runs them sees them; natively they are linted with the rest.
-const GUESTS: [&str; 2] = ["updraft-guest", "updraft-guest-airflow"];
+const GUESTS: [&str; 3] = ["updraft-guest", "updraft-guest-airflow", "updraft-guest-hostile"];
 
 pub fn test() -> Outcome {
     setup::setup()?;

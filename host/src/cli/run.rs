@@ -9,6 +9,8 @@ use updraft::{Patience, Pipeline, Report, StartError};
 
 /// Exit code of a run that did not deliver everything.
 const NOT_ALL: u8 = 1;
+/// A signal so soon after the first is its echo.
+const ECHO: Duration = Duration::from_secs(1);
 /// Exit code of a config that cannot run, whatever it is that stands in the way.
 const BAD_CONFIG: u8 = 2;
 
@@ -49,7 +51,7 @@ async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signa
     tracing::info!("reading on to each file's end and delivering, for {drain_timeout:?} at most; a second signal ends at once");
     let report = tokio::select! {
         report = pipeline.drain(Patience::For(drain_timeout)) => report,
-        () = signals.next() => {
+        () = signals.another() => {
             tracing::warn!("stopped at once; what was not delivered comes at the next start");
             return NOT_ALL;
         }
@@ -129,6 +131,19 @@ struct Signals {
 impl Signals {
     fn listen() -> std::io::Result<Self> {
         Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// A second signal, meant as one: wrappers often send the first to us and to our group.
+    async fn another(&mut self) {
+        let echo = tokio::time::sleep(ECHO);
+        tokio::pin!(echo);
+        loop {
+            tokio::select! {
+                () = &mut echo => break,
+                () = self.next() => {}
+            }
+        }
+        self.next().await;
     }
 
     async fn next(&mut self) {

@@ -1,5 +1,6 @@
 //! Checks of the sinks' options.
 
+use crate::sink::cloudwatch::limits;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,10 +15,10 @@ use super::{AssumeRole, Aws, CloudWatch, Codec, Console, File, S3, SinkKind, def
 
 /// Most events in one put.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
-pub const CLOUDWATCH_MAX_BATCH_EVENTS: usize = 10_000;
+pub const CLOUDWATCH_MAX_BATCH_EVENTS: usize = limits::MAX_PUT_EVENTS;
 /// Most bytes in one put, counting each message in UTF-8 and 26 bytes for each event.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
-pub const CLOUDWATCH_MAX_BATCH_BYTES: usize = 1_048_576;
+pub const CLOUDWATCH_MAX_BATCH_BYTES: usize = limits::MAX_PUT_BYTES;
 /// Least that `max_bytes` may be, ours: room for a part of an oversize event with what it takes to put it together.
 const LEAST_BATCH_BYTES: usize = 1024;
 /// A growing file is uploaded again as a whole; more often than that would be nothing but uploads.

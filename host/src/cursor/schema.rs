@@ -10,7 +10,7 @@ const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; P
 
 const TABLES: &str = "
 CREATE TABLE streams (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: batches are remembered by it
     source      TEXT NOT NULL,              -- id of the source in the config
     path        TEXT NOT NULL,              -- relative to the source's root
     generation  TEXT NOT NULL UNIQUE,       -- written into the metadata of what this generation becomes
@@ -18,7 +18,8 @@ CREATE TABLE streams (
     device      INTEGER NOT NULL,
     inode       INTEGER NOT NULL,
     head_len    INTEGER NOT NULL,           -- how many bytes of the beginning the fingerprint covers
-    head_hash   BLOB NOT NULL
+    head_hash   BLOB NOT NULL,
+    size        INTEGER NOT NULL            -- the most that was ever seen of it: what of that was not delivered when it vanishes is lost
 );
 CREATE INDEX streams_by_path ON streams (source, path);
 CREATE TABLE cursors (

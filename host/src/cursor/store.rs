@@ -39,6 +39,8 @@ pub struct NewStream {
     pub first_seen: i64,
     /// What it looks like.
     pub identity: Identity,
+    /// How long it is.
+    pub size: u64,
     /// Sinks that need nothing before this offset (`read_from: end`).
     pub skip_to: Option<(u64, Vec<String>)>,
 }
@@ -56,6 +58,8 @@ pub struct StreamRow {
     pub first_seen: i64,
     /// What it looked like.
     pub identity: Identity,
+    /// The most that was seen of it, and written down.
+    pub size: u64,
     /// Where its sinks stand.
     pub cursors: Vec<(String, CursorRow)>,
 }
@@ -86,6 +90,8 @@ pub struct CursorMove {
     pub stream: StreamId,
     /// Which sink.
     pub sink: String,
+    /// How long the stream is.
+    pub size: u64,
     /// Where it stands now.
     pub row: CursorRow,
 }
@@ -189,8 +195,8 @@ impl Store {
 
 fn insert_stream(tx: &Connection, stream: &NewStream) -> Result<StreamId, rusqlite::Error> {
     tx.prepare_cached(
-        "INSERT INTO streams (source, path, generation, first_seen, device, inode, head_len, head_hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO streams (source, path, generation, first_seen, device, inode, head_len, head_hash, size)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         stream.source,
@@ -200,7 +206,8 @@ fn insert_stream(tx: &Connection, stream: &NewStream) -> Result<StreamId, rusqli
         stream.identity.device.cast_signed(),
         stream.identity.inode.cast_signed(),
         stream.identity.head_len,
-        stream.identity.head_hash
+        stream.identity.head_hash,
+        stream.size.cast_signed()
     ])?;
     let id = tx.last_insert_rowid();
     if let Some((offset, sinks)) = &stream.skip_to {
@@ -214,7 +221,7 @@ fn insert_stream(tx: &Connection, stream: &NewStream) -> Result<StreamId, rusqli
 
 fn read_streams(db: &mut Connection, source: &str) -> Result<Vec<StreamRow>, rusqlite::Error> {
     let mut streams = db
-        .prepare("SELECT id, path, generation, first_seen, device, inode, head_len, head_hash FROM streams WHERE source = ?1 ORDER BY id")?
+        .prepare("SELECT id, path, generation, first_seen, device, inode, head_len, head_hash, size FROM streams WHERE source = ?1 ORDER BY id")?
         .query_map([source], |row| {
             Ok(StreamRow {
                 id: row.get(0)?,
@@ -227,6 +234,7 @@ fn read_streams(db: &mut Connection, source: &str) -> Result<Vec<StreamRow>, rus
                     head_len: row.get(6)?,
                     head_hash: row.get(7)?,
                 },
+                size: row.get::<_, i64>(8)?.cast_unsigned(),
                 cursors: Vec::new(),
             })
         })?
@@ -263,7 +271,9 @@ fn write_moves(db: &mut Connection, moves: &[CursorMove]) -> Result<(), rusqlite
                 target = coalesce(excluded.target, target), written = excluded.written
              WHERE excluded.offset >= offset",
         )?;
-        for CursorMove { stream, sink, row } in moves {
+        let mut grow = tx.prepare_cached("UPDATE streams SET size = ?2 WHERE id = ?1 AND size < ?2")?;
+        for CursorMove { stream, sink, size, row } in moves {
+            grow.execute(params![stream, size.cast_signed()])?;
             write.execute(params![
                 stream,
                 sink,
@@ -298,12 +308,13 @@ mod tests {
             generation: uuid::Uuid::new_v4().to_string(),
             first_seen: 1,
             identity: Identity { device: u64::MAX, inode: 7, head_len: 3, head_hash: [9; 32] },
+            size: 3,
             skip_to: None,
         }
     }
 
     fn move_to(stream: StreamId, offset: u64) -> CursorMove {
-        CursorMove { stream, sink: "s3".into(), row: CursorRow { offset, ..CursorRow::default() } }
+        CursorMove { stream, sink: "s3".into(), size: offset, row: CursorRow { offset, ..CursorRow::default() } }
     }
 
     #[tokio::test]
@@ -312,11 +323,11 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         let id = store.begin(vec![new_stream("a.log")]).await.unwrap()[0];
         let row = CursorRow { offset: 10, clock: 5, target: Some("key".into()), written: 9 };
-        store.commit(vec![CursorMove { stream: id, sink: "s3".into(), row: row.clone() }]).await.unwrap();
+        store.commit(vec![CursorMove { stream: id, sink: "s3".into(), size: 12, row: row.clone() }]).await.unwrap();
         drop(store);
         let again = Store::open(dir.path()).unwrap().streams("airflow").await.unwrap();
         assert_eq!(again.len(), 1);
-        assert_eq!(again[0].identity.device, u64::MAX);
+        assert_eq!((again[0].identity.device, again[0].size), (u64::MAX, 12));
         assert_eq!(again[0].cursors, vec![("s3".to_owned(), row)]);
     }
 
@@ -329,6 +340,16 @@ mod tests {
         store.commit(vec![move_to(id, 5)]).await.unwrap();
         assert!(store.streams("airflow").await.unwrap().is_empty());
         assert_eq!(store.call(move |db| read_cursor(db, id, "s3")).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_streams_number_is_never_used_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let first = store.begin(vec![new_stream("a.log")]).await.unwrap()[0];
+        store.forget(first).await.unwrap();
+        let second = store.begin(vec![new_stream("b.log")]).await.unwrap()[0];
+        assert!(second > first);
     }
 
     #[tokio::test]

@@ -43,7 +43,7 @@ impl File {
  generation::key(&name, stream) } else { name };
         let mut row = lane.cursor();
         row.target = Some(name.clone());
-        let claim = CursorMove { stream: stream.id, sink: self.id.clone(), row };
+        let claim = CursorMove { stream: stream.id, sink: self.id.clone(), size: 0, row };
         self.runtime.block_on(self.store.commit(vec![claim])).map_err(std::io::Error::other)?;
         lane.set_target(name.clone(), 0);
         Ok(name)

@@ -56,15 +56,14 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self::with_slow_cap(SLOW_CAP)
+        Self { failures: 0, slow_cap: SLOW_CAP }
     }
 }
 
 impl Backoff {
-    /// One whose waits for a human end after `slow_cap`: [`SLOW_CAP`] while following files, less where the run is
-    /// to end ([`CAP`], say).
-    pub fn with_slow_cap(slow_cap: Duration) -> Self {
-        Self { failures: 0, slow_cap }
+    /// From now on, waits for a human end after `cap` ([`CAP`], say, where the run is to end).
+    pub fn limit_slow(&mut self, cap: Duration) {
+        self.slow_cap = self.slow_cap.min(cap);
     }
 
     /// How long to wait after one more failure; none: don't send that request again. `random` is in `[0, 1)`.
@@ -77,11 +76,6 @@ impl Backoff {
     /// Something went through: the next failure is a first one again.
     pub fn reset(&mut self) {
         self.failures = 0;
-    }
-
-    /// Failures in a row so far.
-    pub fn failures(&self) -> u32 {
-        self.failures
     }
 
     fn ceiling(&self, verdict: Verdict) -> Option<Duration> {
@@ -124,13 +118,13 @@ mod tests {
             backoff.after(Verdict::RetrySlowly, 0.5);
         }
         backoff.reset();
-        assert_eq!(backoff.failures(), 0);
         assert_eq!(backoff.after(Verdict::Retry, 1.0), Some(FIRST));
     }
 
     #[test]
     fn a_run_that_is_to_end_never_waits_longer_than_it_was_told() {
-        let mut backoff = Backoff::with_slow_cap(Duration::from_secs(1));
+        let mut backoff = Backoff::default();
+        backoff.limit_slow(Duration::from_secs(1));
         for _ in 0..10 {
             assert_eq!(backoff.after(Verdict::RetrySlowly, 1.0), Some(Duration::from_secs(1)));
         }

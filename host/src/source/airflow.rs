@@ -28,6 +28,8 @@ pub trait Listener: Send + Sync {
     fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]);
     /// There is more to read, or nothing more will come.
     fn changed(&self, stream: &Arc<Stream>);
+    /// A stream vanished while we were not running, and that sink had not all of it.
+    fn lost(&self, sink: &str, path: &str, bytes: u64);
     /// Whether every sink has all of it.
     fn delivered(&self, stream: StreamId) -> bool;
     /// The stream is over.
@@ -53,6 +55,8 @@ pub struct Airflow {
     first_scan: bool,
     /// Said once, until all is well again.
     complained: HashSet<PathBuf>,
+    /// The last scan could look at everything.
+    all_seen: bool,
 }
 
 /// What all sources share.
@@ -88,13 +92,12 @@ impl Airflow {
     ) -> Result<Self, StoreError> {
         let Shared { host, deployment, store, files, listener } = shared;
         let mut remembered: HashMap<String, StreamRow> = HashMap::new();
+        let mut older = Vec::new();
         for row in store.streams(&config.id).await? {
             // Of two generations of one path only the later can still be read.
-            if let Some(older) = remembered.insert(row.path.clone(), row) {
-                store.forget(older.id).await?;
-            }
+            older.extend(remembered.insert(row.path.clone(), row));
         }
-        Ok(Self {
+        let this = Self {
             config,
             index,
             host,
@@ -109,14 +112,21 @@ impl Airflow {
             first_scan: remembered.is_empty(),
             remembered,
             complained: HashSet::new(),
-        })
+            all_seen: true,
+        };
+        for row in older {
+            this.vanished_unseen(row).await?;
+        }
+        Ok(this)
     }
 
-    /// Follows the folder until `closing`, then looks once more: what is there then is the present end.
-    pub async fn run(mut self, mut closing: watch::Receiver<bool>) {
+    /// Follows the folder until `closing`, then looks once more: what is there then is the present end. False if not
+    /// everything could be looked at then.
+    pub async fn run(mut self, mut closing: watch::Receiver<bool>) -> bool {
         let (report, mut reports) = mpsc::channel(WATCH_QUEUE);
         // Watch before the first scan, so that nothing falls between.
         let mut watcher = None;
+        let mut soon = false;
         let mut rescan = tokio::time::interval(self.config.rescan);
         rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !*closing.borrow() {
@@ -127,6 +137,7 @@ impl Airflow {
                     if watcher.is_none() && self.discovery.root().is_dir() {
                         watcher = Some(start_watching(self.discovery.root(), report.clone()));
                     }
+                    soon = false;
                     self.scan_or_say().await;
                 }
                 Some(path) = reports.recv() => {
@@ -135,18 +146,25 @@ impl Airflow {
                         paths.insert(more);
                     }
                     match self.look_at(paths).await {
-                        Ok(false) => {}
-                        Ok(true) => rescan.reset_after(RESCAN_SOON),
+                        // Once: what goes on happening must not put it off for ever.
+                        Ok(true) if !soon => {
+                            soon = true;
+                            rescan.reset_after(RESCAN_SOON);
+                        }
+                        Ok(_) => {}
                         Err(error) => tracing::error!(source = %self.config.id, "{error}; the next look tries again"),
                     }
                 }
             }
         }
         self.scan_or_say().await;
+        self.all_seen
     }
 
     async fn scan_or_say(&mut self) {
+        self.all_seen = true;
         if let Err(error) = self.scan().await {
+            self.all_seen = false;
             tracing::error!(source = %self.config.id, "{error}; the next look tries again");
         }
     }
@@ -170,8 +188,14 @@ impl Airflow {
             (sights, scan.unreadable, scan.not_utf8)
         })
         .await;
-        let Ok((sights, unreadable, not_utf8)) = looked else { return Ok(()) };
+        let Ok((sights, unreadable, not_utf8)) = looked else {
+            self.all_seen = false;
+            return Ok(());
+        };
         for (path, error) in &unreadable {
+            // A link that leads nowhere hides nothing; a folder that is not there yet may.
+            let hides = error.kind() != std::io::ErrorKind::NotFound || path == self.discovery.root();
+            self.all_seen &= !hides;
             if self.complained.insert(path.clone()) {
                 tracing::warn!(source = %self.config.id, path = %path.display(),
                     "cannot look into it: {error}; will try again, and say no more of it");
@@ -187,17 +211,27 @@ impl Airflow {
             tracing::warn!(source = %self.config.id, folder = %self.discovery.root().display(),
                 "no log file there yet that `include` and `exclude` let through; waiting for some");
         }
+        if sights.is_empty() && !self.remembered.is_empty() {
+            if self.complained.insert(PathBuf::new()) {
+                tracing::warn!(source = %self.config.id, folder = %self.discovery.root().display(),
+                    "is empty, though there were files before: not mounted yet? Nothing is forgotten until there are some");
+            }
+            return Ok(());
+        }
         let present: HashSet<String> = sights.iter().map(|(found, _)| found.rel.clone()).collect();
         self.apply(sights).await?;
         // A folder that could not be read says nothing of the files in it.
-        if unreadable.is_empty() {
-            let vanished: Vec<String> =
-                self.known.keys().filter(|path| !present.contains(*path)).cloned().collect();
-            for path in vanished {
-                self.vanish(&path, false);
-            }
-            for (_, row) in std::mem::take(&mut self.remembered) {
-                self.store.forget(row.id).await?;
+        let root = self.discovery.root();
+        let hidden: Vec<&Path> = unreadable.iter().filter_map(|(path, _)| path.strip_prefix(root).ok()).collect();
+        let vanished = |rel: &String| !present.contains(rel) && !hidden.iter().any(|path| Path::new(rel).starts_with(path));
+        let known: Vec<String> = self.known.keys().filter(|rel| vanished(rel)).cloned().collect();
+        let remembered: Vec<String> = self.remembered.keys().filter(|rel| vanished(rel)).cloned().collect();
+        for rel in known {
+            self.vanish(&rel, false);
+        }
+        for rel in remembered {
+            if let Some(row) = self.remembered.remove(&rel) {
+                self.vanished_unseen(row).await?;
             }
         }
         self.first_scan = false;
@@ -207,22 +241,32 @@ impl Airflow {
     /// Looks at single paths; true if only a rescan can tell what happened.
     async fn look_at(&mut self, paths: HashSet<PathBuf>) -> Result<bool, StoreError> {
         let mut rescan = false;
-        let mut sights = Vec::new();
+        let mut look_at = Vec::new();
         for abs in paths {
             let Ok(below) = abs.strip_prefix(self.discovery.root()) else { continue };
-            let rel = below.to_string_lossy().into_owned();
-            let Some(known) = self.known.get(&rel) else {
+            let rel = relative(below);
+            match self.known.get(&rel) {
+                Some(known) => look_at.push((abs, rel, known.clone())),
                 // A new file is found by its folder, under its real name; excluded ones are nobody's business.
-                rescan |= abs.is_dir() || self.discovery.matches(&rel);
-                continue;
-            };
-            match std::fs::metadata(&abs) {
+                None => rescan |= abs.is_dir() || self.discovery.matches(&rel),
+            }
+        }
+        let looked = tokio::task::spawn_blocking(move || {
+            let look = |(abs, rel, known): (PathBuf, String, Arc<Stream>)| match std::fs::metadata(&abs) {
                 Ok(metadata) => {
                     let found = Found { abs, rel, metadata };
-                    let sight = look(&found, Some(known), None);
-                    sights.push((found, sight));
+                    let sight = look(&found, Some(&known), None);
+                    Ok((found, sight))
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.vanish(&rel, false),
+                Err(error) => Err((rel, error)),
+            };
+            look_at.into_iter().map(look).collect::<Vec<_>>()
+        });
+        let mut sights = Vec::new();
+        for looked in looked.await.unwrap_or_default() {
+            match looked {
+                Ok(sight) => sights.push(sight),
+                Err((rel, error)) if error.kind() == std::io::ErrorKind::NotFound => self.vanish(&rel, false),
                 Err(_) => rescan = true,
             }
         }
@@ -242,14 +286,18 @@ impl Airflow {
                 Ok(Sight::New { identity, size, modified, same_inode }) => {
                     self.vanish(&found.rel, same_inode);
                     if let Some(row) = self.remembered.remove(&found.rel) {
-                        tracing::warn!(source = %self.config.id, path = %found.rel,
-                            "was replaced while updraft was not running: what it held beyond what was delivered is lost at the source");
-                        self.store.forget(row.id).await?;
+                        self.vanished_unseen(row).await?;
                     }
                     begin.push((found, identity, size, modified));
                 }
+                // Deleted since it was found: the next scan knows.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    tracing::warn!(source = %self.config.id, path = %found.rel, "cannot read it: {error}; will try again");
+                    self.all_seen = false;
+                    if self.complained.insert(found.abs.clone()) {
+                        tracing::warn!(source = %self.config.id, path = %found.rel,
+                            "cannot read it: {error}; will try again, and say no more of it");
+                    }
                 }
             }
         }
@@ -270,9 +318,10 @@ impl Airflow {
             self.store.identify(stream.id, identity).await?;
         }
         stream.grow(size, modified);
-        // Open it while it is there: it may be deleted before its turn comes.
-        let _ = self.files.get(stream);
-        self.listener.changed(stream);
+        if !self.listener.delivered(stream.id) {
+            self.files.hold(stream);
+            self.listener.changed(stream);
+        }
         Ok(())
     }
 
@@ -290,6 +339,7 @@ impl Airflow {
                 generation: uuid::Uuid::new_v4().to_string(),
                 first_seen,
                 identity: identity.clone(),
+                size: *size,
                 skip_to: skip.then(|| (*size, self.sinks.clone())),
             })
             .collect();
@@ -298,7 +348,7 @@ impl Airflow {
             let stream = self.stream(id, &found, row.generation, first_seen, identity);
             stream.grow(size, modified);
             settle(&stream, modified);
-            let _ = self.files.get(&stream);
+            self.files.hold(&stream);
             let cursors: Vec<_> = row
                 .skip_to
                 .iter()
@@ -338,18 +388,32 @@ impl Airflow {
         self.gone.push(stream);
     }
 
+    /// A stream that the store remembers and that nobody will read again: counts what its sinks did not have.
+    async fn vanished_unseen(&self, row: StreamRow) -> Result<(), StoreError> {
+        for sink in &self.sinks {
+            let cursor = row.cursors.iter().find(|(id, _)| id == sink);
+            let lost = row.size.saturating_sub(cursor.map_or(0, |(_, cursor)| cursor.offset));
+            if lost > 0 {
+                self.listener.lost(sink, &row.path, lost);
+            }
+        }
+        self.store.forget(row.id).await
+    }
+
     /// Forgets streams that are gone and that every sink has.
     async fn bury(&mut self) -> Result<(), StoreError> {
         let (done, rest) = std::mem::take(&mut self.gone)
             .into_iter()
             .partition::<Vec<_>, _>(|stream| self.listener.delivered(stream.id));
         self.gone = rest;
+        let mut result = Ok(());
         for stream in done {
             self.listener.ended(stream.id);
             self.files.close(stream.id);
-            self.store.forget(stream.id).await?;
+            // If the store fails now, the next start forgets it.
+            result = result.and(self.store.forget(stream.id).await);
         }
-        Ok(())
+        result
     }
 }
 
@@ -378,7 +442,9 @@ fn look(found: &Found, known: Option<&Stream>, remembered: Option<&StreamRow>) -
     }
     let file = File::open(&found.abs)?;
     let metadata = file.metadata()?;
-    if !fingerprint::matches(&identity, &file, &metadata)? {
+    // Shorter than it was: what is there now was written after a cut, however it begins.
+    let cut = remembered.is_some_and(|row| metadata.len() < row.size);
+    if cut || !fingerprint::matches(&identity, &file, &metadata)? {
         let same_inode = metadata.ino() == identity.inode;
         let identity = fingerprint::take(&file, &metadata)?;
         return Ok(Sight::New { identity, size: metadata.len(), modified, same_inode });
@@ -387,6 +453,11 @@ fn look(found: &Found, known: Option<&Stream>, remembered: Option<&StreamRow>) -
     let identity =
         if covers_more || metadata.dev() != identity.device { Some(fingerprint::take(&file, &metadata)?) } else { None };
     Ok(Sight::Grew { size: metadata.len(), modified, identity })
+}
+
+/// A path below the root as streams are named.
+fn relative(below: &Path) -> String {
+    below.to_string_lossy().into_owned()
 }
 
 fn identify_file(path: &Path) -> std::io::Result<(Identity, u64)> {

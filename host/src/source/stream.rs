@@ -1,12 +1,12 @@
 //! One generation of a file: who it is, how long it is, and an open file to read it by.
 
+use super::fingerprint;
 use crate::cursor::{Identity, StreamId};
 use crate::event::Origin;
 use lru::LruCache;
 use std::collections::HashMap;
 use std::fs::File;
 use std::num::NonZero;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -102,6 +102,23 @@ impl Stream {
         }
     }
 
+    /// Whether an open file still holds this generation. Asked after a read, it vouches for what was read: Airflow
+    /// truncates and rewrites files in place, and the source may not have noticed yet.
+    pub fn still_is(&self, file: &File) -> std::io::Result<()> {
+        let (identity, size) = {
+            let state = self.state();
+            (state.identity.clone(), state.size)
+        };
+        let metadata = file.metadata()?;
+        if metadata.len() >= size && fingerprint::matches(&identity, file, &metadata)? {
+            return Ok(());
+        }
+        Err(std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            "the file was truncated, rewritten or replaced before it was read",
+        ))
+    }
+
     pub(super) fn set_gone(&self) {
         self.state().gone = true;
     }
@@ -136,17 +153,22 @@ impl OpenFiles {
         if let Some(file) = orphans.get(&stream.id).or_else(|| live.get(&stream.id)) {
             return Ok(file.clone());
         }
-        let snapshot = stream.snapshot();
-        let file = File::open(&stream.path)?;
-        if snapshot.gone || file.metadata()?.ino() != stream.identity().inode {
-            return Err(std::io::Error::new(
-                std::io::ErrorKind::NotFound,
-                "the file was deleted or replaced before it was read",
-            ));
+        if stream.snapshot().gone {
+            return Err(std::io::Error::new(std::io::ErrorKind::NotFound, "the file was deleted before it was read"));
         }
-        let file = Arc::new(file);
+        let file = Arc::new(File::open(&stream.path)?);
+        stream.still_is(&file)?;
         live.put(stream.id, file.clone());
         Ok(file)
+    }
+
+    /// Opens the stream's file while it is there, if that takes no other's place: it may be deleted before its turn.
+    pub fn hold(&self, stream: &Stream) {
+        let has_room = self.state.lock().unwrap_or_else(PoisonError::into_inner).0.len() < OPEN_FILES.get();
+        if has_room {
+            // If that fails, the read that follows says why.
+            let _ = self.get(stream);
+        }
     }
 
     /// The file is where nobody will find it again: hold on to it if it is open and there is room.

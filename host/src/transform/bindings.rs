@@ -2,7 +2,10 @@
 
 use super::limits::State;
 use crate::event::{Events, Origin, StreamKind};
-use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::component::{HasSelf, InstancePre, Linker, Resource};
+use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::bindings::io::poll as async_poll;
+use wasmtime_wasi::p2::bindings::sync::io::poll;
 
 #[allow(missing_docs, clippy::pedantic)]
 mod generated {
@@ -26,9 +29,34 @@ impl host::Host for State {
     }
 }
 
+/// WASI's own, but with no wait longer than the guest's time. Nothing else of WASI blocks as it is given here:
+/// stdin is empty, stdout and stderr take all at once, files and sockets there are none.
+impl poll::Host for State {
+    fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
+        self.wait(async |resources| async_poll::Host::poll(resources, pollables).await)
+    }
+}
+
+impl poll::HostPollable for State {
+    fn ready(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {
+        poll::HostPollable::ready(self.resources(), pollable)
+    }
+
+    fn block(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
+        self.wait(async |resources| async_poll::HostPollable::block(resources, pollable).await)
+    }
+
+    fn drop(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
+        poll::HostPollable::drop(self.resources(), pollable)
+    }
+}
+
 /// Gives components what they may import: `host`, and WASI with nothing in it.
 pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    linker.allow_shadowing(true);
+    poll::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    linker.allow_shadowing(false);
     host::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
 }
 

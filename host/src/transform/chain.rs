@@ -99,6 +99,9 @@ impl Chain {
                 Ok(lines) => lines,
                 Err(error) => return Step::Unreadable(error),
             };
+            if let Err(error) = stream.still_is(&file) {
+                return Step::Unreadable(error);
+            }
             if lines.ends.is_empty() && !lines.left_unfinished {
                 return Step::Unreadable(std::io::Error::new(
                     std::io::ErrorKind::UnexpectedEof,
@@ -108,7 +111,7 @@ impl Chain {
             if lines.ends.is_empty() {
                 return Step::Wait { until: Some(now.grew + self.partial_line) };
             }
-            let too_much = lines.bytes.len() >= MAX_BATCH_BYTES;
+            let too_much = want.bytes >= MAX_BATCH_BYTES;
             let last = too_much || (lines.at_end && quiet && !lines.left_unfinished);
             let at_end = lines.at_end;
             match self.stages(stream, offset, clock, now.modified, lines, last) {
@@ -147,10 +150,13 @@ impl Chain {
         if consumed == 0 {
             return Ok(None);
         }
-        let clock = clock::repair(&mut events, bytes.len(), clock, file_time);
+        let before = clock;
+        let clock = clock::repair(&mut events, bytes.len(), before, file_time);
         for component in rest {
             events = transform(component, stream, &bytes, events)?;
         }
+        // Transforms may set times, too.
+        let clock = if rest.is_empty() { clock } else { clock::repair(&mut events, bytes.len(), before, file_time) };
         let range = offset..offset + bytes.len() as u64;
         Ok(Some(Batch { origin: stream.origin.clone(), range, bytes, events, lines: consumed, clock }))
     }

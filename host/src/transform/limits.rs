@@ -11,16 +11,22 @@ use tokio::io::AsyncWrite;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::runtime::in_tokio;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// How often the engine's epoch advances. A time limit is exact to about this much.
 pub const TICK: Duration = Duration::from_millis(10);
-/// A guest that waits instead of computing is stopped after this many times its CPU limit.
+/// A guest is stopped after this many times its time limit, even if the machine gave it too little of that.
 const WALL_FACTOR: u32 = 10;
-/// Tables of a guest may not hold more elements than this.
-const MAX_TABLE_ELEMENTS: usize = 100_000;
+/// All tables of a guest may not hold more elements than this.
+const MAX_TABLE_ELEMENTS: u64 = 100_000;
 /// A component is a few core instances (adapter and shims included), not hundreds.
 const MAX_INSTANCES: usize = 64;
+/// Things of WASI (streams, timers) that a guest may hold at once.
+const MAX_RESOURCES: usize = 1000;
+/// Random bytes that a guest may ask for at once; browsers give as many.
+/// Source: <https://www.w3.org/TR/webcrypto/#Crypto-method-getRandomValues>
+const MAX_RANDOM: u64 = 65_536;
 /// Lines a guest may log in one call; the rest is counted.
 const MAX_LOG_LINES: u32 = 20;
 /// A guest's log line is cut after this many bytes.
@@ -34,7 +40,8 @@ const MAX_COUNTER_NAME: usize = 100;
 pub struct State {
     wasi: WasiCtx,
     table: ResourceTable,
-    memory_limit: u64,
+    memory: Quota,
+    table_elements: Quota,
     /// Set when the guest was refused memory: says more than the trap that follows.
     pub refused_memory: Option<u64>,
     /// Set when the guest was stopped for time.
@@ -42,6 +49,7 @@ pub struct State {
     timeout: Duration,
     cpu_start: Duration,
     wall_start: Instant,
+    waited: Duration,
     /// What it says, on its way to the host's log.
     pub voice: Voice,
 }
@@ -52,15 +60,20 @@ impl State {
         let voice = Voice::new(component, counts);
         let mut wasi = WasiCtx::builder();
         wasi.allow_blocking_current_thread(true).stdout(voice.clone()).stderr(voice.clone());
+        wasi.max_random_size(MAX_RANDOM);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
         Self {
             wasi: wasi.build(),
-            table: ResourceTable::new(),
-            memory_limit,
+            table,
+            memory: Quota::of(memory_limit),
+            table_elements: Quota::of(MAX_TABLE_ELEMENTS),
             refused_memory: None,
             timed_out: false,
             timeout,
             cpu_start: Duration::ZERO,
             wall_start: Instant::now(),
+            waited: Duration::ZERO,
             voice,
         }
     }
@@ -71,17 +84,44 @@ impl State {
         self.timed_out = false;
         self.cpu_start = thread_cpu_time();
         self.wall_start = Instant::now();
+        self.waited = Duration::ZERO;
         self.voice.begin_call();
     }
 
     /// The epoch has reached the deadline: has the guest really used up its time, or only the machine's?
     pub fn at_deadline(&mut self) -> UpdateDeadline {
-        let used = thread_cpu_time().saturating_sub(self.cpu_start);
-        if used >= self.timeout || self.wall_start.elapsed() >= self.timeout * WALL_FACTOR {
+        let left = self.time_left();
+        if left.is_zero() {
             self.timed_out = true;
             return UpdateDeadline::Interrupt;
         }
-        UpdateDeadline::Continue(ticks(self.timeout.saturating_sub(used)))
+        UpdateDeadline::Continue(ticks(left))
+    }
+
+    /// Waits in the guest's stead for what it waits for, but no longer than it has time: no epoch ends a wait in the
+    /// host. A wait is the guest's own doing and counts as if it had computed.
+    pub fn wait<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut ResourceTable) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
+        let (left, began) = (self.time_left(), Instant::now());
+        let answer = in_tokio(async { tokio::time::timeout(left, work(&mut self.table)).await });
+        self.waited += began.elapsed();
+        answer.unwrap_or_else(|_| {
+            self.timed_out = true;
+            Err(wasmtime::Error::msg("waited for too long"))
+        })
+    }
+
+    /// For what needs the table of WASI's resources and no waiting.
+    pub fn resources(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    fn time_left(&self) -> Duration {
+        let used = thread_cpu_time().saturating_sub(self.cpu_start) + self.waited;
+        let wall = (self.timeout * WALL_FACTOR).saturating_sub(self.wall_start.elapsed());
+        self.timeout.saturating_sub(used).min(wall)
     }
 
     /// What the limits know about a trap; none where they had no part in it.
@@ -89,7 +129,7 @@ impl State {
         if self.timed_out {
             return Some(GuestError::Timeout { limit_ms: self.timeout.as_millis() as u64 });
         }
-        self.refused_memory.map(|wanted| GuestError::Memory { wanted, limit: self.memory_limit })
+        self.refused_memory.map(|wanted| GuestError::Memory { wanted, limit: self.memory.limit })
     }
 }
 
@@ -103,17 +143,51 @@ fn thread_cpu_time() -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-impl ResourceLimiter for State {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired as u64 <= self.memory_limit;
-        if !fits {
-            self.refused_memory = Some(desired as u64);
-        }
-        Ok(fits)
+/// So much of something for all of a store together, however many pieces it comes in.
+struct Quota {
+    limit: u64,
+    used: u64,
+    /// What was granted last: it comes back when the growth then fails for another reason.
+    granted: u64,
+}
+
+impl Quota {
+    fn of(limit: u64) -> Self {
+        Self { limit, used: 0, granted: 0 }
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+    /// Grants a piece's growth; an error is the total that would be too much.
+    fn grow(&mut self, current: usize, desired: usize) -> Result<(), u64> {
+        let more = desired.saturating_sub(current) as u64;
+        let total = self.used.saturating_add(more);
+        (self.used, self.granted) = if total <= self.limit { (total, more) } else { (self.used, 0) };
+        if total <= self.limit { Ok(()) } else { Err(total) }
+    }
+
+    fn take_back(&mut self) {
+        self.used -= std::mem::take(&mut self.granted);
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.memory.grow(current, desired);
+        self.refused_memory = grown.err().or(self.refused_memory);
+        Ok(grown.is_ok())
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory.take_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.table_elements.grow(current, desired).is_ok())
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.table_elements.take_back();
+        Ok(())
     }
 
     fn instances(&self) -> usize {
@@ -235,5 +309,61 @@ impl AsyncWrite for Voice {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(50);
+
+    fn state() -> State {
+        let mut state = State::new("guest", Arc::default(), 100, LIMIT);
+        state.begin_call();
+        state
+    }
+
+    #[test]
+    fn the_memory_limit_is_one_for_all_memories() {
+        let mut state = state();
+        assert!(state.memory_growing(0, 60, None).unwrap());
+        assert!(state.memory_growing(0, 40, None).unwrap(), "that is exactly the limit");
+        assert!(state.blame().is_none());
+        assert!(!state.memory_growing(40, 41, None).unwrap());
+        assert!(matches!(state.blame(), Some(GuestError::Memory { wanted: 101, limit: 100 })));
+    }
+
+    #[test]
+    fn growth_that_fails_for_another_reason_is_not_held_against_a_guest() {
+        let mut state = state();
+        for _ in 0..3 {
+            assert!(state.memory_growing(0, 100, Some(10)).unwrap());
+            state.memory_grow_failed(wasmtime::Error::msg("beyond its maximum")).unwrap();
+        }
+        assert!(!state.memory_growing(0, 101, Some(10)).unwrap());
+        state.memory_grow_failed(wasmtime::Error::msg("refused")).unwrap();
+        assert!(state.memory_growing(0, 100, None).unwrap());
+    }
+
+    #[test]
+    fn the_table_limit_is_one_for_all_tables() {
+        let mut state = state();
+        let half = MAX_TABLE_ELEMENTS as usize / 2;
+        assert!(state.table_growing(0, half, None).unwrap());
+        assert!(state.table_growing(0, half, None).unwrap());
+        assert!(!state.table_growing(half, half + 1, None).unwrap());
+    }
+
+    #[test]
+    fn a_wait_ends_when_the_guests_time_does() {
+        let mut state = state();
+        assert_eq!(state.wait(async |_| Ok(7)).unwrap(), 7);
+        assert!(state.blame().is_none());
+        assert!(state.wait(async |_| std::future::pending::<wasmtime::Result<()>>().await).is_err());
+        assert!(matches!(state.blame(), Some(GuestError::Timeout { limit_ms: 50 })));
+        assert!(matches!(state.at_deadline(), UpdateDeadline::Interrupt), "what it waited counts");
+        state.begin_call();
+        assert!(state.blame().is_none(), "the next call has its own time");
     }
 }

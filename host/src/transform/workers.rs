@@ -20,7 +20,11 @@ pub struct WorkerGone;
 impl Workers {
     /// One thread per core.
     pub fn start() -> std::io::Result<Self> {
-        let count = std::thread::available_parallelism().map_or(2, NonZero::get);
+        Self::start_with(std::thread::available_parallelism().map_or(2, NonZero::get))
+    }
+
+    /// So many threads: for a sink that may block (a disk, a pipe), so that it blocks nobody else.
+    pub fn start_with(count: usize) -> std::io::Result<Self> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let inbox = Arc::new(Mutex::new(inbox));
         for number in 0..count {

@@ -13,14 +13,21 @@ impl CloudWatch {
     /// Returns when every event of the put is either in CloudWatch or counted as refused.
     pub(super) async fn deliver(&self, name: &LogStreamName, put: Put<Ticket>) {
         let mut left = vec![put.events];
-        let mut backoff = if self.lanes.closing() { Backoff::with_slow_cap(CAP) } else { Backoff::default() };
+        let mut backoff = Backoff::default();
+        let mut created = false;
         let mut complaint = Complaint::default();
         while let Some(events) = left.pop() {
-            self.lanes.counters.requests.add(1);
-            let failure = match self.client.put_log_events(name, &events).await {
+            let answer = {
+                // Held for the request only: a log stream that waits for better times takes nobody's place.
+                let _place = self.puts.acquire().await;
+                self.lanes.counters.requests.add(1);
+                self.client.put_log_events(name, &events).await
+            };
+            let failure = match answer {
                 Ok(accepted) => {
                     self.account(&events, &accepted);
                     backoff.reset();
+                    created = false;
                     if complaint.settle() {
                         tracing::info!(sink = %self.lanes.sink, "{name}: works again");
                     }
@@ -30,6 +37,12 @@ impl CloudWatch {
             };
             let failure = match self.answer(name, failure).await {
                 Ok(()) => {
+                    // Made already, and still missing: it takes a while until all of the service knows.
+                    if std::mem::replace(&mut created, true)
+                        && let Some(wait) = backoff.after(Verdict::Retry, fastrand::f64())
+                    {
+                        self.lanes.pause(wait).await;
+                    }
                     left.push(events);
                     continue;
                 }
@@ -42,8 +55,11 @@ impl CloudWatch {
             if complaint.raise(&format!("{} {:?}", failure.action, failure.code), Instant::now()) {
                 tracing::warn!("{failure}");
             }
+            if self.lanes.closing() {
+                backoff.limit_slow(CAP);
+            }
             if let Some(wait) = backoff.after(failure.verdict, fastrand::f64()) {
-                tokio::time::sleep(wait).await;
+                self.lanes.pause(wait).await;
             }
             left.push(events);
         }

@@ -88,6 +88,11 @@ impl CloudWatch {
         }
     }
 
+    /// Stops at once: what is under way and not acknowledged comes again at the next start.
+    pub fn stop(&self) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
     /// Where events of this stream and label go.
     fn name(&self, lane: &Lane, label: &str) -> LogStreamName {
         let names = Names { origin: &lane.stream.origin, label, env: &self.env };
@@ -183,7 +188,8 @@ impl EventSink for Handle {
         let mut parts: Vec<(usize, i64, String)> = Vec::with_capacity(batch.events.len());
         for event in batch.iter().filter(|event| event.label().is_some()) {
             let label = usize::from(event.label_index());
-            let timestamp_ms = event.timestamp().div_euclid(1_000_000);
+            // The service takes no time before the epoch; that old it refuses anyway.
+            let timestamp_ms = event.timestamp().div_euclid(1_000_000).max(0);
             encode::texts(sink.config.codec, event, max_event, |text| {
                 parts.push((label, timestamp_ms, not_empty(text)));
             });

@@ -7,15 +7,20 @@ use crate::lane::Lane;
 use crate::lanes::Lanes;
 use crate::sink::batch::{Encoded, Limits, Packer, Put};
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+
+/// When the host drains, no put waits longer than this to get full, whatever the config says.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The events that wait for one log stream.
 pub struct Outlet {
     name: Arc<LogStreamName>,
     packer: Mutex<Packer<Ticket>>,
+    /// Bytes of the put under way.
+    under_way: AtomicUsize,
     notify: Notify,
 }
 
@@ -28,7 +33,7 @@ enum Due {
 impl Outlet {
     /// An empty one.
     pub fn new(name: Arc<LogStreamName>, limits: Limits) -> Self {
-        Self { name, packer: Mutex::new(Packer::new(limits)), notify: Notify::new() }
+        Self { name, packer: Mutex::new(Packer::new(limits)), under_way: AtomicUsize::new(0), notify: Notify::new() }
     }
 
     /// Its log stream.
@@ -57,9 +62,9 @@ impl Outlet {
         self.notify.notify_one();
     }
 
-    /// How much waits, as AWS counts it.
+    /// How much waits or is under way, as AWS counts it.
     pub fn bytes(&self) -> usize {
-        self.packer().bytes()
+        self.packer().bytes() + self.under_way.load(Ordering::Relaxed)
     }
 
     /// Nothing waits.
@@ -84,7 +89,8 @@ impl Outlet {
     fn due(&self, sink: &CloudWatch) -> Due {
         let packer = self.packer();
         let Some(oldest) = packer.oldest() else { return Due::Nothing };
-        let at = oldest.arrived + sink.config.timeout;
+        let timeout = if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
+        let at = oldest.arrived + timeout;
         if packer.is_full() || at <= Instant::now() || sink.flush.load(Ordering::Acquire) {
             Due::Now
         } else {
@@ -93,9 +99,8 @@ impl Outlet {
     }
 
     async fn send(&self, sink: &CloudWatch) {
-        // While a place is waited for, the put goes on filling.
-        let Ok(_place) = sink.puts.acquire().await else { return };
         let Some(put) = self.packer().take() else { return };
+        self.under_way.store(put.bytes, Ordering::Relaxed);
         sink.wake_waiting();
         let lanes = acknowledgements(&put);
         sink.deliver(&self.name, put).await;
@@ -104,6 +109,7 @@ impl Outlet {
         }
         let lanes = distinct(lanes);
         sink.lanes.commit(&lanes).await;
+        self.under_way.store(0, Ordering::Relaxed);
         sink.wake_waiting();
     }
 

@@ -57,6 +57,7 @@ impl Content {
                 format!("the file ends at byte {}, though it had {} bytes", self.offset + read as u64, self.size),
             ));
         }
+        self.lane.stream.still_is(&file)?;
         self.offset += read as u64;
         Ok(part)
     }

@@ -9,13 +9,11 @@ pub const MIN_PART_BYTES: u64 = 5 * MIB;
 pub const MAX_PART_BYTES: u64 = 5 * GIB;
 /// Parts of one upload.
 pub const MAX_PARTS: u64 = 10_000;
-/// What one `PutObject` can carry.
-pub const MAX_PUT_BYTES: u64 = 5 * GIB;
-/// Bytes of a key in UTF-8. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
-pub const MAX_KEY_BYTES: usize = 1024;
 
 /// How large parts are as long as that is enough: what an upload holds in memory. Ours, not S3's.
 pub const PART_BYTES: u64 = 8 * MIB;
+// A single put carries less than one part: far below the 5 GiB that it may.
+const _: () = assert!(MIN_PART_BYTES <= PART_BYTES);
 
 /// How large the parts of an object of `len` bytes are, all but the last: as small as [`MAX_PARTS`] allows, in whole
 /// MiB. None: no upload can hold so much.

@@ -45,6 +45,8 @@ pub struct Mirror {
 struct State {
     complaint: Complaint,
     backoff: Backoff,
+    /// The service is left alone until then.
+    retry_at: Option<Instant>,
 }
 
 impl Mirror {
@@ -88,8 +90,9 @@ impl Mirror {
     /// None: it is due now.
     fn not_before(&self, lane: &Lane) -> Option<Instant> {
         let now = lane.stream.snapshot();
-        if self.lanes.closing() || now.gone {
-            return None;
+        let retry_at = self.state().retry_at.filter(|at| *at > Instant::now());
+        if retry_at.is_some() || self.lanes.closing() || now.gone {
+            return retry_at;
         }
         // The first object waits for a pause in the file, but not for longer than any other.
         let due = match lane.written_at() {
@@ -131,11 +134,15 @@ impl Mirror {
                 Err(UploadError::Taken) => {}
                 done => return done.map(|uploaded| (key, uploaded)),
             }
-            let found = self.client.head_object(&key).await?;
-            let ours = found.is_none_or(|it| it.metadata.get(GENERATION) == Some(&lane.stream.generation));
-            if ours {
-                let uploaded = self.write(lane, &key, Precondition::None).await?;
-                return Ok((key, uploaded));
+            let precondition = match self.client.head_object(&key).await? {
+                Some(found) if found.metadata.get(GENERATION) == Some(&lane.stream.generation) => Precondition::None,
+                Some(_) => continue,
+                // Deleted since: it may be anybody's again.
+                None => Precondition::Absent,
+            };
+            match self.write(lane, &key, precondition).await {
+                Err(UploadError::Taken) => {}
+                done => return done.map(|uploaded| (key, uploaded)),
             }
         }
         Err(UploadError::Taken)
@@ -147,7 +154,7 @@ impl Mirror {
         let content = Content::new(lane.clone(), self.lanes.files().clone(), self.lanes.closing());
         let size = lane.stream.snapshot().size;
         let object = Object { key, metadata, precondition, counted: lane.cursor().written };
-        upload(&self.client, &self.workers, &object, size, content).await
+        upload(&self.client, &self.workers, &object, size, content, &self.lanes.counters.uploaded).await
     }
 
     fn key(&self, lane: &Lane) -> String {
@@ -179,11 +186,12 @@ impl Mirror {
         let (say, wait) = {
             let mut state = self.state();
             if self.lanes.closing() {
-                state.backoff = Backoff::with_slow_cap(CAP);
+                state.backoff.limit_slow(CAP);
             }
             // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
             let verdict = if verdict == Verdict::Reject { Verdict::RetrySlowly } else { verdict };
             let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
+            state.retry_at = Some(Instant::now() + wait);
             (state.complaint.raise(&gist, Instant::now()), wait)
         };
         if say {
@@ -195,6 +203,7 @@ impl Mirror {
     fn recovered(&self) -> bool {
         let mut state = self.state();
         state.backoff.reset();
+        state.retry_at = None;
         state.complaint.settle()
     }
 

@@ -9,7 +9,7 @@ use super::client::{ANY_ETAG, CONTENT_TYPE, Client, Precondition, Written};
 use crate::sink::service_error::ServiceError;
 
 impl Client {
-    /// Writes a whole object of at most [`super::limits::MAX_PUT_BYTES`]. Keys and values of `metadata` are ASCII.
+    /// Writes a whole object of less than [`super::limits::PART_BYTES`]. Keys and values of `metadata` are ASCII.
     ///
     /// Two writers with [`Precondition::Absent`] at the same moment: one stores, the other gets 409 and a `Retry`.
     pub async fn put_object(

@@ -4,6 +4,7 @@ use super::client::{Client, Precondition, Written};
 use super::content::Content;
 use super::limits;
 use super::multipart::must_begin_anew;
+use crate::counters::Counter;
 use crate::sink::service_error::ServiceError;
 use crate::transform::{WorkerGone, Workers};
 use bytes::Bytes;
@@ -57,13 +58,14 @@ pub enum UploadError {
     TooLarge(u64),
 }
 
-/// Writes the whole object. Needs no more memory than two parts, whatever its size.
+/// Writes the whole object. Needs no more memory than two parts, whatever its size. `progress`: bytes of parts.
 pub async fn upload(
     client: &Client,
     workers: &Workers,
     object: &Object<'_>,
     size: u64,
     content: Content,
+    progress: &Counter,
 ) -> Result<Uploaded, UploadError> {
     let part_size = limits::part_size_for(size).ok_or(UploadError::TooLarge(size))?;
     let part_size = usize::try_from(part_size).map_err(|_| UploadError::TooLarge(size))?;
@@ -78,6 +80,7 @@ pub async fn upload(
     while !bytes.is_empty() {
         let number = u16::try_from(parts.len() + 1).map_err(|_| UploadError::TooLarge(reader.length))?;
         parts.push(persist(|| client.upload_part(&upload, number, bytes.clone())).await?);
+        progress.add(bytes.len() as u64);
         bytes = reader.next(workers).await?;
     }
     let written = persist(|| client.complete_upload(&upload, parts.clone(), object.precondition)).await?;

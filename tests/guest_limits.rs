@@ -1,0 +1,164 @@
+//! Promise: whatever a component does, the host goes on: it is stopped at its limits, nothing is lost, and the log
+//! says who it was and why.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use updraft_tests::{Finished, LogFolder, TRY, Updraft, files_in, updraft};
+
+/// Where a file is that has nothing to do with the poisoned one.
+const HEALTHY: &str = "dag_id=etl/run_id=manual__2026-11-21T12:00:00+00:00/task_id=extract/attempt=1.log";
+
+const PIPELINE: &str = r"
+sources:
+  airflow: { type: airflow }
+transforms:
+  hostile:
+    type: wasm
+    inputs: [airflow]
+    component: '${COMPONENT}'
+    config: { do: '${DO}', at: '${AT:-lines}' }
+    limits: { memory_mib: 8, timeout_ms: 100 }
+    on_error: '${ON_ERROR:-pass}'
+sinks:
+  local: { type: file, inputs: [hostile], path: '${OUT}' }
+";
+
+/// The component of `tests/guests/hostile`, built once; cargo's own lock keeps test processes out of each other's way.
+fn component() -> &'static Path {
+    static BUILT: OnceLock<std::path::PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guest");
+        let built = Command::new(env!("CARGO"))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2"])
+            .args(["--package", "updraft-guest-hostile", "--target-dir"])
+            .arg(&target_dir)
+            // What the tests are built with is none of the guest's business.
+            .env_remove("RUSTFLAGS")
+            .status();
+        assert!(built.expect("cargo runs").success(), "the hostile guest does not build");
+        target_dir.join("wasm32-wasip2/release/updraft_guest_hostile.wasm")
+    })
+}
+
+fn lifting(logs: &LogFolder, out: &LogFolder, deed: &str) -> Updraft {
+    updraft!("run", "--once")
+        .env("AIRFLOW__LOGGING__BASE_LOG_FOLDER", logs.path())
+        .env("COMPONENT", component())
+        .env("OUT", out.path())
+        .env("DO", deed)
+        .config("pipeline.yaml", PIPELINE)
+}
+
+/// Three good lines and a poisoned one; in another file three good ones.
+fn two_files() -> LogFolder {
+    let logs = LogFolder::with_lines(0..3);
+    logs.append(TRY, "POISON\n");
+    logs.append(HEALTHY, "all\nis\nwell\n");
+    logs
+}
+
+/// One line of what it said has all these words.
+#[track_caller]
+fn says(done: &Finished, words: &[&str]) {
+    let said = done.stderr.lines().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(said, "no line of it has {words:?}:\n{}", done.stderr);
+}
+
+/// The second of three batches is poisoned; still all bytes arrive, and the log says why they went unchanged.
+#[track_caller]
+fn is_survived(deed: &str, cause: &str) {
+    let logs = LogFolder::with_lines(0..1_500);
+    logs.append(TRY, "POISON\n");
+    logs.append_lines(1_500..2_500);
+    let out = LogFolder::empty();
+    let done = lifting(&logs, &out, deed).run();
+    done.exits(0);
+    says(&done, &["hostile", TRY, cause, "its lines go on as they stand"]);
+    assert!(files_in(out.path()) == logs.task_files(), "{deed} cost bytes; it said:\n{}", done.stderr);
+}
+
+#[test]
+fn an_endless_loop_is_stopped() {
+    is_survived("loop", "limits.timeout_ms");
+}
+
+#[test]
+fn a_sleep_is_ended_when_the_time_for_a_call_is() {
+    is_survived("sleep", "limits.timeout_ms");
+}
+
+#[test]
+fn many_short_sleeps_are_no_way_round_the_limit() {
+    is_survived("nap", "limits.timeout_ms");
+}
+
+#[test]
+fn memory_ends_at_its_limit() {
+    is_survived("grow", "may have 8388608 (limits.memory_mib)");
+}
+
+#[test]
+fn a_panic_costs_nothing_and_its_words_are_in_the_log() {
+    is_survived("panic", "trapped");
+}
+
+#[test]
+fn an_error_is_passed_on_in_the_guests_words() {
+    is_survived("err", "said: poisoned");
+}
+
+#[test]
+fn a_guest_that_consumes_more_lines_than_there_are_is_not_believed() {
+    is_survived("consume-too-many", "the WIT forbids");
+}
+
+#[test]
+fn a_guest_that_never_consumes_anything_does_not_hold_its_stream_up() {
+    is_survived("never-consume", "the WIT forbids");
+}
+
+#[test]
+fn a_guest_that_reads_finds_nothing_and_does_not_wait_for_it() {
+    is_survived("read", "said: stdin gave Ok(0)");
+}
+
+#[test]
+fn dropped_lines_are_counted_and_no_other_stream_is_touched() {
+    let (logs, out) = (two_files(), LogFolder::empty());
+    let done = lifting(&logs, &out, "panic").env("ON_ERROR", "drop").run();
+    done.exits(0);
+    says(&done, &["hostile", TRY, "trapped", "its lines are dropped"]);
+    says(&done, &["sink local", "4 dropped by transforms"]);
+    let (mut landed, files) = (files_in(out.path()), logs.task_files());
+    assert_eq!(landed.remove(TRY).unwrap_or_default(), b"");
+    assert_eq!(landed, [(HEALTHY.to_owned(), files[HEALTHY].clone())].into());
+}
+
+#[test]
+fn a_stream_that_halts_leaks_nothing_and_goes_on_whole_once_the_guest_is_mended() {
+    let (logs, out) = (two_files(), LogFolder::empty());
+    let halted = lifting(&logs, &out, "sleep").env("ON_ERROR", "halt").arg("--give-up").arg("1s").run();
+    halted.exits(1);
+    says(&halted, &["hostile", TRY, "limits.timeout_ms", "on_error: halt"]);
+    let files = logs.task_files();
+    assert_eq!(files_in(out.path()), [(HEALTHY.to_owned(), files[HEALTHY].clone())].into());
+
+    lifting(&logs, &out, "nothing").env("ON_ERROR", "halt").run().exits(0);
+    assert_eq!(files_in(out.path()), files);
+}
+
+#[test]
+fn a_component_that_fails_as_it_is_configured_stops_the_start() {
+    for (deed, cause) in
+        [("loop", "limits.timeout_ms"), ("grow", "limits.memory_mib"), ("err", "said: poisoned")]
+    {
+        let (logs, out) = (two_files(), LogFolder::empty());
+        let done = lifting(&logs, &out, deed).env("AT", "configure").run();
+        done.exits(3);
+        says(&done, &["transform `hostile`", cause]);
+        assert!(files_in(out.path()).is_empty());
+    }
+}
