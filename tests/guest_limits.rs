@@ -1,7 +1,7 @@
 //! Promise: whatever a component does, the host goes on: it is stopped at its limits, nothing is lost, and the log
 //! says who it was and why.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -27,7 +27,7 @@ sinks:
 
 /// The component of `tests/guests/hostile`, built once; cargo's own lock keeps test processes out of each other's way.
 fn component() -> &'static Path {
-    static BUILT: OnceLock<std::path::PathBuf> = OnceLock::new();
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guest");
         let built = Command::new(env!("CARGO"))
@@ -69,7 +69,7 @@ fn says(done: &Finished, words: &[&str]) {
 
 /// The second of three batches is poisoned; still all bytes arrive, and the log says why they went unchanged.
 #[track_caller]
-fn is_survived(deed: &str, cause: &str) {
+fn is_survived(deed: &str, cause: &str) -> Finished {
     let logs = LogFolder::with_lines(0..1_500);
     logs.append(TRY, "POISON\n");
     logs.append_lines(1_500..2_500);
@@ -78,6 +78,7 @@ fn is_survived(deed: &str, cause: &str) {
     done.exits(0);
     says(&done, &["hostile", TRY, cause, "its lines go on as they stand"]);
     assert!(files_in(out.path()) == logs.task_files(), "{deed} cost bytes; it said:\n{}", done.stderr);
+    done
 }
 
 #[test]
@@ -102,7 +103,8 @@ fn memory_ends_at_its_limit() {
 
 #[test]
 fn a_panic_costs_nothing_and_its_words_are_in_the_log() {
-    is_survived("panic", "trapped");
+    let done = is_survived("panic", "trapped");
+    says(&done, &["component=hostile", "poisoned"]);
 }
 
 #[test]
@@ -152,13 +154,27 @@ fn a_stream_that_halts_leaks_nothing_and_goes_on_whole_once_the_guest_is_mended(
 
 #[test]
 fn a_component_that_fails_as_it_is_configured_stops_the_start() {
-    for (deed, cause) in
-        [("loop", "limits.timeout_ms"), ("grow", "limits.memory_mib"), ("err", "said: poisoned")]
-    {
+    let causes = [
+        ("loop", "limits.timeout_ms"),
+        ("sleep", "limits.timeout_ms"),
+        ("grow", "limits.memory_mib"),
+        ("panic", "trapped"),
+        ("err", "said: poisoned"),
+    ];
+    for (deed, cause) in causes {
         let (logs, out) = (two_files(), LogFolder::empty());
         let done = lifting(&logs, &out, deed).env("AT", "configure").run();
         done.exits(3);
         says(&done, &["transform `hostile`", cause]);
         assert!(files_in(out.path()).is_empty());
     }
+}
+
+#[test]
+fn a_component_may_speak_as_it_is_configured() {
+    let (logs, out) = (two_files(), LogFolder::empty());
+    let done = lifting(&logs, &out, "speak").env("AT", "configure").run();
+    done.exits(0);
+    says(&done, &["hostile", "poisoned"]);
+    assert_eq!(files_in(out.path()), logs.task_files());
 }
