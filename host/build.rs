@@ -13,7 +13,9 @@ fn main() {
         println!("cargo::rerun-if-changed={}", house.join(part).display());
     }
     if !target_is_installed(&var("RUSTC")) {
-        println!("cargo::error=the Rust target {TARGET} is missing; run: rustup target add {TARGET} (or: cargo xtask setup)");
+        println!(
+            "cargo::error=the Rust target {TARGET} is missing; run: rustup target add {TARGET} (or: cargo xtask setup)"
+        );
         return;
     }
     // OUT_DIR is <target dir>/<profile>/build/<package>/out: the guests' target dir stands beside the profiles.
@@ -23,10 +25,24 @@ fn main() {
         return;
     };
     let mut build = Command::new(var("CARGO"));
-    build.current_dir(&house).args(["build", "--quiet", "--release", "--package", PACKAGE, "--target", TARGET]);
+    build.current_dir(&house).args([
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        PACKAGE,
+        "--target",
+        TARGET,
+    ]);
     build.arg("--target-dir").arg(&target_dir);
     // What the host is built with (lints, sanitizers, another profile) is none of the guest's business.
-    for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+    for name in [
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+    ] {
         build.env_remove(name);
     }
     build
@@ -39,7 +55,9 @@ fn main() {
     match build.status() {
         Ok(status) if status.success() => {}
         Ok(status) => {
-            println!("cargo::error=building {PACKAGE} for {TARGET} failed ({status}); its own messages are above");
+            println!(
+                "cargo::error=building {PACKAGE} for {TARGET} failed ({status}); its own messages are above"
+            );
             return;
         }
         Err(error) => {
@@ -52,7 +70,8 @@ fn main() {
 }
 
 fn target_is_installed(rustc: &Path) -> bool {
-    let Ok(output) = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output() else {
+    let Ok(output) = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output()
+    else {
         return false;
     };
     let libdir = String::from_utf8_lossy(&output.stdout).trim().to_owned();

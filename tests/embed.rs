@@ -21,5 +21,8 @@ fn a_line_pushed_by_the_agent_is_in_every_sink_when_it_is_said_to_be() {
     assert_eq!(copy, (1..=3).map(line).collect::<String>());
     let events = std::fs::read_to_string(folder.path().join("events/agent.log")).expect("the events");
     assert_eq!(events.lines().count(), 3);
-    assert!(events.lines().zip(1..).all(|(event, number)| event.contains(line(number).trim_end())), "{events}");
+    assert!(
+        events.lines().zip(1..).all(|(event, number)| event.contains(line(number).trim_end())),
+        "{events}"
+    );
 }

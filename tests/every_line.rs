@@ -99,7 +99,9 @@ fn texts_of_custom_format(line: &str) -> Vec<String> {
     let Some((_, rest)) = LEVELS.iter().find_map(|level| line.split_once(&format!("| {level:<8} |"))) else {
         return vec![line.to_owned()];
     };
-    rest.split(" | ").map(|part| part.trim_end_matches('|').trim().trim_start_matches("pid=").to_owned()).collect()
+    rest.split(" | ")
+        .map(|part| part.trim_end_matches('|').trim().trim_start_matches("pid=").to_owned())
+        .collect()
 }
 
 const LEVELS: [&str; 5] = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];

@@ -151,7 +151,8 @@ fn goes_on(what_happens: impl Fn(PathBuf), rest: &str) {
 fn names_that_are_not_utf8_are_files_of_their_own_and_copied_once() {
     let copying = Copying::to("{{ path }}");
     for (name, number) in [(b"caf\xe8.log", 0), (b"caf\xe9.log", 1)] {
-        fs::write(copying.logs.path().join(OsStr::from_bytes(name)), line(number)).expect("a file can be made");
+        fs::write(copying.logs.path().join(OsStr::from_bytes(name)), line(number))
+            .expect("a file can be made");
     }
     let running = copying.set_up(updraft!("run")).spawn();
     // Each of these is found by a look at the whole folder.
@@ -164,6 +165,9 @@ fn names_that_are_not_utf8_are_files_of_their_own_and_copied_once() {
     copying.run_once();
 
     let copies = files_in(copying.out.path());
-    assert_eq!(copies.keys().collect::<Vec<_>>(), ["2.log", "3.log", "4.log", r"caf\xE8.log", r"caf\xE9.log"]);
+    assert_eq!(
+        copies.keys().collect::<Vec<_>>(),
+        ["2.log", "3.log", "4.log", r"caf\xE8.log", r"caf\xE9.log"]
+    );
     assert_eq!(copying.copies(), (0..5).map(line).collect::<Vec<_>>());
 }

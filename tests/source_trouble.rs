@@ -41,7 +41,7 @@ impl Place {
 
     fn delivered(&self, sink: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
         let folder = self.out.path().join(sink);
-        if folder.exists() { files_in(&folder) } else { Default::default() }
+        if folder.exists() { files_in(&folder) } else { std::collections::BTreeMap::default() }
     }
 
     fn file(&self, name: &str) -> std::path::PathBuf {
@@ -54,10 +54,14 @@ fn a_file_that_takes_the_place_of_a_deleted_one_has_its_own_lines() {
     let place = Place::new();
     place.logs.append("a.log", line(1) + &line(2));
     let running = place.updraft(updraft!("run")).spawn();
-    eventually("the first file", || place.delivered("two").get("a.log").filter(|it| it.ends_with(b"2\n")).cloned());
+    eventually("the first file", || {
+        place.delivered("two").get("a.log").filter(|it| it.ends_with(b"2\n")).cloned()
+    });
     fs::remove_file(place.file("a.log")).expect("it is there");
     place.logs.append("b.log", line(3) + &line(4) + &line(5));
-    eventually("the second file", || place.delivered("two").get("b.log").filter(|it| it.ends_with(b"5\n")).cloned());
+    eventually("the second file", || {
+        place.delivered("two").get("b.log").filter(|it| it.ends_with(b"5\n")).cloned()
+    });
     running.terminate();
     running.wait().exits(0);
     for sink in ["one", "two"] {
@@ -162,7 +166,10 @@ fn a_pipe_that_nobody_reads_holds_no_other_sink_up() {
         let text: String = (0..100).map(|_| line(number)).collect();
         place.logs.append(&format!("{number}.log"), text);
     }
-    let pipeline = PIPELINE.replace("  two: { type: file, inputs: [normalize], path: '${OUT}/two' }", "  shown: { type: console, inputs: [normalize] }");
+    let pipeline = PIPELINE.replace(
+        "  two: { type: file, inputs: [normalize], path: '${OUT}/two' }",
+        "  shown: { type: console, inputs: [normalize] }",
+    );
     let config = place.data.path().join("pipeline.yaml");
     fs::write(&config, pipeline).expect("it can be written");
     let mut blocked = std::process::Command::new(env!("CARGO_BIN_EXE_updraft"))
@@ -175,7 +182,9 @@ fn a_pipe_that_nobody_reads_holds_no_other_sink_up() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("the binary can be started");
-    eventually("all files in the other sink", || (place.delivered("one") == place.logs.task_files()).then_some(()));
+    eventually("all files in the other sink", || {
+        (place.delivered("one") == place.logs.task_files()).then_some(())
+    });
     blocked.kill().expect("it runs");
     blocked.wait().expect("it ran");
 }

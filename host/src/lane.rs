@@ -62,7 +62,15 @@ impl Lane {
             pending: VecDeque::new(),
             first: 0,
         };
-        Self { stream, chain, state: Mutex::new(state), committed, said: AtomicU64::new(0), seen_at: Instant::now(), written_at: Mutex::new(None) }
+        Self {
+            stream,
+            chain,
+            state: Mutex::new(state),
+            committed,
+            said: AtomicU64::new(0),
+            seen_at: Instant::now(),
+            written_at: Mutex::new(None),
+        }
     }
 
     /// Where the next batch begins, and the time of the event before it.

@@ -38,7 +38,7 @@ pub struct Lanes {
     closing: watch::Sender<bool>,
     /// The sink can never take anything again (nobody reads its output any more).
     broken: AtomicBool,
-    lanes: RwLock<HashMap<StreamId, Arc<Lane>>>,
+    by_stream: RwLock<HashMap<StreamId, Arc<Lane>>>,
     /// How lines of each source become events for this sink; none where the sink copies bytes.
     chains: HashMap<usize, Option<Arc<Chain>>>,
     store: Store,
@@ -88,7 +88,7 @@ impl Lanes {
             counters: Counters::default(),
             closing: watch::Sender::new(false),
             broken: AtomicBool::new(false),
-            lanes: RwLock::default(),
+            by_stream: RwLock::default(),
             chains,
             store,
             files,
@@ -101,25 +101,25 @@ impl Lanes {
         let Some(chain) = self.chains.get(&stream.source) else { return };
         let cursor = cursors.iter().find(|(sink, _)| *sink == self.sink).map(|(_, row)| row.clone());
         let lane = Lane::new(stream.clone(), chain.clone(), cursor.unwrap_or_default());
-        self.lanes.write().unwrap_or_else(PoisonError::into_inner).insert(stream.id, Arc::new(lane));
+        self.by_stream.write().unwrap_or_else(PoisonError::into_inner).insert(stream.id, Arc::new(lane));
         self.counters.streams.add(1);
         self.schedule.wake(stream.id);
     }
 
     /// The stream is over, and this sink has all of it.
     pub fn ended(&self, stream: StreamId) {
-        self.lanes.write().unwrap_or_else(PoisonError::into_inner).remove(&stream);
+        self.by_stream.write().unwrap_or_else(PoisonError::into_inner).remove(&stream);
         self.schedule.forget(stream);
     }
 
     /// The lane of a stream.
     pub fn get(&self, stream: StreamId) -> Option<Arc<Lane>> {
-        self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned()
+        self.by_stream.read().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned()
     }
 
     /// All lanes, in no order.
     pub fn all(&self) -> Vec<Arc<Lane>> {
-        self.lanes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.by_stream.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// From now on nothing is waited for; every lane gets a turn.
@@ -219,8 +219,8 @@ impl Lanes {
                     if let Some((target, written)) = target {
                         lane.set_target(target, written);
                     }
+                    self.commit(std::slice::from_ref(lane)).await;
                 }
-                self.commit(std::slice::from_ref(lane)).await;
                 self.schedule.wake(id);
             }
             (_, Some(Err(error))) if error.kind() == ErrorKind::BrokenPipe => {
@@ -243,16 +243,19 @@ impl Lanes {
                 }
                 self.schedule.wake_at(id, Instant::now() + PAUSE);
             }
-            (Step::Unreadable(error), _) => self.unreadable(lane, &error).await,
+            (Step::Unreadable(error), _) => self.unreadable(lane, &error),
         }
     }
 
     /// The rest of the stream is gone, or cannot be read just now.
-    pub async fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
+    pub fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
         let path = &lane.stream.origin.path;
         // While the source still looks after the file, a rename away and back is no loss: it knows when one is.
         let over = self.closing() || lane.stream.snapshot().gone;
-        let final_error = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::StaleNetworkFileHandle);
+        let final_error = matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::StaleNetworkFileHandle
+        );
         if !(over && final_error) {
             if !final_error && lane.first_time(Complaint::SOURCE_IO) {
                 tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
@@ -275,16 +278,14 @@ impl Lanes {
 
     /// Writes down how far these lanes were acknowledged, in one transaction; waits until that is done.
     pub async fn commit(&self, lanes: &[Arc<Lane>]) {
-        let moved: Vec<_> = lanes.iter().filter_map(|lane| Some((lane, lane.advance()?))).collect();
-        if moved.is_empty() {
+        let advanced: Vec<_> = lanes.iter().filter_map(|lane| Some((lane, lane.advance()?))).collect();
+        if advanced.is_empty() {
             return;
         }
-        let moves: Vec<CursorMove> = moved
-            .iter()
-            .map(|(lane, row)| self.cursor_move(lane, row.clone()))
-            .collect();
+        let moves: Vec<CursorMove> =
+            advanced.iter().map(|(lane, row)| self.cursor_move(lane, row.clone())).collect();
         self.write_down(moves).await;
-        for (lane, row) in moved {
+        for (lane, row) in advanced {
             self.counters.bytes.add(lane.set_committed(row.offset));
         }
         self.progress.notify_waiters();

@@ -98,7 +98,8 @@ impl Pipeline {
         let (mut sinks, mut loops) = (Vec::new(), JoinSet::new());
         for sink in &config.sinks {
             let ways = chains.of(sink)?;
-            let lanes = Arc::new(Lanes::new(sink.id.clone(), ways, store.clone(), files.clone(), progress.clone()));
+            let lanes =
+                Arc::new(Lanes::new(sink.id.clone(), ways, store.clone(), files.clone(), progress.clone()));
             let flush = start_sink(sink, &config.env, &lanes, &store, &workers, &mut loops).await?;
             sinks.push(Sink { lanes, flush });
         }
@@ -107,7 +108,8 @@ impl Pipeline {
         let listener = Arc::new(AllLanes(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
         let mut sources = JoinSet::new();
         for (index, source) in config.sources.iter().enumerate() {
-            let takers = config.sinks.iter().filter(|sink| sink.branches.iter().any(|way| way.source == index));
+            let takers =
+                config.sinks.iter().filter(|sink| sink.branches.iter().any(|way| way.source == index));
             let discovery = Discovery::new(&source.base_log_folder, &source.include, &source.exclude)
                 .map_err(|error| StartError::Glob { id: source.id.clone(), error })?;
             let shared = Shared {
@@ -123,7 +125,18 @@ impl Pipeline {
         }
         let started = Instant::now();
         let meter = Arc::new(Meter(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
-        Ok(Self { sinks, meter, components, sources, _loops: loops, closing, progress, started, _engine: engine, _lock: lock })
+        Ok(Self {
+            sinks,
+            meter,
+            components,
+            sources,
+            _loops: loops,
+            closing,
+            progress,
+            started,
+            _engine: engine,
+            _lock: lock,
+        })
     }
 
     /// How far each sink is.
@@ -183,7 +196,10 @@ impl Pipeline {
                     cloudwatch.flush();
                 }
             }
-            done = self.sinks.iter().all(|sink| sink.lanes.broken() || sink.lanes.all().iter().all(|lane| lane.all_committed()));
+            done = self
+                .sinks
+                .iter()
+                .all(|sink| sink.lanes.broken() || sink.lanes.all().iter().all(|lane| lane.all_committed()));
             if !done {
                 if watch.over(self.moved()) {
                     break;
@@ -293,7 +309,10 @@ impl<'a> Chains<'a> {
         for pair in way.transforms.windows(2) {
             let (before, component) = (&self.components[pair[0]], &self.components[pair[1]]);
             if !component.transforms() {
-                return Err(LoadError::Misplaced { id: component.id().to_owned(), before: before.id().to_owned() });
+                return Err(LoadError::Misplaced {
+                    id: component.id().to_owned(),
+                    before: before.id().to_owned(),
+                });
             }
         }
         let takers = self.config.sinks.iter().flat_map(|sink| &sink.branches).filter(|it| *it == way).count();

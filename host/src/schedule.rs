@@ -147,9 +147,9 @@ mod tests {
     async fn the_earlier_of_two_times_counts() {
         let schedule = Schedule::default();
         let now = Instant::now();
-        schedule.wake_at(1, now + Duration::from_secs(3600));
+        schedule.wake_at(1, now + Duration::from_hours(1));
         schedule.wake_at(1, now);
-        schedule.wake_at(1, now + Duration::from_secs(3600));
+        schedule.wake_at(1, now + Duration::from_hours(1));
         assert_eq!(schedule.next().await, 1);
         assert!(schedule.state().timers.is_empty());
     }

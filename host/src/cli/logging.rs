@@ -10,15 +10,22 @@ use tracing_subscriber::fmt::time::FormatTime;
 pub fn start(options: &Logging) -> Result<(), String> {
     // The SDK's own chatter (every request, every credential lookup) is for those who ask for it by name.
     let level = &options.log_level;
-    let directives =
-        if level.contains(['=', ',']) { level.clone() } else { format!("warn,updraft={level}") };
-    let filter = EnvFilter::try_new(&directives)
-        .map_err(|error| format!("--log-level {level:?}: {error}; write error, warn, info, debug or trace"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let directives = if level.contains(['=', ',']) { level.clone() } else { format!("warn,updraft={level}") };
+    let filter = EnvFilter::try_new(&directives).map_err(|error| {
+        format!("--log-level {level:?}: {error}; write error, warn, info, debug or trace")
+    })?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match options.log_format {
-        LogFormat::Json => builder.json().flatten_event(true).with_timer(Clock("%Y-%m-%dT%H:%M:%S%.6fZ")).init(),
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_timer(Clock("%Y-%m-%dT%H:%M:%S%.6fZ")).init()
+        }
         LogFormat::Human => {
-            builder.compact().with_ansi(std::io::stderr().is_terminal()).with_timer(Clock("%H:%M:%S%.3f")).init();
+            builder
+                .compact()
+                .with_ansi(std::io::stderr().is_terminal())
+                .with_timer(Clock("%H:%M:%S%.3f"))
+                .init();
         }
     }
     Ok(())

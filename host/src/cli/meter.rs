@@ -47,7 +47,8 @@ impl Meter {
 
 fn draw(bar: &ProgressBar, gauge: &Arc<Gauge>) {
     let sinks = gauge.read();
-    let (done, behind) = sinks.iter().fold((0, 0), |(done, behind), it| (done + it.bytes, behind + it.behind));
+    let (done, behind) =
+        sinks.iter().fold((0, 0), |(done, behind), it| (done + it.bytes, behind + it.behind));
     let files = sinks.iter().map(|it| it.files).max().unwrap_or(0);
     let lines = sinks.iter().map(|it| it.lines).max().unwrap_or(0);
     bar.set_length(done + behind);

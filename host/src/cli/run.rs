@@ -17,11 +17,16 @@ const BAD_CONFIG: u8 = 2;
 /// Runs a pipeline to its end.
 pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
     let config = load(&options.config, env)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
     let code = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(StartError::Threads)?;
         let pipeline = Pipeline::start(&config).await?;
-        if options.once { Ok(once(pipeline, options.give_up, &mut signals).await) } else { Ok(follow(pipeline, options.drain_timeout, &mut signals).await) }
+        if options.once {
+            Ok(once(pipeline, options.give_up, &mut signals).await)
+        } else {
+            Ok(follow(pipeline, options.drain_timeout, &mut signals).await)
+        }
     });
     // What the report has said is final: nothing that still hangs in a request may hold up the exit.
     runtime.shutdown_background();
@@ -48,7 +53,9 @@ async fn once(pipeline: Pipeline, give_up: Duration, signals: &mut Signals) -> u
 async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signals) -> u8 {
     tracing::info!("running; SIGTERM or SIGINT delivers what is there and ends");
     signals.next().await;
-    tracing::info!("reading on to each file's end and delivering, for {drain_timeout:?} at most; a second signal ends at once");
+    tracing::info!(
+        "reading on to each file's end and delivering, for {drain_timeout:?} at most; a second signal ends at once"
+    );
     let report = tokio::select! {
         report = pipeline.drain(Patience::For(drain_timeout)) => report,
         () = signals.another() => {
@@ -71,7 +78,11 @@ pub fn validate(options: &ConfigFile, env: &Env) -> Result<u8, StartError> {
     anstream::println!(
         "good: sources {}; transforms {}; sinks {}; data dir {}",
         names(config.sources.iter().map(|it| it.id.as_str()).collect()),
-        if config.transforms.is_empty() { "none".to_owned() } else { names(config.transforms.iter().map(|it| it.id.as_str()).collect()) },
+        if config.transforms.is_empty() {
+            "none".to_owned()
+        } else {
+            names(config.transforms.iter().map(|it| it.id.as_str()).collect())
+        },
         names(config.sinks.iter().map(|it| it.id.as_str()).collect()),
         config.data_dir.display()
     );
@@ -112,7 +123,7 @@ fn summarize(report: &Report) {
             (it.files_behind, "files not wholly delivered"),
         ];
         for (count, what) in more.into_iter().filter(|(count, _)| *count > 0) {
-            line.push_str(&format!("; {count} {what}"));
+            line = format!("{line}; {count} {what}");
         }
         anstream::eprintln!("{line}");
     }

@@ -16,12 +16,7 @@ impl DataDirLock {
         let unusable = |error| StoreError::Unusable { dir: dir.to_owned(), error };
         std::fs::create_dir_all(dir).map_err(unusable)?;
         let path = dir.join("lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(unusable)?;
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned(), lock: path }),

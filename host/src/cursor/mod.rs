@@ -17,7 +17,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process holds the lock.
-    #[error("data dir {dir} is in use by another updraft (it holds {lock}); stop that one, or give this one a `data_dir` of its own")]
+    #[error(
+        "data dir {dir} is in use by another updraft (it holds {lock}); stop that one, or give this one a `data_dir` of its own"
+    )]
     InUse {
         /// The data dir.
         dir: PathBuf,
@@ -25,7 +27,9 @@ pub enum StoreError {
         lock: PathBuf,
     },
     /// The directory cannot be made or written.
-    #[error("cannot use data dir {dir}: {error}; give a folder that this user may write as `data_dir` or UPDRAFT_DATA_DIR")]
+    #[error(
+        "cannot use data dir {dir}: {error}; give a folder that this user may write as `data_dir` or UPDRAFT_DATA_DIR"
+    )]
     Unusable {
         /// The data dir.
         dir: PathBuf,
@@ -34,7 +38,9 @@ pub enum StoreError {
         error: std::io::Error,
     },
     /// Written by a newer version.
-    #[error("{file} was written by a newer updraft (store version {found}, this one knows {known}); run that version, or remove the file to begin anew")]
+    #[error(
+        "{file} was written by a newer updraft (store version {found}, this one knows {known}); run that version, or remove the file to begin anew"
+    )]
     Newer {
         /// The database.
         file: PathBuf,

@@ -3,6 +3,7 @@
 use super::{StoreError, schema};
 use crate::event::NO_TIMESTAMP;
 use rusqlite::{Connection, params};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use tokio::sync::oneshot;
@@ -132,6 +133,17 @@ impl Store {
         self.call(move |db| read_streams(db, &source)).await
     }
 
+    /// The names under which a sink keeps streams.
+    pub async fn targets(&self, sink: &str) -> Result<HashSet<String>, StoreError> {
+        let sink = sink.to_owned();
+        self.call(move |db| {
+            db.prepare("SELECT target FROM cursors WHERE sink = ?1 AND target IS NOT NULL")?
+                .query_map([sink], |row| row.get(0))?
+                .collect()
+        })
+        .await
+    }
+
     /// Writes down streams that begin; their numbers come back in the same order.
     pub async fn begin(&self, streams: Vec<NewStream>) -> Result<Vec<StreamId>, StoreError> {
         self.call(move |db| {
@@ -146,14 +158,16 @@ impl Store {
     /// The beginning of a file has grown: its fingerprint covers more now.
     pub async fn identify(&self, id: StreamId, identity: Identity) -> Result<(), StoreError> {
         self.call(move |db| {
-            db.prepare_cached("UPDATE streams SET device = ?2, inode = ?3, head_len = ?4, head_hash = ?5 WHERE id = ?1")?
-                .execute(params![
-                    id,
-                    identity.device.cast_signed(),
-                    identity.inode.cast_signed(),
-                    identity.head_len,
-                    identity.head_hash
-                ])?;
+            db.prepare_cached(
+                "UPDATE streams SET device = ?2, inode = ?3, head_len = ?4, head_hash = ?5 WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                identity.device.cast_signed(),
+                identity.inode.cast_signed(),
+                identity.head_len,
+                identity.head_hash
+            ])?;
             Ok(())
         })
         .await
@@ -290,8 +304,8 @@ fn write_moves(db: &mut Connection, moves: &[CursorMove]) -> Result<(), rusqlite
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rusqlite::OptionalExtension;
     use proptest::prelude::*;
+    use rusqlite::OptionalExtension;
 
     fn read_cursor(db: &mut Connection, id: StreamId, sink: &str) -> Result<Option<u64>, rusqlite::Error> {
         db.query_row("SELECT offset FROM cursors WHERE stream = ?1 AND sink = ?2", params![id, sink], |row| {
@@ -314,7 +328,12 @@ mod tests {
     }
 
     fn move_to(stream: StreamId, offset: u64) -> CursorMove {
-        CursorMove { stream, sink: "s3".into(), size: offset, row: CursorRow { offset, ..CursorRow::default() } }
+        CursorMove {
+            stream,
+            sink: "s3".into(),
+            size: offset,
+            row: CursorRow { offset, ..CursorRow::default() },
+        }
     }
 
     #[tokio::test]
@@ -323,7 +342,10 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         let id = store.begin(vec![new_stream("a.log")]).await.unwrap()[0];
         let row = CursorRow { offset: 10, clock: 5, target: Some("key".into()), written: 9 };
-        store.commit(vec![CursorMove { stream: id, sink: "s3".into(), size: 12, row: row.clone() }]).await.unwrap();
+        store
+            .commit(vec![CursorMove { stream: id, sink: "s3".into(), size: 12, row: row.clone() }])
+            .await
+            .unwrap();
         drop(store);
         let again = Store::open(dir.path()).unwrap().streams("airflow").await.unwrap();
         assert_eq!(again.len(), 1);

@@ -5,17 +5,22 @@
 
 use super::{EventSink, generation, joined};
 use crate::config::{self, Codec, Env};
-use crate::cursor::{CursorMove, Store};
+use crate::cursor::{CursorMove, CursorRow, Store};
 use crate::event::{Batch, DEFAULT_LABEL};
 use crate::lane::Lane;
 use crate::lanes::Taken;
 use crate::route;
 use crate::route::template::Names;
+use std::collections::HashSet;
 use std::fs::File as Handle;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Error, ErrorKind, Result, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime;
+
+/// So many more names than after the last look into the store may be claimed before those of streams long gone are
+/// dropped.
+const CLAIMS_MORE: usize = 4096;
 
 /// A sink of type `file`.
 pub struct File {
@@ -24,52 +29,93 @@ pub struct File {
     env: Env,
     store: Store,
     runtime: runtime::Handle,
+    claimed: Mutex<Claimed>,
+}
+
+/// The names that streams own, whether their files are there or not. Each is in the store first.
+#[derive(Default)]
+struct Claimed {
+    names: HashSet<String>,
+    /// At so many names they are read from the store (again).
+    enough: usize,
 }
 
 impl File {
     /// Writes below the folder that the config names; makes it when it is needed.
     pub fn new(id: &str, config: config::File, env: Env, store: Store, runtime: runtime::Handle) -> Self {
-        Self { id: id.to_owned(), config, env, store, runtime }
+        Self { id: id.to_owned(), config, env, store, runtime, claimed: Mutex::default() }
+    }
+
+    /// The names that are claimed.
+    fn claimed(&self) -> Result<MutexGuard<'_, Claimed>> {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        if claimed.names.len() >= claimed.enough {
+            let names = self.runtime.block_on(self.store.targets(&self.id)).map_err(Error::other)?;
+            *claimed = Claimed { enough: names.len() + CLAIMS_MORE, names };
+        }
+        Ok(claimed)
     }
 
     /// Chooses a name that nothing has yet, and writes the choice down before the file is there: after a
     /// crash in between, the file is still known as ours.
-    fn claim(&self, lane: &Lane) -> std::io::Result<String> {
+    fn claim(&self, lane: &Lane, claimed: &mut Claimed) -> Result<String> {
         let stream = &lane.stream;
         let names = Names { origin: &stream.origin, label: DEFAULT_LABEL, env: &self.env };
-        let rendered = self.config.key.render(&names).map_err(std::io::Error::other)?;
-        let name = route::object_key("", &rendered.text);
-        let name = if self.path(&name)?.exists() {
- generation::key(&name, stream) } else { name };
-        let mut row = lane.cursor();
-        row.target = Some(name.clone());
-        let claim = CursorMove { stream: stream.id, sink: self.id.clone(), size: 0, row };
-        self.runtime.block_on(self.store.commit(vec![claim])).map_err(std::io::Error::other)?;
-        lane.set_target(name.clone(), 0);
-        Ok(name)
-    }
-
-    /// Where a name leads; never out of the folder.
-    fn path(&self, name: &str) -> std::io::Result<PathBuf> {
-        let below = Path::new(name);
-        if below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-            return Ok(self.config.path.join(below));
+        let rendered = self.config.key.render(&names).map_err(Error::other)?;
+        let own = route::object_key("", &rendered.text);
+        let (key, unique_key) = (generation::key(&own, stream), generation::unique_key(&own, stream));
+        for name in [own, key, unique_key] {
+            let name = generation::file_name(&name);
+            let path = self.path(&name)?;
+            if claimed.names.contains(&name) || path.exists() {
+                continue;
+            }
+            let row = CursorRow { target: Some(name.clone()), ..lane.cursor() };
+            let size = stream.snapshot().size;
+            let claim = CursorMove { stream: stream.id, sink: self.id.clone(), size, row };
+            self.runtime.block_on(self.store.commit(vec![claim])).map_err(Error::other)?;
+            claimed.names.insert(name.clone());
+            lane.set_target(name.clone(), 0);
+            match Handle::create_new(path) {
+                // Another process was faster.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                created => return created.map(|_| name),
+            }
         }
-        Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidInput,
-            format!("the name {name:?} leads out of {}", self.config.path.display()),
-        ))
+        Err(Error::new(ErrorKind::AlreadyExists, "each name that it could have is another's"))
     }
 
-    fn open(&self, name: &str, len: u64) -> std::io::Result<Handle> {
-        let path = self.path(name)?;
+    /// Where a name leads; never out of the folder. Makes the folders on the way.
+    fn path(&self, name: &str) -> Result<PathBuf> {
+        let below = Path::new(name);
+        if !below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            let folder = self.config.path.display();
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("the name {name:?} leads out of {folder}"),
+            ));
+        }
+        let path = self.config.path.join(below);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let mut file = Handle::options().create(true).truncate(false).write(true).open(path)?;
+        Ok(path)
+    }
+
+    /// Opens a file to write where the cursor stands. Returns where that is: earlier than the cursor says if somebody
+    /// else deleted or shortened the file, as what was acknowledged cannot be delivered again.
+    fn open(&self, lane: &Lane, name: &str, written: u64) -> Result<(Handle, u64)> {
+        let path = self.path(name)?;
+        let mut file = Handle::options().create(true).truncate(false).write(true).open(&path)?;
+        let len = file.metadata()?.len().min(written);
+        if len < written {
+            tracing::warn!(sink = %self.id, path = %lane.stream.origin.path, file = %path.display(), bytes = written - len,
+                "was deleted or shortened by somebody else: what was delivered into it is gone; goes on at its end");
+            lane.set_target(name.to_owned(), len);
+        }
         file.set_len(len)?;
         file.seek(SeekFrom::Start(len))?;
-        Ok(file)
+        Ok((file, len))
     }
 }
 
@@ -78,21 +124,22 @@ impl EventSink for File {
         true
     }
 
-    fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken> {
+    fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> Result<Taken> {
+        let mut claimed = self.claimed()?;
         let row = lane.cursor();
-        let name = match row.target {
-            Some(name) => name,
-            None => self.claim(lane)?,
+        let (name, written) = match row.target {
+            Some(name) => (name, row.written),
+            None => (self.claim(lane, &mut claimed)?, 0),
         };
+        drop(claimed);
         let mut text = Vec::with_capacity(batch.bytes.len() * 2);
         let events = match self.config.codec {
             Codec::Raw => joined::raw(batch, &mut text),
             codec => joined::lines(batch, codec, &mut text),
         };
-        let mut file = self.open(&name, row.written)?;
+        let (mut file, start) = self.open(lane, &name, written)?;
         file.write_all(&text)?;
         file.sync_data()?;
-        Ok(Taken::Done { events, target: Some((name, row.written + text.len() as u64)) })
+        Ok(Taken::Done { events, target: Some((name, start + text.len() as u64)) })
     }
 }
-

@@ -3,7 +3,7 @@
 //! inotify says where to look; a rescan of the whole folder every few seconds finds what it missed (network
 //! file systems, overflowing queues, folders made faster than they can be watched).
 
-use super::discover::{Discovery, Found};
+use super::discover::{Discovery, Found, rel_of};
 use super::identify::identify;
 use super::{OpenFiles, Stream, fingerprint};
 use crate::config;
@@ -76,9 +76,18 @@ pub struct Shared {
 /// One look at one file.
 enum Sight {
     Same,
-    Grew { size: u64, modified: i64, identity: Option<Identity> },
+    Grew {
+        size: u64,
+        modified: i64,
+        identity: Option<Identity>,
+    },
     /// A generation that the source does not know yet; `same_inode`: the old one was rewritten in place.
-    New { identity: Identity, size: u64, modified: i64, same_inode: bool },
+    New {
+        identity: Identity,
+        size: u64,
+        modified: i64,
+        same_inode: bool,
+    },
 }
 
 impl Airflow {
@@ -205,7 +214,7 @@ impl Airflow {
             self.complained.clear();
         }
         if self.first_scan && not_utf8 > 0 {
-            tracing::warn!(source = %self.config.id, "{not_utf8} file names are not UTF-8; their names are shown with U+FFFD");
+            tracing::warn!(source = %self.config.id, "{not_utf8} file names are not UTF-8; each such byte is shown as \\xNN");
         }
         if self.first_scan && sights.is_empty() && unreadable.is_empty() {
             tracing::warn!(source = %self.config.id, folder = %self.discovery.root().display(),
@@ -222,8 +231,11 @@ impl Airflow {
         self.apply(sights).await?;
         // A folder that could not be read says nothing of the files in it.
         let root = self.discovery.root();
-        let hidden: Vec<&Path> = unreadable.iter().filter_map(|(path, _)| path.strip_prefix(root).ok()).collect();
-        let vanished = |rel: &String| !present.contains(rel) && !hidden.iter().any(|path| Path::new(rel).starts_with(path));
+        let hidden: Vec<&Path> =
+            unreadable.iter().filter_map(|(path, _)| path.strip_prefix(root).ok()).collect();
+        let vanished = |rel: &String| {
+            !present.contains(rel) && !hidden.iter().any(|path| Path::new(rel).starts_with(path))
+        };
         let known: Vec<String> = self.known.keys().filter(|rel| vanished(rel)).cloned().collect();
         let remembered: Vec<String> = self.remembered.keys().filter(|rel| vanished(rel)).cloned().collect();
         for rel in known {
@@ -244,7 +256,7 @@ impl Airflow {
         let mut look_at = Vec::new();
         for abs in paths {
             let Ok(below) = abs.strip_prefix(self.discovery.root()) else { continue };
-            let rel = relative(below);
+            let rel = rel_of(below);
             match self.known.get(&rel) {
                 Some(known) => look_at.push((abs, rel, known.clone())),
                 // A new file is found by its folder, under its real name; excluded ones are nobody's business.
@@ -304,7 +316,13 @@ impl Airflow {
         self.begin(begin).await
     }
 
-    async fn grew(&mut self, found: Found, size: u64, modified: i64, identity: Option<Identity>) -> Result<(), StoreError> {
+    async fn grew(
+        &mut self,
+        found: Found,
+        size: u64,
+        modified: i64,
+        identity: Option<Identity>,
+    ) -> Result<(), StoreError> {
         if let Some(row) = self.remembered.remove(&found.rel) {
             let stream = self.stream(row.id, &found, row.generation, row.first_seen, row.identity);
             stream.grow(size, modified);
@@ -361,7 +379,14 @@ impl Airflow {
         Ok(())
     }
 
-    fn stream(&self, id: StreamId, found: &Found, generation: String, first_seen: i64, identity: Identity) -> Arc<Stream> {
+    fn stream(
+        &self,
+        id: StreamId,
+        found: &Found,
+        generation: String,
+        first_seen: i64,
+        identity: Identity,
+    ) -> Arc<Stream> {
         let (kind, task) = identify(&found.rel);
         let origin = Origin {
             source: self.config.id.clone(),
@@ -450,14 +475,12 @@ fn look(found: &Found, known: Option<&Stream>, remembered: Option<&StreamRow>) -
         return Ok(Sight::New { identity, size: metadata.len(), modified, same_inode });
     }
     let covers_more = identity.head_len < fingerprint::HEAD && metadata.len() > u64::from(identity.head_len);
-    let identity =
-        if covers_more || metadata.dev() != identity.device { Some(fingerprint::take(&file, &metadata)?) } else { None };
+    let identity = if covers_more || metadata.dev() != identity.device {
+        Some(fingerprint::take(&file, &metadata)?)
+    } else {
+        None
+    };
     Ok(Sight::Grew { size: metadata.len(), modified, identity })
-}
-
-/// A path below the root as streams are named.
-fn relative(below: &Path) -> String {
-    below.to_string_lossy().into_owned()
 }
 
 fn identify_file(path: &Path) -> std::io::Result<(Identity, u64)> {

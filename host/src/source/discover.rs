@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ pub struct Discovery {
 pub struct Found {
     /// Where to open it.
     pub abs: PathBuf,
-    /// Its path below the root, with `/`; what is not UTF-8 is replaced.
+    /// Its path below the root, as [`rel_of`] writes it.
     pub rel: String,
     /// As it was when it was found.
     pub metadata: Metadata,
@@ -46,6 +47,28 @@ pub struct Scan {
 /// Compiles one pattern: `*` and `?` stay within a folder, `**` does not.
 pub fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(pattern).literal_separator(true).build()
+}
+
+/// A path below the root as text, never the same for two paths: each byte that is not UTF-8 becomes `\xE9` (its own
+/// number), and so does a backslash that could be taken for the beginning of such.
+pub fn rel_of(below: &Path) -> String {
+    let mut rel = String::with_capacity(below.as_os_str().len());
+    for chunk in below.as_os_str().as_bytes().utf8_chunks() {
+        let text = chunk.valid();
+        for (at, char) in text.char_indices() {
+            if is_escape(&text.as_bytes()[at..]) {
+                rel.push_str(r"\x5C");
+            } else {
+                rel.push(char);
+            }
+        }
+        rel.extend(chunk.invalid().iter().map(|byte| format!(r"\x{byte:02X}")));
+    }
+    rel
+}
+
+fn is_escape(text: &[u8]) -> bool {
+    matches!(text, [b'\\', b'x', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
 impl Discovery {
@@ -160,9 +183,8 @@ impl Walk<'_> {
     }
 
     fn visit(&mut self, folder: &Place, entry: &DirEntry) {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let rel = if folder.rel.is_empty() { name.into_owned() } else { format!("{}/{name}", folder.rel) };
+        let name = rel_of(Path::new(&entry.file_name()));
+        let rel = if folder.rel.is_empty() { name } else { format!("{}/{name}", folder.rel) };
         let place = Place { abs: entry.path(), rel, outside: folder.outside };
         match entry.file_type() {
             Err(error) => self.report(place.abs, error),
@@ -218,7 +240,6 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use proptest::prelude::*;
@@ -370,13 +391,46 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_not_utf8_are_found_and_counted() {
+    fn names_that_are_not_utf8_are_found_and_counted_and_each_is_another() {
         let root = tempfile::tempdir().expect("folder");
-        let name = OsStr::from_bytes(b"caf\xe9.log");
-        fs::write(root.path().join(name), "x").expect("file");
+        let names_there = [&b"caf\xe8.log"[..], b"caf\xe9.log", br"caf\xE9.log", br"c:\xylophone.log"];
+        for name in names_there {
+            fs::write(root.path().join(OsStr::from_bytes(name)), "x").expect("file");
+        }
         let scan = discovery(root.path(), &["**/*"], &[]).scan();
-        assert_eq!((names(&scan), scan.not_utf8), (vec!["caf\u{fffd}.log"], 1));
-        assert_eq!(scan.files[0].abs, root.path().join(name));
+        assert_eq!(names(&scan), [r"c:\xylophone.log", r"caf\x5CxE9.log", r"caf\xE8.log", r"caf\xE9.log"]);
+        assert_eq!(scan.not_utf8, 2);
+        assert_eq!(scan.files[3].abs, root.path().join(OsStr::from_bytes(b"caf\xe9.log")));
+    }
+
+    /// What [`rel_of`] was given.
+    fn original(rel: &str) -> Vec<u8> {
+        let (mut rest, mut path) = (rel.as_bytes(), Vec::new());
+        while let Some((&first, after)) = rest.split_first() {
+            if is_escape(rest) {
+                path.push(
+                    u8::from_str_radix(&rel[rel.len() - rest.len() + 2..][..2], 16).expect("two digits"),
+                );
+                rest = &rest[4..];
+            } else {
+                path.push(first);
+                rest = after;
+            }
+        }
+        path
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_paths_are_written_the_same(
+            path in prop::collection::vec(prop::sample::select(b"\\xxE95C\xe9\xc3\xa9\xff/a".as_slice()), 0..24),
+        ) {
+            let below = Path::new(OsStr::from_bytes(&path));
+            prop_assert_eq!(original(&rel_of(below)), path.clone());
+            let parts: Vec<_> =
+                path.split(|&byte| byte == b'/').map(|part| rel_of(Path::new(OsStr::from_bytes(part)))).collect();
+            prop_assert_eq!(parts.join("/"), rel_of(below), "folder by folder it is the same");
+        }
     }
 
     proptest! {

@@ -136,8 +136,11 @@ const OPEN_ORPHANS: usize = 256;
 /// Open files, so that one that is deleted can still be read to its end. Bounded.
 #[derive(Debug)]
 pub struct OpenFiles {
-    state: Mutex<(LruCache<StreamId, Arc<File>>, HashMap<StreamId, Arc<File>>)>,
+    state: Mutex<Open>,
 }
+
+/// Those that are where they belong, and those that are gone.
+type Open = (LruCache<StreamId, Arc<File>>, HashMap<StreamId, Arc<File>>);
 
 impl Default for OpenFiles {
     fn default() -> Self {
@@ -154,7 +157,10 @@ impl OpenFiles {
             return Ok(file.clone());
         }
         if stream.snapshot().gone {
-            return Err(std::io::Error::new(std::io::ErrorKind::NotFound, "the file was deleted before it was read"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::NotFound,
+                "the file was deleted before it was read",
+            ));
         }
         let file = Arc::new(File::open(&stream.path)?);
         stream.still_is(&file)?;

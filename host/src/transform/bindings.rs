@@ -166,7 +166,7 @@ impl Calls {
             attribute_json: &events.attribute_json,
         };
         let answer = transform.call_process(store, origin_param(origin), bytes, columns)?;
-        Ok(answer.map(|it| events_result(it)))
+        Ok(answer.map(events_result))
     }
 }
 

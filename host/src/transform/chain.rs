@@ -118,8 +118,8 @@ impl Chain {
                 Ok(Some(batch)) => return Step::Batch(Arc::new(batch)),
                 Ok(None) if at_end => {
                     // Its last event may still grow; the join time decides, or the rest of an unfinished line.
-                    let wait = if quiet { self.partial_line } else { self.join };
-                    return Step::Wait { until: Some(now.grew + wait) };
+                    let silence = if quiet { self.partial_line } else { self.join };
+                    return Step::Wait { until: Some(now.grew + silence) };
                 }
                 Ok(None) => want = Want { lines: want.lines * 2, bytes: want.bytes * 2, ..want },
                 Err((component, error)) => return Step::Halt { component, error },
@@ -156,7 +156,8 @@ impl Chain {
             events = transform(component, stream, &bytes, events)?;
         }
         // Transforms may set times, too.
-        let clock = if rest.is_empty() { clock } else { clock::repair(&mut events, bytes.len(), before, file_time) };
+        let clock =
+            if rest.is_empty() { clock } else { clock::repair(&mut events, bytes.len(), before, file_time) };
         let range = offset..offset + bytes.len() as u64;
         Ok(Some(Batch { origin: stream.origin.clone(), range, bytes, events, lines: consumed, clock }))
     }

@@ -51,7 +51,9 @@ pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Resul
     for &end in &given.source_ends {
         while after.next_if(|&&it| it < end).is_some() {}
         if after.peek() != Some(&&end) {
-            return Err(contract(format!("events were merged across byte {end}: a transform may split or drop, not merge")));
+            return Err(contract(format!(
+                "events were merged across byte {end}: a transform may split or drop, not merge"
+            )));
         }
     }
     columns(returned, bytes, &given.arena, bytes.len() as u32)?;
@@ -101,11 +103,17 @@ fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), 
 
     let names = events.label_names.len();
     if let Some(at) = events.labels.iter().position(|&it| it != DROPPED && usize::from(it) >= names) {
-        return Err(contract(format!("event {at} has label index {}, of {names} label-names", events.labels[at])));
+        return Err(contract(format!(
+            "event {at} has label index {}, of {names} label-names",
+            events.labels[at]
+        )));
     }
     let keys = events.key_names.len();
     if let Some(at) = events.attribute_keys.iter().position(|&it| usize::from(it) >= keys) {
-        return Err(contract(format!("attribute {at} has key index {}, of {keys} key-names", events.attribute_keys[at])));
+        return Err(contract(format!(
+            "attribute {at} has key index {}, of {keys} key-names",
+            events.attribute_keys[at]
+        )));
     }
     if events.attribute_events.windows(2).any(|pair| pair[1] < pair[0])
         || events.attribute_events.last().is_some_and(|&it| it as usize >= n)
@@ -256,7 +264,9 @@ mod tests {
     fn a_transform_may_split_but_not_merge() {
         let bytes = b"hello\nworld\n";
         let (_, _, mut given) = one_line();
-        for column in [&mut given.raw_starts, &mut given.raw_ends, &mut given.message_starts, &mut given.message_ends] {
+        for column in
+            [&mut given.raw_starts, &mut given.raw_ends, &mut given.message_starts, &mut given.message_ends]
+        {
             column.push(6);
         }
         given.timestamps.push(2);

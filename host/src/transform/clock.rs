@@ -51,11 +51,12 @@ fn believable(claimed: i64, clock: i64, file_time: i64, later: &[i64]) -> bool {
 /// Before the first event of a stream there is no neighbour: take the first time that the next two agree on,
 /// else the first there is, else the file's.
 fn first_clock(times: &[i64], file_time: i64) -> i64 {
-    let timed: Vec<i64> = times.iter().copied().filter(|&it| it != NO_TIMESTAMP).take(3).collect();
-    match timed[..] {
+    let first_few: Vec<i64> = times.iter().copied().filter(|&it| it != NO_TIMESTAMP).take(3).collect();
+    match first_few[..] {
         [] => file_time,
         [first, second, third]
-            if first.abs_diff(second) > ABSURD_STEP as u64 && second.abs_diff(third) <= ABSURD_STEP as u64 =>
+            if first.abs_diff(second) > ABSURD_STEP as u64
+                && second.abs_diff(third) <= ABSURD_STEP as u64 =>
         {
             second
         }
@@ -100,7 +101,10 @@ mod tests {
 
     #[test]
     fn a_line_without_a_time_gets_that_of_the_event_before_it_across_batches_too() {
-        assert_eq!(repaired(&[NO_TIMESTAMP, NOW, NO_TIMESTAMP], NOW - SECOND), (vec![NOW - SECOND, NOW, NOW], 0, NOW));
+        assert_eq!(
+            repaired(&[NO_TIMESTAMP, NOW, NO_TIMESTAMP], NOW - SECOND),
+            (vec![NOW - SECOND, NOW, NOW], 0, NOW)
+        );
     }
 
     #[test]

@@ -74,7 +74,9 @@ pub enum LoadError {
         error: GuestError,
     },
     /// It turns lines into events, and stands where there are events already.
-    #[error("transform `{id}` takes events from `{before}`, but its component exports no `updraft:pipeline/transform@0.1.0`; let it take from a source")]
+    #[error(
+        "transform `{id}` takes events from `{before}`, but its component exports no `updraft:pipeline/transform@0.1.0`; let it take from a source"
+    )]
     Misplaced {
         /// Transform.
         id: String,
@@ -88,7 +90,7 @@ pub enum LoadError {
 
 /// wasmtime's engine and the clock of its epochs.
 pub struct Engine {
-    engine: wasmtime::Engine,
+    wasmtime: wasmtime::Engine,
     linker: Linker<State>,
     _epochs: Arc<()>,
 }
@@ -109,7 +111,7 @@ impl Engine {
             .name("updraft-epochs".into())
             .spawn(move || tick(&ticking, &watched))
             .map_err(|error| LoadError::Engine(error.to_string()))?;
-        Ok(Self { engine, linker, _epochs: alive })
+        Ok(Self { wasmtime: engine, linker, _epochs: alive })
     }
 
     /// Compiles a component and tries it: what it imports, what it exports, whether it takes its config.
@@ -118,13 +120,16 @@ impl Engine {
         let (name, bytes) = match &transform.component {
             config::Component::Builtin(name) => (format!("builtin:{name}"), AIRFLOW.to_vec()),
             config::Component::Path(path) => {
-                let bytes = std::fs::read(path)
-                    .map_err(|error| LoadError::Read { id: id.clone(), path: path.clone(), error })?;
+                let bytes = std::fs::read(path).map_err(|error| LoadError::Read {
+                    id: id.clone(),
+                    path: path.clone(),
+                    error,
+                })?;
                 (path.display().to_string(), bytes)
             }
         };
         let why = |error: wasmtime::Error| format!("{error:#}");
-        let compiled = Compiled::new(&self.engine, &bytes).map_err(|error| LoadError::Compile {
+        let compiled = Compiled::new(&self.wasmtime, &bytes).map_err(|error| LoadError::Compile {
             id: id.clone(),
             component: name.clone(),
             why: why(error),
@@ -141,16 +146,18 @@ impl Engine {
         let component = Component {
             id: id.clone(),
             hash: hex(&Sha256::digest(&bytes)),
-            limits: transform.limits.clone(),
+            limits: transform.limits,
             on_error: transform.on_error,
             config_json: transform.config.to_string(),
-            engine: self.engine.clone(),
+            engine: self.wasmtime.clone(),
             pre,
             exports,
             idle: Mutex::new(Vec::new()),
             counts: Arc::default(),
         };
-        let first = Instance::new(&component)
+        // On a thread of its own: the guest runs, and WASI cannot wait on a thread of the caller's runtime.
+        let first = std::thread::scope(|scope| scope.spawn(|| Instance::new(&component)).join())
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             .map_err(|error| LoadError::Configure { id, component: name, error })?;
         component.put_back(first);
         Ok(component)
@@ -165,7 +172,7 @@ fn tick(engine: &wasmtime::Engine, alive: &Weak<()>) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A compiled component with its config, and the instances of it that wait for work.

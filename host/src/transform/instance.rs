@@ -29,9 +29,7 @@ impl Instance {
         // Whatever a guest returns was in its memory: no result is larger than that.
         let max_result = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
         store.set_hostcall_fuel(max_result);
-        let calls = component
-            .instantiate(&mut store)
-            .map_err(|error| blame(store.data(), &error))?;
+        let calls = component.instantiate(&mut store).map_err(|error| blame(store.data(), &error))?;
         let mut instance = Self { store, calls, timeout: limits.timeout, max_result };
         let config = component.config_json();
         instance.call(|calls, store| calls.configure(store, config))?;
@@ -50,7 +48,12 @@ impl Instance {
     }
 
     /// Events → events; the arena holds only what this stage adds. Not yet checked.
-    pub fn transform(&mut self, origin: &Origin, bytes: &[u8], events: &Events) -> Result<Events, GuestError> {
+    pub fn transform(
+        &mut self,
+        origin: &Origin,
+        bytes: &[u8],
+        events: &Events,
+    ) -> Result<Events, GuestError> {
         self.call(|calls, store| calls.transform(store, origin, bytes, events))
     }
 

@@ -25,8 +25,8 @@ pub enum GuestError {
     /// It trapped: unreachable, stack overflow, out of bounds…
     #[error("trapped: {0}")]
     Trap(String),
-    /// Too much CPU time (or, ten times that, wall time).
-    #[error("used more than its {limit_ms} ms of CPU time for one call (limits.timeout_ms)")]
+    /// Too much time: CPU time of its own, or waiting. (Wall time counts only at ten times the limit.)
+    #[error("used more than its {limit_ms} ms for one call, computing or waiting (limits.timeout_ms)")]
     Timeout {
         /// The limit.
         limit_ms: u64,

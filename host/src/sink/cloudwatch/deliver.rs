@@ -66,20 +66,24 @@ impl CloudWatch {
     }
 
     /// Creates what the failure says is missing; the failure that stands, if it cannot.
-    async fn answer(&self, name: &LogStreamName, failure: Box<ServiceError>) -> Result<(), Box<ServiceError>> {
+    async fn answer(
+        &self,
+        name: &LogStreamName,
+        failure: Box<ServiceError>,
+    ) -> Result<(), Box<ServiceError>> {
         let Verdict::Create(missing) = failure.verdict else { return Err(failure) };
         let allowed = match missing {
             Missing::LogGroup => self.config.create_missing_group,
             Missing::LogStream => self.config.create_missing_stream || self.config.create_missing_group,
         };
         if !allowed {
-            return Err(self.may_not_create(failure));
+            return Err(may_not_create(failure));
         }
         self.lanes.counters.requests.add(1);
         let created = match missing {
             Missing::LogGroup => self.client.create_log_group(&name.group).await,
             Missing::LogStream if !self.config.create_missing_stream => {
-                return Err(self.may_not_create(failure));
+                return Err(may_not_create(failure));
             }
             Missing::LogStream => self.client.create_log_stream(name).await,
         };
@@ -88,21 +92,13 @@ impl CloudWatch {
             // The stream could not be made for want of its group.
             Err(failure) if failure.verdict == Verdict::Create(Missing::LogGroup) => {
                 if !self.config.create_missing_group {
-                    return Err(self.may_not_create(failure));
+                    return Err(may_not_create(failure));
                 }
                 self.lanes.counters.requests.add(1);
                 self.client.create_log_group(&name.group).await
             }
             Err(failure) => Err(failure),
         }
-    }
-
-    fn may_not_create(&self, mut failure: Box<ServiceError>) -> Box<ServiceError> {
-        failure.verdict = Verdict::RetrySlowly;
-        failure.remedy = Some(
-            "create it, or let the sink do so (create_missing_group, create_missing_stream: true)".to_owned(),
-        );
-        failure
     }
 
     /// A put that the service calls malformed: its halves are tried, until the event at fault is alone.
@@ -151,4 +147,12 @@ impl CloudWatch {
             }
         }
     }
+}
+
+fn may_not_create(mut failure: Box<ServiceError>) -> Box<ServiceError> {
+    failure.verdict = Verdict::RetrySlowly;
+    failure.remedy = Some(
+        "create it, or let the sink do so (create_missing_group, create_missing_stream: true)".to_owned(),
+    );
+    failure
 }

@@ -194,6 +194,9 @@ impl EventSink for Handle {
                 parts.push((label, timestamp_ms, not_empty(text)));
             });
         }
+        if parts.is_empty() {
+            return Ok(Taken::Done { events: 0, target: None });
+        }
         let seq = lane.begin(batch, parts.len());
         let ticket = Ticket { lane: lane.clone(), seq, arrived: Instant::now() };
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();

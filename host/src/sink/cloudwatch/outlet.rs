@@ -33,7 +33,12 @@ enum Due {
 impl Outlet {
     /// An empty one.
     pub fn new(name: Arc<LogStreamName>, limits: Limits) -> Self {
-        Self { name, packer: Mutex::new(Packer::new(limits)), under_way: AtomicUsize::new(0), notify: Notify::new() }
+        Self {
+            name,
+            packer: Mutex::new(Packer::new(limits)),
+            under_way: AtomicUsize::new(0),
+            notify: Notify::new(),
+        }
     }
 
     /// Its log stream.
@@ -89,7 +94,8 @@ impl Outlet {
     fn due(&self, sink: &CloudWatch) -> Due {
         let packer = self.packer();
         let Some(oldest) = packer.oldest() else { return Due::Nothing };
-        let timeout = if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
+        let timeout =
+            if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
         let at = oldest.arrived + timeout;
         if packer.is_full() || at <= Instant::now() || sink.flush.load(Ordering::Acquire) {
             Due::Now

@@ -54,7 +54,11 @@ impl Content {
         if read < wanted {
             return Err(Error::new(
                 ErrorKind::UnexpectedEof,
-                format!("the file ends at byte {}, though it had {} bytes", self.offset + read as u64, self.size),
+                format!(
+                    "the file ends at byte {}, though it had {} bytes",
+                    self.offset + read as u64,
+                    self.size
+                ),
             ));
         }
         self.lane.stream.still_is(&file)?;
@@ -76,9 +80,9 @@ impl Content {
                 Ok(true)
             }
             Step::Wait { .. } | Step::End => Ok(false),
-            Step::Halt { component, error } => {
-                Err(Error::other(format!("transform `{component}` failed twice on a batch: {error}; the stream waits (`on_error: halt`)")))
-            }
+            Step::Halt { component, error } => Err(Error::other(format!(
+                "transform `{component}` failed twice on a batch: {error}; the stream waits (`on_error: halt`)"
+            ))),
             Step::Unreadable(error) => Err(error),
         }
     }

@@ -51,7 +51,13 @@ struct State {
 
 impl Mirror {
     /// A mirror that is ready to run.
-    pub fn new(client: Client, config: config::S3, env: Env, lanes: Arc<Lanes>, workers: Arc<Workers>) -> Arc<Self> {
+    pub fn new(
+        client: Client,
+        config: config::S3,
+        env: Env,
+        lanes: Arc<Lanes>,
+        workers: Arc<Workers>,
+    ) -> Arc<Self> {
         Arc::new(Self { client, config, env, lanes, workers, state: Mutex::default() })
     }
 
@@ -82,7 +88,7 @@ impl Mirror {
                 // It may have grown meanwhile, or its last event may still wait for its end.
                 self.lanes.schedule.wake(lane.stream.id);
             }
-            Err(UploadError::Source(error)) => self.lanes.unreadable(lane, &error).await,
+            Err(UploadError::Source(error)) => self.lanes.unreadable(lane, &error),
             Err(error) => self.failed(lane, &error),
         }
     }
@@ -135,7 +141,9 @@ impl Mirror {
                 done => return done.map(|uploaded| (key, uploaded)),
             }
             let precondition = match self.client.head_object(&key).await? {
-                Some(found) if found.metadata.get(GENERATION) == Some(&lane.stream.generation) => Precondition::None,
+                Some(found) if found.metadata.get(GENERATION) == Some(&lane.stream.generation) => {
+                    Precondition::None
+                }
                 Some(_) => continue,
                 // Deleted since: it may be anybody's again.
                 None => Precondition::Absent,
@@ -148,7 +156,12 @@ impl Mirror {
         Err(UploadError::Taken)
     }
 
-    async fn write(&self, lane: &Arc<Lane>, key: &str, precondition: Precondition) -> Result<Uploaded, UploadError> {
+    async fn write(
+        &self,
+        lane: &Arc<Lane>,
+        key: &str,
+        precondition: Precondition,
+    ) -> Result<Uploaded, UploadError> {
         self.lanes.counters.requests.add(1);
         let metadata = HashMap::from([(GENERATION.to_owned(), lane.stream.generation.clone())]);
         let content = Content::new(lane.clone(), self.lanes.files().clone(), self.lanes.closing());
@@ -180,7 +193,9 @@ impl Mirror {
 
     fn failed(&self, lane: &Lane, error: &UploadError) {
         let (gist, verdict) = match error {
-            UploadError::Service(failure) => (format!("{} {:?}", failure.action, failure.code), failure.verdict),
+            UploadError::Service(failure) => {
+                (format!("{} {:?}", failure.action, failure.code), failure.verdict)
+            }
             other => (other.to_string(), Verdict::RetrySlowly),
         };
         let (say, wait) = {

@@ -69,10 +69,12 @@ pub async fn upload(
 ) -> Result<Uploaded, UploadError> {
     let part_size = limits::part_size_for(size).ok_or(UploadError::TooLarge(size))?;
     let part_size = usize::try_from(part_size).map_err(|_| UploadError::TooLarge(size))?;
-    let mut reader = Reader { content: Some(content), part_size, counted: object.counted, length: 0, lines: 0 };
+    let mut reader =
+        Reader { content: Some(content), part_size, counted: object.counted, length: 0, lines: 0 };
     let first = reader.next(workers).await?;
     if first.len() < part_size {
-        let written = client.put_object(object.key, first, object.metadata.clone(), object.precondition).await?;
+        let written =
+            client.put_object(object.key, first, object.metadata.clone(), object.precondition).await?;
         return finish(reader, &written);
     }
     let upload = client.create_upload(object.key, object.metadata.clone()).await?;
@@ -99,7 +101,9 @@ fn finish(reader: Reader, written: &Written) -> Result<Uploaded, UploadError> {
 }
 
 /// Tries an operation of a multipart upload a few times: what was uploaded so far is worth it.
-async fn persist<T, F: Future<Output = Result<T, Box<ServiceError>>>>(operation: impl Fn() -> F) -> Result<T, Box<ServiceError>> {
+async fn persist<T, F: Future<Output = Result<T, Box<ServiceError>>>>(
+    operation: impl Fn() -> F,
+) -> Result<T, Box<ServiceError>> {
     let mut tries = 1;
     loop {
         match operation().await {
