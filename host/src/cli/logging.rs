@@ -18,7 +18,7 @@ pub fn start(options: &Logging) -> Result<(), String> {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match options.log_format {
         LogFormat::Json => {
-            builder.json().flatten_event(true).with_timer(Clock("%Y-%m-%dT%H:%M:%S%.6fZ")).init()
+            builder.json().flatten_event(true).with_timer(Clock("%Y-%m-%dT%H:%M:%S%.6fZ")).init();
         }
         LogFormat::Human => {
             builder

@@ -5,16 +5,15 @@
 
 use super::discover::{Discovery, Found, rel_of};
 use super::identify::identify;
-use super::{OpenFiles, Stream, fingerprint};
+use super::sight::{Sight, look, ns};
+use super::{OpenFiles, Stream, watcher};
 use crate::config;
 use crate::cursor::{CursorRow, Identity, NewStream, Store, StoreError, StreamId, StreamRow};
 use crate::event::{Deployment, Origin};
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 /// Paths that the watcher may report before we look; beyond that the next rescan finds them.
@@ -73,23 +72,6 @@ pub struct Shared {
     pub listener: Arc<dyn Listener>,
 }
 
-/// One look at one file.
-enum Sight {
-    Same,
-    Grew {
-        size: u64,
-        modified: i64,
-        identity: Option<Identity>,
-    },
-    /// A generation that the source does not know yet; `same_inode`: the old one was rewritten in place.
-    New {
-        identity: Identity,
-        size: u64,
-        modified: i64,
-        same_inode: bool,
-    },
-}
-
 impl Airflow {
     /// Reads what the store remembers of this source. `sinks`: ids of those that take from it.
     pub async fn open(
@@ -134,7 +116,7 @@ impl Airflow {
     pub async fn run(mut self, mut closing: watch::Receiver<bool>) -> bool {
         let (report, mut reports) = mpsc::channel(WATCH_QUEUE);
         // Watch before the first scan, so that nothing falls between.
-        let mut watcher = None;
+        let mut watching = None;
         let mut soon = false;
         let mut rescan = tokio::time::interval(self.config.rescan);
         rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -143,8 +125,8 @@ impl Airflow {
                 _ = closing.changed() => break,
                 _ = rescan.tick() => {
                     // The folder may come later than we do.
-                    if watcher.is_none() && self.discovery.root().is_dir() {
-                        watcher = Some(start_watching(self.discovery.root(), report.clone()));
+                    if watching.is_none() && self.discovery.root().is_dir() {
+                        watching = Some(watcher::start(self.discovery.root(), report.clone()));
                     }
                     soon = false;
                     self.scan_or_say().await;
@@ -442,83 +424,8 @@ impl Airflow {
     }
 }
 
-/// Compares a file with what is known by its path. Opens it only when something changed.
-fn look(found: &Found, known: Option<&Stream>, remembered: Option<&StreamRow>) -> std::io::Result<Sight> {
-    let size = found.metadata.len();
-    let modified = found.metadata.modified().map_or(0, ns);
-    let identity = match (known, remembered) {
-        (Some(stream), _) => stream.identity(),
-        (None, Some(row)) => row.identity.clone(),
-        (None, None) => {
-            let (identity, size) = identify_file(&found.abs)?;
-            return Ok(Sight::New { identity, size, modified, same_inode: false });
-        }
-    };
-    if let Some(stream) = known {
-        let snapshot = stream.snapshot();
-        let same_file = found.metadata.ino() == identity.inode;
-        if same_file && size == snapshot.size && modified == snapshot.modified {
-            return Ok(Sight::Same);
-        }
-        if same_file && size < snapshot.size {
-            let (identity, size) = identify_file(&found.abs)?;
-            return Ok(Sight::New { identity, size, modified, same_inode: true });
-        }
-    }
-    let file = File::open(&found.abs)?;
-    let metadata = file.metadata()?;
-    // Shorter than it was: what is there now was written after a cut, however it begins.
-    let cut = remembered.is_some_and(|row| metadata.len() < row.size);
-    if cut || !fingerprint::matches(&identity, &file, &metadata)? {
-        let same_inode = metadata.ino() == identity.inode;
-        let identity = fingerprint::take(&file, &metadata)?;
-        return Ok(Sight::New { identity, size: metadata.len(), modified, same_inode });
-    }
-    let covers_more = identity.head_len < fingerprint::HEAD && metadata.len() > u64::from(identity.head_len);
-    let identity = if covers_more || metadata.dev() != identity.device {
-        Some(fingerprint::take(&file, &metadata)?)
-    } else {
-        None
-    };
-    Ok(Sight::Grew { size: metadata.len(), modified, identity })
-}
-
-fn identify_file(path: &Path) -> std::io::Result<(Identity, u64)> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    Ok((fingerprint::take(&file, &metadata)?, metadata.len()))
-}
-
 /// A file that was last written long ago need not be waited for.
 fn settle(stream: &Stream, modified: i64) {
     let quiet_for = ns(SystemTime::now()).saturating_sub(modified);
     stream.settle(Duration::from_nanos(u64::try_from(quiet_for).unwrap_or(0)));
-}
-
-/// ns since the epoch.
-fn ns(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
-/// None where the system can't: then there is the rescan.
-fn start_watching(root: &Path, report: mpsc::Sender<PathBuf>) -> Option<notify::RecommendedWatcher> {
-    use notify::{EventKind, RecursiveMode, Watcher};
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else { return };
-        if !matches!(event.kind, EventKind::Access(_)) {
-            for path in event.paths {
-                // A full queue is no loss: the rescan finds what was not said.
-                let _ = report.try_send(path);
-            }
-        }
-    });
-    let started = watcher.and_then(|mut watcher| {
-        watcher.watch(root, RecursiveMode::Recursive)?;
-        Ok(watcher)
-    });
-    started
-        .inspect_err(|error| {
-            tracing::warn!(folder = %root.display(), "cannot be watched ({error}); it is looked through at intervals only");
-        })
-        .ok()
 }

@@ -1,14 +1,17 @@
 //! Where lines come from: files in Airflow's log folder, each generation of one a stream.
 //!
-//! `airflow` watches the folder and keeps the streams; `discover` finds files, `identify` reads a path,
-//! `fingerprint` tells generations apart, `stream` is one of them, `tail` cuts lines from it.
+//! `airflow` watches the folder and keeps the streams; `watcher` says where to look, `discover` finds files,
+//! `sight` compares one with what was known, `fingerprint` tells generations apart, `identify` reads a path;
+//! `stream` is a generation of a file, `tail` cuts lines from it.
 
 pub mod airflow;
 pub mod discover;
 mod fingerprint;
 pub mod identify;
+mod sight;
 mod stream;
 pub mod tail;
+mod watcher;
 
 pub use airflow::Airflow;
 pub use stream::{OpenFiles, Stream};
