@@ -151,13 +151,17 @@ impl Chain {
             return Ok(None);
         }
         let before = clock;
-        let clock = clock::repair(&mut events, bytes.len(), before, file_time);
+        let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(file_time);
+        let clock = clock::repair(&mut events, bytes.len(), before, file_time, now);
         for component in rest {
             events = transform(component, stream, &bytes, events)?;
         }
         // Transforms may set times, too.
-        let clock =
-            if rest.is_empty() { clock } else { clock::repair(&mut events, bytes.len(), before, file_time) };
+        let clock = if rest.is_empty() {
+            clock
+        } else {
+            clock::repair(&mut events, bytes.len(), before, file_time, now)
+        };
         let range = offset..offset + bytes.len() as u64;
         Ok(Some(Batch { origin: stream.origin.clone(), range, bytes, events, lines: consumed, clock }))
     }

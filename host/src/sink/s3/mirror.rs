@@ -45,8 +45,15 @@ pub struct Mirror {
 struct State {
     complaint: Complaint,
     backoff: Backoff,
-    /// The service is left alone until then.
-    retry_at: Option<Instant>,
+    pause: Option<Pause>,
+}
+
+/// The service is left alone for a while.
+#[derive(Clone, Copy)]
+struct Pause {
+    until: Instant,
+    /// Begun when nothing was waited for any more.
+    closing: bool,
 }
 
 impl Mirror {
@@ -96,9 +103,12 @@ impl Mirror {
     /// None: it is due now.
     fn not_before(&self, lane: &Lane) -> Option<Instant> {
         let now = lane.stream.snapshot();
-        let retry_at = self.state().retry_at.filter(|at| *at > Instant::now());
-        if retry_at.is_some() || self.lanes.closing() || now.gone {
-            return retry_at;
+        let closing = self.lanes.closing();
+        // A pause that began before the end was near is over now: this is the last chance.
+        let pause =
+            self.state().pause.filter(|pause| pause.until > Instant::now() && pause.closing == closing);
+        if pause.is_some() || closing || now.gone {
+            return pause.map(|pause| pause.until);
         }
         // The first object waits for a pause in the file, but not for longer than any other.
         let due = match lane.written_at() {
@@ -206,7 +216,7 @@ impl Mirror {
             // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
             let verdict = if verdict == Verdict::Reject { Verdict::RetrySlowly } else { verdict };
             let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
-            state.retry_at = Some(Instant::now() + wait);
+            state.pause = Some(Pause { until: Instant::now() + wait, closing: self.lanes.closing() });
             (state.complaint.raise(&gist, Instant::now()), wait)
         };
         if say {
@@ -218,7 +228,7 @@ impl Mirror {
     fn recovered(&self) -> bool {
         let mut state = self.state();
         state.backoff.reset();
-        state.retry_at = None;
+        state.pause = None;
         state.complaint.settle()
     }
 
