@@ -35,7 +35,7 @@ fn a_name_that_templates_do_not_have_is_refused() {
     let text = format!(
         "{SOURCE}sinks:\n  cloudwatch:\n    type: aws_cloudwatch_logs\n    inputs: [airflow]\n    group_name: '/airflow/{{{{ dag }}}}'\n"
     );
-    refused("pipeline.yaml", &text, &["pipeline.yaml:7", "sinks.cloudwatch.group_name", "dag"]);
+    refused("pipeline.yaml", &text, &["pipeline.yaml:7", "sinks.cloudwatch.group_name", "`dag`"]);
 }
 
 #[test]

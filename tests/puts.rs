@@ -1,7 +1,5 @@
 //! Promise: CloudWatch gets full puts, one at a time for each log stream, and what it refuses is tried again or counted.
 
-use std::collections::BTreeMap;
-
 use updraft_tests::{
     BUCKET, Failure, GROUP, LogFolder, Moto, Request, STREAM, TRY, eventually, fixture_sets, line, updraft,
 };
@@ -50,21 +48,28 @@ fn files_that_share_a_log_stream_share_puts() {
 #[test]
 fn one_put_is_in_flight_for_each_log_stream() {
     let moto = Moto::with_bucket();
-    let logs = LogFolder::of("airflow3/default_utc");
+    let logs = LogFolder::empty();
+    // Files of two DAGs, a log stream for each: many files that fill many puts to one stream.
+    for (dag, task) in [("a", 1), ("b", 1), ("a", 2), ("b", 2), ("a", 3), ("b", 3)] {
+        let file = format!("dag_id={dag}/run_id=r/task_id=t{task}/attempt=1.log");
+        logs.append(&file, (0..8_000).map(line).collect::<String>());
+    }
     updraft!("run", "--once")
         .lifting(&logs, &moto)
         .env("ASTRO_CLOUDWATCH_TASK_LOGS_GROUP_STREAM", "{{ dag_id }}")
         .run()
         .exits(0);
 
-    let mut streams: BTreeMap<Option<String>, Vec<Request>> = BTreeMap::new();
-    for put in moto.requests_of("PutLogEvents") {
-        streams.entry(put.stream.clone()).or_default().push(put);
-    }
-    assert!(streams.len() > 3);
-    for (stream, puts) in streams {
-        for pair in puts.windows(2) {
-            assert!(pair[0].ended < Some(pair[1].began), "two puts at once to {stream:?}");
+    for stream in ["a", "b"] {
+        let mut puts = accepted(&moto);
+        puts.retain(|put| put.stream.as_deref() == Some(stream));
+        puts.sort_by_key(|put| put.began);
+        assert_eq!(puts.iter().filter_map(|put| put.events).sum::<usize>(), 24_000);
+        assert!(puts.len() >= 4, "only {} puts to {stream}", puts.len());
+        let mut free = 0;
+        for put in &puts {
+            assert!(free < put.began, "two puts at once to {stream}");
+            free = put.ended.expect("what was accepted was answered");
         }
     }
 }
@@ -118,7 +123,7 @@ fn events_too_old_for_cloudwatch_are_counted_and_the_rest_is_taken() {
 
     // Not delivered, and no sink for dead letters: so it says.
     done.exits(1);
-    assert!(done.stderr.contains("too old") && done.stderr.contains('3'), "{}", done.stderr);
+    assert!(done.stderr.contains("3 rejected as too old"), "{}", done.stderr);
     assert_eq!(moto.messages(), lines(0..5));
     assert_eq!(moto.mirrored(), logs.task_files());
 
@@ -133,10 +138,24 @@ fn no_put_of_real_logs_is_one_that_aws_would_refuse() {
         let logs = LogFolder::of(&set);
         updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
     }
-    for put in moto.requests_of("PutLogEvents") {
-        // Refused only for a group or stream that is made next.
-        let missing = moto.requests_of("CreateLogStream").iter().any(|made| made.began > put.began);
-        assert!(put.status == Some(200) || missing, "{put:?}");
+    let puts = moto.requests_of("PutLogEvents");
+    let made = moto.requests_of("CreateLogStream");
+    let to = |request: &Request| (request.group.clone(), request.stream.clone());
+    assert!(puts.iter().any(|put| put.status == Some(200)));
+    for refused in puts.iter().filter(|put| put.status != Some(200)) {
+        // Only where its stream was not there: then that very stream is made, and the very same put is taken.
+        let taken = made.iter().any(|made| {
+            to(made) == to(refused)
+                && made.status == Some(200)
+                && refused.ended.is_some_and(|ended| ended < made.began)
+                && puts.iter().any(|put| {
+                    to(put) == to(refused)
+                        && (put.events, put.event_bytes) == (refused.events, refused.event_bytes)
+                        && put.status == Some(200)
+                        && made.ended.is_some_and(|ended| ended < put.began)
+                })
+        });
+        assert!(refused.status == Some(400) && taken, "{refused:?}");
     }
 }
 

@@ -1,13 +1,16 @@
 //! Which lines make one event, and how far a batch can be used.
 //!
 //! A line that begins a text record opens an event; lines that begin nothing are added to the open one (a traceback,
-//! the rest of a message), until it would be too large. A JSON line is an event at once. The last text event of a
-//! batch is left to the next one, since more of it may come, unless nothing follows for now.
+//! the rest of a message), until it would be too large. Where no record is open such a line is an event of its own,
+//! unless it is indented or goes on with a traceback. A JSON line is an event at once. The last text event of a batch
+//! is left to the next one, since more of it may come, unless nothing follows for now.
+//!
+//! Nothing here remembers what came before the open event: so it does not matter where a file is cut into batches.
 
-use crate::header::{self, Header};
+use crate::header::{self, Header, Time};
 use crate::structured;
 use memchr::memmem;
-use updraft_guest::json::{self, Member};
+use updraft_guest::json::{self, Json, Member};
 use updraft_guest::{EventBuilder, Events, Line, Lines};
 
 /// Lines are added to an event as long as it has no more bytes than this. A single line may be longer.
@@ -15,10 +18,21 @@ pub const MAX_EVENT_BYTES: usize = 256 * 1024;
 /// Lines are added to an event as long as it has no more of them than this.
 pub const MAX_EVENT_LINES: usize = 1000;
 
+/// A batch has room for 65,536 attribute names (`attribute-keys` of the WIT are 16 bits wide). Beyond half of them it
+/// ends early, or, where it must go on, records keep their fields together in one attribute.
+const MAX_NAMES: usize = 32 * 1024;
+
 /// How a traceback begins that Python printed.
 const TRACEBACK: &[u8] = b"Traceback (most recent call last):";
 /// What stands before it when it is an exception group's.
 const OF_A_GROUP: &[u8] = b"  + Exception Group ";
+/// How lines begin that are a traceback, or go on with one, where no record stands before them.
+const TRACEBACKS: [&[u8]; 4] = [
+    TRACEBACK,
+    b"  + Exception Group Traceback",
+    b"During handling of the above exception",
+    b"The above exception was",
+];
 
 /// Makes events of the lines; returns how many of them it used.
 pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
@@ -31,15 +45,17 @@ pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
         traceback: memmem::Finder::new(TRACEBACK),
         open: None,
         held: Vec::new(),
-        records: false,
     };
     let (mut at, mut cut) = (0, false);
     for (index, line) in lines.iter().enumerate() {
+        if !cut && !lines.is_last() && assembler.events.names() >= MAX_NAMES {
+            return assembler.finish(index, false);
+        }
         assembler.line(Place { line: index, start: at, end: at + line.bytes().len() }, line, cut);
         at += line.bytes().len();
         cut = !line.has_break();
     }
-    assembler.finish(lines)
+    assembler.finish(lines.len(), lines.is_last())
 }
 
 /// Where a line or a piece of it stands in the batch.
@@ -67,6 +83,15 @@ impl Open<'_> {
     }
 }
 
+/// A JSON record, whose members have been read.
+#[derive(Debug, Clone, Copy)]
+struct Record<'a> {
+    names: structured::Names,
+    text: &'a [u8],
+    /// Not all of its members have been read: there are too many.
+    is_large: bool,
+}
+
 struct Assembler<'l, 'e> {
     bytes: &'l [u8],
     events: &'l mut Events<'e>,
@@ -78,8 +103,6 @@ struct Assembler<'l, 'e> {
     open: Option<Open<'l>>,
     /// Events before the open one that end in the line where it begins: that line is used as a whole or not at all.
     held: Vec<Open<'l>>,
-    /// Whether a record with a level was seen: then a mere time at a line's beginning is no record.
-    records: bool,
 }
 
 impl<'l> Assembler<'l, '_> {
@@ -87,7 +110,7 @@ impl<'l> Assembler<'l, '_> {
     fn line(&mut self, place: Place, line: Line<'l>, cut: bool) {
         let text = line.text();
         if cut {
-            self.add(place);
+            self.add(place, true);
         } else if text.first() == Some(&b'{') {
             self.json(place, text);
         } else {
@@ -96,39 +119,48 @@ impl<'l> Assembler<'l, '_> {
     }
 
     fn json(&mut self, place: Place, text: &'l [u8]) {
-        if let Some(names) = self.read(text) {
-            return self.structured(place, names);
+        if let Some(record) = self.read(text) {
+            return self.structured(place, record);
         }
         // Half a JSON line, with a whole one glued to it?
         let glued =
             structured::BEGINNINGS.iter().filter_map(|beginning| memmem::rfind(text, beginning)).max();
-        let glued = glued.filter(|at| *at > 0).and_then(|at| self.read(&text[at..]).map(|names| (at, names)));
+        let glued =
+            glued.filter(|at| *at > 0).and_then(|at| self.read(&text[at..]).map(|record| (at, record)));
         match glued {
-            Some((at, names)) => {
+            Some((at, record)) => {
                 self.text(Place { end: place.start + at, ..place }, &text[..at]);
-                self.structured(Place { start: place.start + at, ..place }, names);
+                self.structured(Place { start: place.start + at, ..place }, record);
             }
             None => self.text(place, text),
         }
     }
 
     /// Reads a JSON record into `members`.
-    fn read(&mut self, text: &'l [u8]) -> Option<structured::Names> {
-        json::read_object(text, &mut self.members).then(|| structured::Names::of(&self.members))?
+    fn read(&mut self, text: &'l [u8]) -> Option<Record<'l>> {
+        let all = json::read_object(text, &mut self.members)?;
+        let names = structured::Names::of(&self.members)?;
+        Some(Record { names, text, is_large: all > self.members.len() })
     }
 
     /// Makes the event of the record in `members`.
-    fn structured(&mut self, place: Place, names: structured::Names) {
+    fn structured(&mut self, place: Place, record: Record<'l>) {
         self.flush();
-        self.records = true;
+        let together = record.is_large || self.events.names() >= MAX_NAMES;
+        let together = together.then(|| Json::parse(record.text)).flatten();
         let event = self.events.push(&self.bytes[place.start..place.end]);
-        structured::describe(event, names, &self.members, &self.traceback, &mut self.scratch);
+        structured::describe(
+            event,
+            record.names,
+            &self.members,
+            together,
+            &self.traceback,
+            &mut self.scratch,
+        );
     }
 
     fn text(&mut self, place: Place, text: &'l [u8]) {
         let header = header::parse(text);
-        self.records |= header.is_some();
-        let header = header.or_else(|| if self.records { None } else { header::bare(text) });
         let half_json = structured::BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
         let mut from = header.map_or(0, |header| header.message);
         let mut piece = place;
@@ -158,14 +190,19 @@ impl<'l> Assembler<'l, '_> {
                 self.flush();
                 self.begin(place, header);
             }
-            None => self.add(place),
+            None => self.add(place, false),
         }
     }
 
     /// Adds a line to the open event, or begins one without a header.
-    fn add(&mut self, place: Place) {
+    fn add(&mut self, place: Place, cut: bool) {
+        let bytes = self.bytes;
+        let goes_on = |open: &Open<'_>| {
+            let (first, line) = (&bytes[open.start..open.end], &bytes[place.start..place.end]);
+            open.takes(line.len()) && (cut || open.header.is_some() || goes_on(first, line))
+        };
         match &mut self.open {
-            Some(open) if open.takes(place.end - place.start) => {
+            Some(open) if goes_on(open) => {
                 open.lines += 1;
                 open.end = place.end;
             }
@@ -187,25 +224,32 @@ impl<'l> Assembler<'l, '_> {
         }
     }
 
-    fn finish(mut self, lines: &Lines) -> usize {
+    /// How many of so many lines are used.
+    fn finish(mut self, lines: usize, last: bool) -> usize {
         match &self.open {
-            Some(open) if !lines.is_last() && open.takes(1) => self.held.first().unwrap_or(open).first_line,
+            Some(open) if !last && open.takes(1) => self.held.first().unwrap_or(open).first_line,
             _ => {
                 self.flush();
-                lines.len()
+                lines
             }
         }
     }
+}
+
+/// Whether a line goes on with lines before it that follow no record.
+fn goes_on(before: &[u8], line: &[u8]) -> bool {
+    matches!(line, [b' ' | b'\t', ..]) || TRACEBACKS.iter().any(|beginning| before.starts_with(beginning))
 }
 
 /// Makes the event of a text record.
 fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>, traceback: &memmem::Finder<'_>) {
     let source = &bytes[open.start..open.end];
     let text = source.strip_suffix(b"\n").unwrap_or(source);
+    let together = events.names() >= MAX_NAMES;
     let mut event = events.push(source);
     let text = match &open.header {
         Some(header) => {
-            describe_header(&mut event, header);
+            describe_header(&mut event, header, together);
             text.get(header.message..).unwrap_or_default()
         }
         None => text,
@@ -217,8 +261,13 @@ fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>, traceback: &
     }
 }
 
-fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>) {
-    event.timestamp_ns(header.timestamp).severity(header.severity);
+/// `together`: the batch has no room for the names of fields.
+fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>, together: bool) {
+    event.severity(header.severity);
+    match header.time {
+        Time::At(timestamp) => _ = event.timestamp_ns(timestamp),
+        Time::Claimed(text) => _ = event.attribute_text("claimed_timestamp", text),
+    }
     if let Some(logger) = header.logger {
         event.attribute_text("logger", logger);
     }
@@ -228,7 +277,11 @@ fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>) {
     if let Some(level) = header.level {
         event.attribute_text("fields.level", level);
     }
-    for (name, value) in header::fields(header) {
+    if together && !header.fields.is_empty() {
+        event.attribute_text(structured::TOGETHER, header.fields);
+        return;
+    }
+    for (name, value) in header::fields(header.fields) {
         structured::text_field(event, name, value);
     }
 }

@@ -12,11 +12,17 @@ const MAX_GROUP_WIDTH: usize = 15;
 /// Groups within groups that are printed.
 const MAX_GROUP_DEPTH: usize = 10;
 
+/// Longest `error_detail` that is printed: a tree of a longer one could fill a component's memory.
+const MAX_DETAIL: usize = 1024 * 1024;
+
 const CAUSE: &str = "\nThe above exception was the direct cause of the following exception:\n\n";
 const CONTEXT: &str = "\nDuring handling of the above exception, another exception occurred:\n\n";
 
-/// The text of an `error_detail`, without a line break at its end. None: it has another shape.
+/// The text of an `error_detail`, without a line break at its end. None: it has another shape, or is too long.
 pub fn print(error_detail: Json<'_>) -> Option<String> {
+    if error_detail.bytes().len() > MAX_DETAIL {
+        return None;
+    }
     let chain = read_chain(error_detail).filter(|chain| !chain.is_empty())?;
     let mut printer = Printer::default();
     printer.chain(&chain);

@@ -14,17 +14,27 @@ const MAX_GROUP: usize = 256;
 const MAX_BEFORE_LEVEL: usize = 2;
 /// Longest name of a level (`Level 25` is what Python writes for one without a name).
 const MAX_LEVEL: usize = 32;
+/// Fields that are read after a level; what follows them is the message.
+const MAX_FIELDS: usize = 32;
 /// Longest timestamp with its brackets.
 const MAX_TIMESTAMP: usize = 48;
+
+/// When a record says that it was made.
+#[derive(Debug, Clone, Copy)]
+pub enum Time<'a> {
+    /// Nanoseconds since the epoch.
+    At(i64),
+    /// In a year that these cannot say, or on a day that does not exist.
+    Claimed(&'a [u8]),
+}
 
 /// What the beginning of a record says.
 #[derive(Debug, Clone, Copy)]
 pub struct Header<'a> {
-    /// Nanoseconds since the epoch.
-    pub timestamp: i64,
+    pub time: Time<'a>,
     /// [`Severity::NONE`] where the level is not known.
     pub severity: Severity,
-    /// A level that is not known, by its name.
+    /// The level by its name, where the severity does not say all of it.
     pub level: Option<&'a [u8]>,
     /// `file.py:123`
     pub source: Option<&'a [u8]>,
@@ -35,10 +45,10 @@ pub struct Header<'a> {
     pub message: usize,
 }
 
-impl Header<'_> {
-    fn at(timestamp: i64) -> Self {
+impl<'a> Header<'a> {
+    fn at(time: Time<'a>) -> Self {
         Header {
-            timestamp,
+            time,
             severity: Severity::NONE,
             level: None,
             source: None,
@@ -49,23 +59,12 @@ impl Header<'_> {
     }
 }
 
-/// A header with a time and a level: strong evidence that a record begins here.
+/// A header with a time and a level. A time alone begins no record: the rows of a table have one, too.
 pub fn parse(text: &[u8]) -> Option<Header<'_>> {
     match text.first()? {
         b'[' | b'0'..=b'9' => airflow(text).or_else(|| custom(text)),
         _ => None,
     }
-}
-
-/// A line that begins with a time, and that is all. Weak evidence: tables begin so, too.
-pub fn bare(text: &[u8]) -> Option<Header<'_>> {
-    let (timestamp, rest) = leading_time(text)?;
-    let message = match rest {
-        [] => rest,
-        [b' ' | b'\t', ..] => skip_separator(rest),
-        _ => return None,
-    };
-    Some(Header { message: text.len() - message.len(), ..Header::at(timestamp) })
 }
 
 /// Finds a record of Airflow's own format that was glued to half a line. Returns where it begins.
@@ -93,7 +92,7 @@ pub const GLUE: &[u8] = b"] {";
 /// `[time] {file.py:123} LEVEL - message`, also with double braces, as MWAA has it.
 fn airflow(text: &[u8]) -> Option<Header<'_>> {
     let inside = text.strip_prefix(b"[")?;
-    let (timestamp, end) = timestamp::parse(inside)?;
+    let (timestamp, end) = timestamp::read(inside)?;
     let rest = inside[end..].strip_prefix(GLUE)?;
     let (rest, close): (_, &[u8]) = match rest.strip_prefix(b"{") {
         Some(rest) => (rest, b"}} "),
@@ -108,31 +107,32 @@ fn airflow(text: &[u8]) -> Option<Header<'_>> {
     let rest = &rest[word.len() + 2..];
     // Editors and `rstrip` take the last space off an empty message.
     let message = if rest.is_empty() { rest } else { rest.strip_prefix(b" ")? };
-    let severity = level::upper(word);
+    let level = level::upper(word);
     let named = word.first().is_some_and(u8::is_ascii_uppercase)
         && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b" _".contains(byte));
-    if severity.is_none() && !named {
+    if level.is_none() && !named {
         return None;
     }
     Some(Header {
-        severity: severity.unwrap_or(Severity::NONE),
-        level: severity.is_none().then_some(*word),
+        severity: level.map_or(Severity::NONE, |level| level.severity),
+        level: (!level.is_some_and(|level| level.is_exact)).then_some(*word),
         source: Some(place),
         message: text.len() - message.len(),
-        ..Header::at(timestamp)
+        ..Header::at(timestamp.map_or(Time::Claimed(&inside[..end]), Time::At))
     })
 }
 
 /// A time, perhaps a logger and a place, a level, perhaps a logger and fields, the message.
 fn custom(text: &[u8]) -> Option<Header<'_>> {
     let (timestamp, mut rest) = leading_time(text)?;
-    let mut header = Header::at(timestamp);
+    let mut header = Header::at(Time::At(timestamp));
     for _ in 0..=MAX_BEFORE_LEVEL {
         rest = skip_separator(rest);
         let (piece, bracketed, after) = leading_piece(rest)?;
-        let severity = if bracketed { level::any_case(piece) } else { level::upper(piece) };
-        if let Some(severity) = severity {
-            header.severity = severity;
+        let level = if bracketed { level::any_case(piece) } else { level::upper(piece) };
+        if let Some(level) = level {
+            header.severity = level.severity;
+            header.level = (!level.is_exact).then_some(piece);
             return Some(after_level(text, after, header));
         }
         if is_place(piece) {
@@ -161,11 +161,16 @@ fn after_level<'a>(text: &'a [u8], after: &'a [u8], mut header: Header<'a>) -> H
             header.logger = Some(name);
             rest = after;
         }
-        let fields = rest;
-        while let Some((_, after)) = piece(rest).filter(|(field, _)| mark == b'|' && is_field(field)) {
+        let begin = rest;
+        for _ in 0..MAX_FIELDS {
+            let Some((field, after)) = piece(rest).filter(|_| mark == b'|') else { break };
+            let before = &begin[..begin.len() - rest.len()];
+            if field_name(field).is_none_or(|name| is_taken(name, before, header.level)) {
+                break;
+            }
             rest = after;
         }
-        header.fields = &fields[..fields.len() - rest.len()];
+        header.fields = &begin[..begin.len() - rest.len()];
     } else if let Some((name, true, after)) = leading_piece(rest).filter(|(name, _, _)| is_dotted(name)) {
         header.logger = Some(name);
         rest = skip_separator(after);
@@ -178,9 +183,8 @@ fn after_level<'a>(text: &'a [u8], after: &'a [u8], mut header: Header<'a>) -> H
     Header { message: text.len() - rest.len(), ..header }
 }
 
-/// The fields of a header, name and value.
-pub fn fields<'a>(header: &Header<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
-    let mut rest = header.fields;
+/// The fields in a header's text of them, name and value.
+pub fn fields(mut rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     std::iter::from_fn(move || {
         let equals = memchr(b'=', rest)?;
         let end = equals + memchr(b' ', &rest[equals..])?;
@@ -260,10 +264,15 @@ fn is_place(text: &[u8]) -> bool {
     })
 }
 
-/// `name=value` without spaces.
-fn is_field(text: &[u8]) -> bool {
-    let name = text.split(|byte| *byte == b'=').next().unwrap_or_default();
-    name.len() < text.len() && is_name(name) && !text.iter().any(u8::is_ascii_whitespace)
+/// The name of a `name=value` without spaces.
+fn field_name(text: &[u8]) -> Option<&[u8]> {
+    let name = &text[..memchr(b'=', text)?];
+    (is_name(name) && !text.iter().any(u8::is_ascii_whitespace)).then_some(name)
+}
+
+/// Whether a field would take the place of one before it, or of the level's own name.
+fn is_taken(name: &[u8], before: &[u8], level: Option<&[u8]>) -> bool {
+    fields(before).any(|(known, _)| known == name) || (level.is_some() && name == b"level")
 }
 
 #[cfg(test)]

@@ -5,29 +5,47 @@ use updraft_guest::Severity;
 /// Longest word of [`WORDS`].
 const LONGEST: usize = 9;
 
-const WORDS: [(&[u8], Severity); 13] = [
-    (b"INFO", Severity::INFO),
-    (b"WARNING", Severity::WARNING),
-    (b"ERROR", Severity::ERROR),
-    (b"DEBUG", Severity::DEBUG),
-    (b"CRITICAL", Severity::CRITICAL),
-    (b"WARN", Severity::WARNING),
-    (b"FATAL", Severity::CRITICAL),
-    (b"EXCEPTION", Severity::ERROR),
-    (b"ERR", Severity::ERROR),
-    (b"TRACE", Severity::TRACE),
-    (b"NOTICE", Severity(10)),
-    (b"SUCCESS", Severity::INFO),
-    (b"NOTSET", Severity::NONE),
+const WORDS: [(&[u8], Level); 13] = [
+    (b"INFO", Level::exact(Severity::INFO)),
+    (b"WARNING", Level::exact(Severity::WARNING)),
+    (b"ERROR", Level::exact(Severity::ERROR)),
+    (b"DEBUG", Level::exact(Severity::DEBUG)),
+    (b"CRITICAL", Level::exact(Severity::CRITICAL)),
+    (b"WARN", Level::exact(Severity::WARNING)),
+    (b"FATAL", Level::exact(Severity::CRITICAL)),
+    (b"EXCEPTION", Level::near(Severity::ERROR)),
+    (b"ERR", Level::near(Severity::ERROR)),
+    (b"TRACE", Level::near(Severity::TRACE)),
+    (b"NOTICE", Level::near(Severity(10))),
+    (b"SUCCESS", Level::near(Severity::INFO)),
+    (b"NOTSET", Level::near(Severity::NONE)),
 ];
 
-/// The severity of a level word, in upper case.
-pub fn upper(word: &[u8]) -> Option<Severity> {
-    WORDS.iter().find(|(known, _)| *known == word).map(|(_, severity)| *severity)
+/// What a level word says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    pub severity: Severity,
+    /// False where the word says more than the level that the event will have, so that it must be kept.
+    pub is_exact: bool,
 }
 
-/// The severity of a level word, in any case.
-pub fn any_case(word: &[u8]) -> Option<Severity> {
+impl Level {
+    const fn exact(severity: Severity) -> Self {
+        Self { severity, is_exact: true }
+    }
+
+    const fn near(severity: Severity) -> Self {
+        Self { severity, is_exact: false }
+    }
+}
+
+/// What a level word in upper case says.
+pub fn upper(word: &[u8]) -> Option<Level> {
+    WORDS.iter().find(|(known, _)| *known == word).map(|(_, level)| *level)
+}
+
+/// What a level word in any case says.
+pub fn any_case(word: &[u8]) -> Option<Level> {
     let mut buffer = [0; LONGEST];
     let buffer = buffer.get_mut(..word.len())?;
     buffer.copy_from_slice(word);
@@ -41,8 +59,8 @@ mod tests {
 
     #[test]
     fn levels_are_known_in_any_case_and_others_are_none() {
-        assert_eq!(any_case(b"warning"), Some(Severity::WARNING));
-        assert_eq!(any_case(b"Exception"), Some(Severity::ERROR));
+        assert_eq!(any_case(b"warning"), Some(Level::exact(Severity::WARNING)));
+        assert_eq!(any_case(b"Exception"), Some(Level::near(Severity::ERROR)));
         assert_eq!(upper(b"info"), None);
         assert_eq!(any_case(b"Level None"), None);
         assert_eq!(any_case(b""), None);

@@ -9,9 +9,16 @@ use updraft_guest::json::{Json, Kind, Member};
 /// How such a line begins: what to look for when one was glued to half a line.
 pub const BEGINNINGS: [&[u8]; 2] = [b"{\"timestamp\":", b"{\"asctime\":"];
 
-/// Attributes that stand at the top of the normalized event, or would be taken for what does. A field of the same
-/// name, which means something else, stands below `fields`.
-const AT_THE_TOP: [&str; 12] = [
+/// The attribute that keeps all fields of a record whose names would be too many.
+pub const TOGETHER: &str = "more";
+
+/// How the name of a field begins that must be told from an attribute of the same name.
+const FIELD_PREFIX: &str = "fields.";
+
+/// Attributes that stand at the top of the normalized event, or would be taken for what does, or that the host adds.
+/// A field of the same name, which means something else, stands below `fields`.
+const AT_THE_TOP: [&str; 13] = [
+    "claimed_timestamp",
     "timestamp",
     "level",
     "message",
@@ -54,6 +61,10 @@ impl Names {
 /// Members that are put together with others, or read. The last one of a name counts.
 #[derive(Debug, Default)]
 struct Known<'a> {
+    message: Option<Json<'a>>,
+    logger: Option<Json<'a>>,
+    /// What Python's own formatter calls the logger.
+    name: Option<Json<'a>>,
     time: Option<Json<'a>>,
     level: Option<Json<'a>>,
     filename: Option<Json<'a>>,
@@ -62,11 +73,13 @@ struct Known<'a> {
     exception: Option<Json<'a>>,
 }
 
-/// Says everything that a record's members say.
+/// Says everything that a record's members say. `together`: the record itself, where its fields must not become
+/// attributes each.
 pub fn describe(
     mut event: EventBuilder<'_, '_>,
     names: Names,
     members: &[Member<'_>],
+    together: Option<Json<'_>>,
     traceback: &memmem::Finder<'_>,
     scratch: &mut Vec<u8>,
 ) {
@@ -75,17 +88,20 @@ pub fn describe(
     for (name, value) in members {
         let value = *value;
         let Some(plain) = name.plain() else {
+            if together.is_some() {
+                continue;
+            }
             let unescaped =
                 name.string(scratch).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
             field(event, &unescaped, value);
             continue;
         };
         match plain {
-            _ if plain == names.message => message(event, names, value, traceback, scratch),
+            _ if plain == names.message => known.message = Some(value),
             _ if plain == names.time => known.time = Some(value),
             _ if plain == names.level => known.level = Some(value),
-            b"logger" => text(event, "logger", value, scratch),
-            b"name" if names == Names::ELASTIC => text(event, "logger", value, scratch),
+            b"logger" => known.logger = Some(value),
+            b"name" if names == Names::ELASTIC => known.name = Some(value),
             b"dag_id" => text(event, "dag_id", value, scratch),
             b"run_id" => text(event, "run_id", value, scratch),
             b"task_id" => text(event, "task_id", value, scratch),
@@ -95,9 +111,20 @@ pub fn describe(
             b"lineno" => known.lineno = Some(value),
             b"error_detail" => known.error_detail = Some(value),
             b"exception" => known.exception = Some(value),
+            _ if together.is_some() => {}
             _ => field(event, std::str::from_utf8(plain).unwrap_or_default(), value),
         }
     }
+    if let Some(record) = together {
+        field(event, TOGETHER, record);
+    }
+    if let Some(logger) = known.logger.or(known.name) {
+        text(event, "logger", logger, scratch);
+    }
+    if let Some(name) = known.name.filter(|_| known.logger.is_some()) {
+        field(event, "name", name);
+    }
+    message(event, names, &known, traceback, scratch);
     time_and_level(event, names, &known, scratch);
     place(event, &known, scratch);
     exception(event, &known, scratch);
@@ -112,9 +139,12 @@ fn time_and_level(event: &mut EventBuilder<'_, '_>, names: Names, known: &Known<
         }
     }
     if let Some(value) = known.level {
-        match value.plain().and_then(level::any_case) {
-            Some(severity) => _ = event.severity(severity),
-            None => field(event, std::str::from_utf8(names.level).unwrap_or_default(), value),
+        let level = value.plain().and_then(level::any_case);
+        if let Some(level) = level {
+            event.severity(level.severity);
+        }
+        if !level.is_some_and(|level| level.is_exact) {
+            field(event, std::str::from_utf8(names.level).unwrap_or_default(), value);
         }
     }
 }
@@ -122,16 +152,20 @@ fn time_and_level(event: &mut EventBuilder<'_, '_>, names: Names, known: &Known<
 fn message(
     event: &mut EventBuilder<'_, '_>,
     names: Names,
-    value: Json<'_>,
+    known: &Known<'_>,
     traceback: &memmem::Finder<'_>,
     scratch: &mut Vec<u8>,
 ) {
+    let Some(value) = known.message else { return };
+    let says = |value: Option<Json<'_>>| value.is_some_and(|value| value.kind() != Kind::Null);
+    let has_own = says(known.exception) || says(known.error_detail);
     if let Some(text) = value.plain() {
         event.message(text);
     } else if let Some(text) = value.string(scratch) {
         // Python's formatter appends the traceback to the message; structlog keeps it apart.
+        let is_appended = names == Names::ELASTIC && !has_own;
         let (text, traceback) =
-            if names == Names::ELASTIC { assemble::split_traceback(text, traceback) } else { (text, None) };
+            if is_appended { assemble::split_traceback(text, traceback) } else { (text, None) };
         event.message(text);
         if let Some(traceback) = traceback {
             event.attribute_text("exception", traceback);
@@ -228,5 +262,9 @@ pub fn text_field(event: &mut EventBuilder<'_, '_>, name: &[u8], value: &[u8]) {
 }
 
 fn field_key(name: &str) -> Cow<'_, str> {
-    if AT_THE_TOP.contains(&name) { Cow::Owned(format!("fields.{name}")) } else { Cow::Borrowed(name) }
+    if AT_THE_TOP.contains(&name) || name.starts_with(FIELD_PREFIX) {
+        Cow::Owned(format!("{FIELD_PREFIX}{name}"))
+    } else {
+        Cow::Borrowed(name)
+    }
 }

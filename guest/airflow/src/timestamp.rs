@@ -7,6 +7,13 @@ const NANOS: i64 = 1_000_000_000;
 ///
 /// Gives nanoseconds since the epoch and the length that was read. Digits of the fraction after the ninth are cut.
 pub fn parse(text: &[u8]) -> Option<(i64, usize)> {
+    let (timestamp, end) = read(text)?;
+    Some((timestamp?, end))
+}
+
+/// The same for what must be a time by what stands around it: none within where no such time exists, or where 64 bits
+/// of nanoseconds cannot say it (before 1677, after April 2262).
+pub fn read(text: &[u8]) -> Option<(Option<i64>, usize)> {
     let fixed: &[u8; 19] = text.first_chunk()?;
     let pair = |at: usize| two_digits([fixed[at], fixed[at + 1]]);
     let shape = [fixed[4], fixed[7], fixed[13], fixed[16]] == *b"--::" && matches!(fixed[10], b'T' | b' ');
@@ -15,13 +22,16 @@ pub fn parse(text: &[u8]) -> Option<(i64, usize)> {
     }
     let (year, month, day) = (pair(0)? * 100 + pair(2)?, pair(5)?, pair(8)?);
     let (hour, minute, second) = (pair(11)?, pair(14)?, pair(17)?);
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
     let (fraction, after_fraction) = fraction(text, fixed.len());
     let (offset, end) = offset(text, after_fraction);
-    let seconds = days(year, month, day)? * 86_400 + hour * 3_600 + minute * 60 + second - offset;
-    Some((seconds.checked_mul(NANOS)?.checked_add(fraction)?, end))
+    let timestamp = || {
+        // A leap second counts as the one before it, as in Unix time.
+        let of_day = hour * 3_600 + minute * 60 + second.min(59);
+        let exists = hour <= 23 && minute <= 59 && second <= 60;
+        let seconds = days(year, month, day).filter(|_| exists)? * 86_400 + of_day - offset;
+        seconds.checked_mul(NANOS)?.checked_add(fraction)
+    };
+    Some((timestamp(), end))
 }
 
 fn two_digits([tens, ones]: [u8; 2]) -> Option<i64> {
@@ -135,7 +145,7 @@ mod tests {
             "2024-01-01",
             "2024-01-01T24:00:00",
             "2024-01-01T00:60:00",
-            "2024-01-01T00:00:60",
+            "2024-01-01T00:00:61",
             "20x4-01-01T00:00:00",
         ] {
             assert_eq!(parse(wrong.as_bytes()), None, "{wrong}");
@@ -144,6 +154,12 @@ mod tests {
         assert_eq!(parse(b"9999-12-31T23:59:59Z"), None);
         assert_eq!(parse(b"1677-09-21T00:12:43Z"), None);
         assert!(parse(b"1677-09-21T00:12:44Z").is_some());
+    }
+
+    #[test]
+    fn a_leap_second_counts_as_the_one_before_it() {
+        assert_eq!(nanos("1970-01-01T00:00:60Z"), Some(59 * NANOS));
+        assert_eq!(nanos("1970-01-01T00:00:60.5Z"), Some(59 * NANOS + NANOS / 2));
     }
 
     #[test]

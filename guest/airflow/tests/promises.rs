@@ -1,50 +1,21 @@
-//! What the normalizer promises about each awkwardness of Airflow's logs, on real lines where there are any.
+//! What the normalizer promises about each awkwardness of Airflow's text, on real lines where there are any.
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 
 mod support;
 
-use support::{events, fixture};
-use updraft_guest::testing::{self, Batch, Row};
+use support::{JSON, RECORD, batch, events, events_in_batches, find, fixture, of, one};
+use updraft_guest::testing::{self, Row};
 use updraft_guest::{NO_TIMESTAMP, Normalizer};
 use updraft_guest_airflow::{Airflow, MAX_EVENT_BYTES, MAX_EVENT_LINES};
 
-const CONSOLE_2: &str =
-    "airflow2/default_utc/dag_id=console_outputs/run_id=manual__2024-05-01T00:00:00+00:00";
-const CONSOLE_3: &str =
-    "airflow3/default_utc/dag_id=console_outputs/run_id=manual__2024-05-01T00:00:00+00:00";
-const FAILURES_2: &str = "airflow2/default_utc/dag_id=failures/run_id=nightly.run:42+retry";
-const FAILURES_3: &str = "airflow3/default_utc/dag_id=failures/run_id=nightly.run:42+retry";
-const ELASTIC: &str = "airflow2/es_json_format/dag_id=console_outputs/run_id=es-1";
-
-const RECORD: &str = "[2026-11-21T16:12:07.756-0330] {etl.py:7} INFO - hello\n";
-const JSON: &str = r#"{"timestamp":"2026-11-21T19:42:07.756123Z","level":"info","event":"hello"}"#;
-
-fn of(folder: &str, task: &str) -> Vec<Row> {
-    events(&fixture(&format!("{folder}/task_id={task}/attempt=1.log")))
-}
-
-/// The event whose message begins so.
-fn find<'a>(rows: &'a [Row], begins: &str) -> &'a Row {
-    rows.iter()
-        .find(|row| row.text().starts_with(begins))
-        .unwrap_or_else(|| panic!("no event begins with {begins:?}"))
-}
-
-fn batch(bytes: impl Into<Vec<u8>>, last: bool) -> Batch {
-    testing::normalize(&mut Airflow, &testing::origin(), bytes, last).unwrap()
-}
-
-fn one(line: &str) -> Row {
-    let rows = events(line.as_bytes());
-    assert_eq!(rows.len(), 1);
-    rows[0].clone()
-}
+const CONSOLE: &str = "airflow2/default_utc/dag_id=console_outputs/run_id=manual__2024-05-01T00:00:00+00:00";
+const FAILURES: &str = "airflow2/default_utc/dag_id=failures/run_id=nightly.run:42+retry";
 
 // --- Airflow 2's text -------------------------------------------------------------------------------------------
 
 #[test]
 fn messages_keep_their_inner_line_breaks_and_spaces() {
-    let rows = of(CONSOLE_2, "multiline");
+    let rows = of(CONSOLE, "multiline");
     assert_eq!(
         find(&rows, "first line").text(),
         "first line\nsecond line\n\tthird line indented\n\nfifth after empty"
@@ -59,7 +30,7 @@ fn messages_keep_their_inner_line_breaks_and_spaces() {
 
 #[test]
 fn forged_records_are_reported_as_they_claim() {
-    let rows = of(CONSOLE_2, "multiline");
+    let rows = of(CONSOLE, "multiline");
     assert_eq!(find(&rows, "looks like").text(), "looks like a record:");
     assert_eq!(find(&rows, "forged old line").timestamp_ns, Some(946_684_799_999_000_000));
     assert_eq!(find(&rows, "forged old line").severity, 17);
@@ -68,7 +39,7 @@ fn forged_records_are_reported_as_they_claim() {
 
 #[test]
 fn a_traceback_is_the_exception_of_the_record_before_it() {
-    let rows = of(FAILURES_2, "chained_exceptions");
+    let rows = of(FAILURES, "chained_exceptions");
     let row = find(&rows, "Task failed with exception");
     let exception = row.attribute("exception").unwrap();
     assert_eq!(row.text(), "Task failed with exception");
@@ -86,7 +57,7 @@ fn a_traceback_is_the_exception_of_the_record_before_it() {
 
 #[test]
 fn the_traceback_of_an_exception_group_is_one_too() {
-    let rows = of(FAILURES_2, "exception_group");
+    let rows = of(FAILURES, "exception_group");
     let exception = find(&rows, "Task failed with exception").attribute("exception").unwrap();
     assert!(exception.starts_with("  + Exception Group Traceback (most recent call last):\n  |   File"));
     assert!(exception.ends_with("\n    +------------------------------------"));
@@ -139,27 +110,98 @@ fn custom_formats_give_time_level_logger_and_message() {
 }
 
 #[test]
-fn a_mere_time_begins_a_record_only_where_nothing_better_does() {
+fn a_mere_time_is_no_record_and_stays_in_the_message() {
     let rows = events(b"2026-11-21 16:12:07 started\n2026-11-21 16:12:08 ended\n");
-    assert_eq!(rows.iter().map(Row::text).collect::<Vec<_>>(), ["started", "ended"]);
+    let read: Vec<_> = rows.iter().map(|row| (row.timestamp_ns, row.text())).collect();
+    let whole = ["2026-11-21 16:12:07 started", "2026-11-21 16:12:08 ended"].map(|it| (None, it.to_owned()));
+    assert_eq!(read, whole);
     let table = one(&format!("{RECORD}2024-01-01 00:00:00  12.3\n2024-01-02 00:00:00  12.4\n"));
     assert!(table.text().ends_with("\n2024-01-02 00:00:00  12.4"));
+}
+
+#[test]
+fn a_table_of_1500_rows_that_begin_with_a_time_is_read_alike_however_the_file_is_cut() {
+    let row = |at: usize| format!("2026-11-21 {:02}:{:02}:39  row {at}\n", at / 60, at % 60);
+    let log = format!("{RECORD}{}{RECORD}", (0..1440).chain(0..60).map(row).collect::<String>());
+    let whole = events(log.as_bytes());
+    assert_eq!(whole.iter().filter(|row| row.timestamp_ns.is_some()).count(), 2);
+    assert_eq!(whole[0].source.split_inclusive(|byte| *byte == b'\n').count(), MAX_EVENT_LINES);
+    assert_eq!(whole[1].text(), "2026-11-21 16:39:39  row 999");
+    for lines in [1, 7, 300, 1000, 1001, 1400] {
+        assert!(events_in_batches(log.as_bytes(), lines) == whole, "in batches of {lines}");
+    }
+}
+
+#[test]
+fn a_field_of_a_header_that_was_there_already_is_the_messages() {
+    let row = one("2026-11-21 16:12:07,756 | INFO | airflow.task | try=1 | try=2 | msg\n");
+    assert_eq!((row.attribute("try").as_deref(), row.text().as_str()), (Some("1"), "try=2 | msg"));
+    let row = one("2026-11-21 16:12:07,756 | SUCCESS | airflow.task | pid=1 | level=2 | msg\n");
+    assert_eq!(
+        (row.attribute("fields.level").as_deref(), row.text().as_str()),
+        (Some("SUCCESS"), "level=2 | msg")
+    );
+    let many = (0..40).map(|at| format!("f{at}=1 | ")).collect::<Vec<_>>().concat();
+    let row = one(&format!("2026-11-21 16:12:07,756 | INFO | airflow.task | {many}msg\n"));
+    assert!(row.text().starts_with("f32=1 | ") && row.attribute("f31").is_some());
+}
+
+#[test]
+fn a_level_that_is_not_one_of_the_contracts_keeps_its_word() {
+    for (word, severity, kept) in [
+        ("INFO", 9, None),
+        ("WARN", 13, None),
+        ("FATAL", 21, None),
+        ("SUCCESS", 9, Some("SUCCESS")),
+        ("NOTSET", 0, Some("NOTSET")),
+        ("NOTICE", 10, Some("NOTICE")),
+        ("EXCEPTION", 17, Some("EXCEPTION")),
+    ] {
+        let kept_in = |line: &str| {
+            let row = one(line);
+            assert_eq!(row.severity, severity, "{line}");
+            row.attribute("fields.level").map(|word| word.trim_matches('"').to_owned())
+        };
+        let text = kept_in(&format!("[2026-11-21T16:12:07.756-0330] {{etl.py:7}} {word} - hello"));
+        let custom = kept_in(&format!("2026-11-21 16:12:07,756 {word} hello"));
+        let json =
+            kept_in(&format!(r#"{{"timestamp":"2026-11-21T19:42:07Z","level":"{word}","event":"hello"}}"#));
+        assert_eq!([text.as_deref(), custom.as_deref(), json.as_deref()], [kept; 3], "{word}");
+    }
+}
+
+#[test]
+fn a_record_of_airflows_own_format_is_one_whatever_its_time() {
+    for time in
+        ["9999-12-31T23:59:59.999+0000", "2262-11-21T16:12:07.756+0000", "2026-02-30T25:12:07.756-0330"]
+    {
+        let row = one(&format!("[{time}] {{etl.py:7}} ERROR - hello\n"));
+        assert_eq!((row.timestamp_ns, row.severity, row.text().as_str()), (None, 17, "hello"));
+        assert_eq!(row.attribute("source").as_deref(), Some("etl.py:7"));
+        assert_eq!(row.attribute("claimed_timestamp").as_deref(), Some(time));
+    }
+    let leap = one("[2026-11-21T16:12:60.756-0330] {etl.py:7} INFO - hello\n");
+    assert_eq!(
+        leap.timestamp_ns,
+        one("[2026-11-21T16:12:59.756-0330] {etl.py:7} INFO - hello\n").timestamp_ns
+    );
+    assert!(leap.timestamp_ns.is_some());
 }
 
 // --- Odd bytes --------------------------------------------------------------------------------------------------
 
 #[test]
 fn carriage_returns_escapes_separators_and_zero_bytes_end_no_line() {
-    let rows = of(CONSOLE_2, "carriage");
+    let rows = of(CONSOLE, "carriage");
     assert_eq!(find(&rows, "cr inside").text(), "cr inside\rmessage");
     assert_eq!(find(&rows, "trailing cr").text(), "trailing cr\r");
-    let rows = of(CONSOLE_2, "unicode");
+    let rows = of(CONSOLE, "unicode");
     assert!(
         find(&rows, "line sep \u{2028} para sep \u{2029} nel \u{85} vt \x0b ff \x0c fs \x1c end").severity
             == 9
     );
     assert!(rows.iter().any(|row| row.message.contains(&0)), "a zero byte, raw");
-    assert!(of(CONSOLE_2, "ansi").iter().any(|row| row.message.contains(&0x1b)));
+    assert!(of(CONSOLE, "ansi").iter().any(|row| row.message.contains(&0x1b)));
 }
 
 #[test]
@@ -189,11 +231,26 @@ fn a_file_without_a_final_line_break_loses_nothing() {
 }
 
 #[test]
-fn lines_that_follow_nothing_are_one_event_without_time_and_severity() {
-    let rows = events(format!("  File \"x.py\", line 1, in f\n\nValueError: x\n{RECORD}").as_bytes());
-    assert_eq!(rows.len(), 2);
-    assert_eq!((rows[0].timestamp_ns, rows[0].severity), (None, 0));
-    assert_eq!(rows[0].text(), "  File \"x.py\", line 1, in f\n\nValueError: x");
+fn lines_that_follow_no_record_are_events_of_their_own_unless_indented() {
+    let rows = events(format!("Killed\n\nwith:\n  rc 1\n\tof 2\n137\n{RECORD}").as_bytes());
+    let texts: Vec<_> = rows.iter().map(Row::text).collect();
+    assert_eq!(texts, ["Killed", "", "with:\n  rc 1\n\tof 2", "137", "hello"]);
+    assert!(rows[..4].iter().all(|row| (row.timestamp_ns, row.severity) == (None, 0)));
+}
+
+#[test]
+fn a_traceback_that_follows_no_record_is_one_event() {
+    for begins in [
+        "Traceback (most recent call last):",
+        "  + Exception Group Traceback (most recent call last):",
+        "During handling of the above exception, another exception occurred:",
+        "The above exception was the direct cause of the following exception:",
+    ] {
+        let traceback = format!("{begins}\n  File \"x.py\", line 1, in f\nValueError: x\n\ny");
+        let rows = events(format!("{JSON}\n{traceback}\n{RECORD}").as_bytes());
+        assert_eq!(rows.len(), 3, "{begins}");
+        assert_eq!((rows[1].timestamp_ns, rows[1].severity, rows[1].text()), (None, 0, traceback));
+    }
 }
 
 #[test]
@@ -208,153 +265,6 @@ fn a_line_that_was_cut_goes_on_in_the_next() {
         updraft_guest::run_normalizer(&mut Airflow, &testing::origin(), &lines).unwrap();
     assert_eq!((consumed, columns.len()), (2, 2));
     assert_eq!(columns.timestamps[1], NO_TIMESTAMP);
-}
-
-// --- JSON lines -------------------------------------------------------------------------------------------------
-
-#[test]
-fn a_message_without_escapes_is_not_copied() {
-    let batch = batch(format!("{RECORD}{JSON}\n"), true);
-    assert!(batch.columns.arena.is_empty());
-}
-
-#[test]
-fn airflow_3_messages_are_unescaped() {
-    let rows = of(CONSOLE_3, "multiline");
-    assert_eq!(
-        find(&rows, "first line").text(),
-        "first line\nsecond line\n\tthird line indented\n\nfifth after empty"
-    );
-    assert_eq!(find(&rows, "windows").text(), "windows\r\nline\r\nends");
-}
-
-#[test]
-fn an_event_that_is_no_string_is_its_json() {
-    let rows = of(CONSOLE_3, "json_messages");
-    let all: Vec<Row> = rows.into_iter().chain(of(CONSOLE_3, "levels")).collect();
-    assert_eq!(find(&all, "{\"event_is\"").text(), r#"{"event_is":"a dict"}"#);
-    assert_eq!(find(&all, "99").text(), "99");
-}
-
-#[test]
-fn context_stands_at_the_top_and_extras_keep_their_names_and_types() {
-    let all: Vec<Row> = of(CONSOLE_3, "levels");
-    let row = all.iter().find(|row| row.attribute("user_id").is_some()).unwrap();
-    for (key, json) in
-        [("user_id", "42"), ("ratio", "0.25"), ("ok", "true"), ("none", "null"), ("tags", r#"["a","b"]"#)]
-    {
-        assert!(
-            row.attributes.contains(&(key.to_owned(), json.as_bytes().to_vec(), true)),
-            "{key} in {row:?}"
-        );
-    }
-    assert_eq!(row.attribute("dag_id").as_deref(), Some("console_outputs"));
-    assert_eq!(row.attribute("try_number").as_deref(), Some("1"));
-    assert_eq!(row.attribute("map_index"), None, "-1 is not mapped");
-    assert_eq!(row.attribute("lineno"), None);
-}
-
-#[test]
-fn a_field_that_has_the_name_of_something_else_stands_below_fields() {
-    let row = one(
-        r#"{"timestamp":"2026-11-21T19:42:07Z","level":"odd","event":"e","message":"m","source":1,"kind":"k","logger":7,"map_index":3,"exception":null}"#,
-    );
-    assert_eq!(row.text(), "e");
-    for (key, json) in [
-        ("message", r#""m""#),
-        ("source", "1"),
-        ("kind", r#""k""#),
-        ("logger", "7"),
-        ("level", r#""odd""#),
-        ("exception", "null"),
-    ] {
-        assert_eq!(row.attribute(&format!("fields.{key}")).as_deref(), Some(json), "{key}");
-        assert_eq!(row.attribute(key), None, "{key}");
-    }
-    assert_eq!(row.attribute("map_index").as_deref(), Some("3"));
-    assert_eq!(row.severity, 0);
-}
-
-#[test]
-fn of_two_members_of_one_name_the_last_counts() {
-    let row = one(
-        r#"{"timestamp":"1999-11-21T19:42:07Z","timestamp":"1970-01-01T00:00:01Z","event":"a","event":"b","x":1,"x":2}"#,
-    );
-    assert_eq!((row.text().as_str(), row.timestamp_ns), ("b", Some(1_000_000_000)));
-    assert_eq!(row.attributes, [("x".to_owned(), b"2".to_vec(), true)]);
-}
-
-#[test]
-fn a_time_that_cannot_be_read_is_kept_as_a_field() {
-    let row = one(r#"{"timestamp":"yesterday","level":"info","event":"e"}"#);
-    assert_eq!(
-        (row.timestamp_ns, row.attribute("fields.timestamp").as_deref()),
-        (None, Some(r#""yesterday""#))
-    );
-}
-
-#[test]
-fn error_detail_becomes_the_exception_oldest_first() {
-    let rows = of(FAILURES_3, "chained_exceptions");
-    let row = rows.iter().find(|row| row.attribute("exception").is_some()).unwrap();
-    let exception = row.attribute("exception").unwrap();
-    let order = [
-        "KeyError: 'amount'",
-        "direct cause",
-        "OrderError: row",
-        "During handling",
-        "RuntimeError: pipeline",
-    ];
-    let places: Vec<usize> = order.iter().map(|part| exception.find(part).unwrap()).collect();
-    assert!(places.is_sorted());
-    let deep = of(FAILURES_3, "deep_traceback");
-    assert!(
-        deep.iter().any(|row| row
-            .attribute("exception")
-            .is_some_and(|it| it.contains("\n  [Skipped frames: 21]\n")))
-    );
-}
-
-#[test]
-fn an_error_detail_of_another_shape_stays_a_field() {
-    let row = one(
-        r#"{"timestamp":"2026-11-21T19:42:07Z","level":"error","event":"e","error_detail":"none of ours","exception":"Traceback…"}"#,
-    );
-    assert_eq!(row.attribute("error_detail").as_deref(), Some(r#""none of ours""#));
-    assert_eq!(row.attribute("exception").as_deref(), Some("Traceback…"));
-}
-
-#[test]
-fn elastic_json_reads_like_the_text_it_stands_for() {
-    let rows = of(ELASTIC, "multiline");
-    let row = find(&rows, "first line");
-    assert_eq!(row.timestamp_ns, Some(1_795_290_315_548_000_000));
-    assert_eq!(row.attribute("source").as_deref(), Some("d01_console.py:42"));
-    assert!(row.attributes.contains(&("try_number".to_owned(), b"1".to_vec(), true)));
-    assert_eq!(row.attribute("offset").as_deref(), Some("1795290315548583168"));
-    let end = find(&rows, "end_of_log");
-    assert_eq!((end.severity, end.attribute("levelname").as_deref()), (0, Some(r#""Level None""#)));
-    assert_eq!(end.attribute("source"), None);
-    let rows = of("airflow2/es_json_format/dag_id=failures/run_id=es-2", "chained_exceptions");
-    let row = rows.iter().find(|row| row.attribute("exception").is_some()).unwrap();
-    assert_eq!(row.text(), "Task failed with exception");
-    assert!(row.attribute("exception").unwrap().ends_with("RuntimeError: pipeline failed while handling"));
-}
-
-#[test]
-fn half_a_json_line_is_kept_apart_from_the_whole_one_glued_to_it() {
-    let half = &JSON[..50];
-    let rows = events(format!("{JSON}\n{half}{JSON}\n").as_bytes());
-    assert_eq!(rows.iter().map(Row::text).collect::<Vec<_>>(), ["hello", half, "hello"]);
-    assert_eq!((rows[1].timestamp_ns, rows[2].timestamp_ns.is_some()), (None, true));
-    let rows = events(format!("{half}{RECORD}").as_bytes());
-    assert_eq!(rows.iter().map(Row::text).collect::<Vec<_>>(), [half, "hello"]);
-}
-
-#[test]
-fn json_that_is_no_record_is_a_line_like_any_other() {
-    let row = one(&format!("{RECORD}{{\"pretty\": true}}\n[1, 2]\n{{\n}}\n"));
-    assert_eq!(row.text(), "hello\n{\"pretty\": true}\n[1, 2]\n{\n}");
 }
 
 // --- How far a batch is used ------------------------------------------------------------------------------------
@@ -375,8 +285,8 @@ fn json_lines_are_used_at_once() {
     let json = batch(format!("{JSON}\n{JSON}\n"), false);
     assert_eq!((json.consumed_lines, json.columns.len()), (2, 2));
     let mixed = batch(format!("{JSON}\nplain\nlines\n{JSON}\nplain\n"), false);
-    assert_eq!((mixed.consumed_lines, mixed.columns.len()), (4, 3));
-    assert_eq!(mixed.rows()[1].text(), "plain\nlines");
+    assert_eq!((mixed.consumed_lines, mixed.columns.len()), (4, 4));
+    assert_eq!(mixed.rows()[1].text(), "plain");
     assert_eq!(mixed.rows()[1].timestamp_ns, None);
 }
 

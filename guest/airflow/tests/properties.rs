@@ -4,7 +4,7 @@
 mod support;
 
 use proptest::prelude::*;
-use support::events_in_batches;
+use support::{events, events_in_batches};
 use updraft_guest::testing::{self, Row};
 use updraft_guest_airflow::Airflow;
 
@@ -18,6 +18,9 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         2 => Just(br#"{"timestamp":"2026-11-21T19:42:07Z","level":"info","event":"a\nb","x":[1,{"y":null}]}"#.to_vec()),
         1 => Just(br#"{"asctime": "2026-11-21T19:42:07.1+0000", "levelname": "INFO", "message": "m", "try_number": "1"}"#.to_vec()),
         1 => Just(br#"{"timestamp":"2026-11-21T19:42:07Z","level":"info","event":"\udc80","x":"\ud83d","y":["\ude80"]}"#.to_vec()),
+        2 => Just(b"2026-11-21 00:16:39  row 999\n".to_vec()),
+        1 => Just(b"\t2026-11-21 00:16:39\n".to_vec()),
+        1 => Just(b"[9999-11-21T16:12:60.756-0330] {etl.py:7} SUCCESS - hello".to_vec()),
         1 => Just(b"Traceback (most recent call last):".to_vec()),
         1 => Just(b"  + Exception Group Traceback (most recent call last):".to_vec()),
         1 => Just(b"{\"timestamp\":\"20".to_vec()),
@@ -39,8 +42,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn every_byte_has_its_event_however_a_log_is_cut(log in log(), lines in 1usize..9) {
-        prop_assert_eq!(joined(&events_in_batches(&log, lines)), log);
+    fn every_byte_has_the_same_event_however_a_log_is_cut(log in log(), lines in 1usize..9) {
+        let rows = events_in_batches(&log, lines);
+        prop_assert_eq!(&joined(&rows), &log);
+        prop_assert_eq!(rows, events(&log));
+    }
+
+    #[test]
+    fn no_two_fields_have_the_same_key(
+        names in prop::collection::btree_set("(fields\\.){0,3}(message|level|source|rows|claimed_timestamp)", 0..12),
+    ) {
+        let mut record = serde_json::json!({ "timestamp": "2026-11-21T19:42:07Z", "level": "info", "event": "e" });
+        for name in names.iter().filter(|name| *name != "level") {
+            record[name] = name.as_str().into();
+        }
+        let rows = events(record.to_string().as_bytes());
+        let said: std::collections::BTreeSet<_> = rows[0].attributes.iter().map(|(_, value, _)| value.clone()).collect();
+        prop_assert_eq!(said.len(), names.iter().filter(|name| *name != "level").count());
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! The events that a transform reads and changes: `for mut event in events`.
 
 use crate::columns::{Columns, DROPPED, Row};
-use crate::keys::Keys;
+use crate::keys::{Keys, LEFT_OUT};
 use crate::replace::{Finder, in_maybe_json, in_text};
-use crate::{Severity, Value};
+use crate::{Severity, Value, host};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+/// Names that the contract gives, which hide nothing: a mask leaves them alone.
+const NAMES: [&str; 8] =
+    ["logger", "source", "dag_id", "run_id", "task_id", "map_index", "try_number", "exception"];
 
 /// A batch's events. What is not touched goes back as it came, at no cost.
 #[derive(Debug)]
@@ -252,8 +256,8 @@ impl<'s> Event<'s> {
         self.changed = true;
     }
 
-    /// Replaces every match in the message, the attributes **and** `raw`: what a mask hides is gone. JSON is read
-    /// too, so that a match behind escapes does not survive.
+    /// Replaces every match in the message, the attributes (names and values) **and** `raw`: what a mask hides is
+    /// gone. JSON is read too, so that a match behind escapes does not survive.
     pub fn replace(&mut self, mut finder: impl Finder, with: impl AsRef<[u8]>) {
         let with = with.as_ref();
         let message = in_text(self.message(), &mut finder, with);
@@ -273,6 +277,7 @@ impl<'s> Event<'s> {
                 self.changed = true;
             }
         }
+        self.rename(&mut attributes, &mut finder, with);
         self.attributes = Some(attributes);
         if let Some(message) = message {
             self.replace_message(message);
@@ -282,9 +287,37 @@ impl<'s> Event<'s> {
         }
     }
 
+    /// Replaces every match in the names of attributes. One that is taken then gets a `_` more.
+    fn rename(&mut self, attributes: &mut Vec<Attribute>, finder: &mut impl Finder, with: &[u8]) {
+        let mut taken: BTreeSet<u16> = attributes.iter().map(|attribute| attribute.key).collect();
+        attributes.retain_mut(|attribute| {
+            // The finder is the author's: nothing stays borrowed while it looks.
+            let name = self.set.changes.borrow().keys.name(attribute.key).to_owned();
+            let replaced =
+                if NAMES.contains(&&*name) { None } else { in_text(name.as_bytes(), finder, with) };
+            let Some(replaced) = replaced else { return true };
+            let mut name = String::from_utf8_lossy(&replaced).into_owned();
+            let keys = &mut self.set.changes.borrow_mut().keys;
+            taken.remove(&attribute.key);
+            while keys.find(&name).is_some_and(|key| taken.contains(&key)) {
+                name.push('_');
+            }
+            self.changed = true;
+            let Some(key) = keys.add(&name) else {
+                host::count(LEFT_OUT, 1);
+                return false;
+            };
+            taken.insert(key);
+            attribute.key = key;
+            true
+        });
+    }
+
     fn set_attribute(&mut self, key: &str, text: Text, json: bool) {
         // A batch holds 65,536 names; one more is left out.
-        let Some(key) = self.set.changes.borrow_mut().keys.add(key) else { return };
+        let Some(key) = self.set.changes.borrow_mut().keys.add(key) else {
+            return host::count(LEFT_OUT, 1);
+        };
         let attribute = Attribute { key, text, json };
         let attributes = self.load();
         match attributes.iter_mut().find(|known| known.key == key) {

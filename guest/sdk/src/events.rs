@@ -1,7 +1,7 @@
 //! The events that a normalizer makes: `events.push(line)`, then say what is known about it.
 
 use crate::columns::{Columns, NO_TIMESTAMP, Row};
-use crate::keys::Keys;
+use crate::keys::{Keys, LEFT_OUT};
 use crate::lines::Lines;
 use crate::{Value, host};
 
@@ -95,10 +95,16 @@ impl<'a> Events<'a> {
         self.columns.is_empty()
     }
 
+    /// How many attribute names the batch has so far. Attributes with a name beyond 65,536 of them are left out, and
+    /// counted as `attributes_left_out`: end a batch early, before it comes to that.
+    pub fn names(&self) -> usize {
+        self.keys.len()
+    }
+
     /// The columns that cross the border.
     pub(crate) fn finish(mut self) -> Columns {
         if self.left_out > 0 {
-            host::count("attributes_left_out", self.left_out);
+            host::count(LEFT_OUT, self.left_out);
         }
         self.columns.key_names = self.keys.into_names();
         self.columns

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// Indices are 16 bits wide in the WIT.
 const MAX_KEYS: usize = 1 << 16;
+/// What the host is told to count where there was no room for an attribute's name.
+pub(crate) const LEFT_OUT: &str = "attributes_left_out";
 const SLOTS: usize = 256;
 
 /// The names of a batch's attributes and their indices.

@@ -67,3 +67,8 @@ pub enum Value<'a> {
     /// The text of a string, not quoted; perhaps not UTF-8.
     Text(&'a [u8]),
 }
+
+/// The manual's examples, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/transforms.md")]
+struct Manual;

@@ -73,13 +73,11 @@ struct Rewrite<'a, F> {
 impl<'a, F: Finder> Rewrite<'a, F> {
     fn value(&mut self, json: Json<'a>) {
         match json.kind() {
-            Kind::Object => {
-                for (name, value) in json.members() {
-                    self.value(name);
-                    self.value(value);
-                }
-            }
-            Kind::Array => json.elements().into_iter().for_each(|element| self.value(element)),
+            Kind::Object => json.each_member(|name, value| {
+                self.value(name);
+                self.value(value);
+            }),
+            Kind::Array => json.each_element(|element| self.value(element)),
             Kind::Escaped => {
                 let mut scratch = Vec::new();
                 let text = json.string(&mut scratch).unwrap_or_default();

@@ -139,6 +139,29 @@ fn a_mask_reaches_message_attributes_and_raw() {
     assert_eq!(row.source, b"s3cret in here\n");
 }
 
+#[test]
+fn a_mask_reaches_the_names_of_attributes_and_loses_none() {
+    let batch = transform(&words(b"x\n"), |events| {
+        for mut event in events {
+            event.set_text("hunter2", "1");
+            event.set_text("a hunter2 b", "2");
+            event.set_text("***", "3");
+            event.set_text("exception", "4");
+        }
+    });
+    let masked = transform(&batch, |events| {
+        for mut event in events {
+            event.replace("hunter2", "***");
+            event.replace("exception", "***");
+        }
+    });
+    let row = &masked.rows()[0];
+    for (key, value) in [("***_", "1"), ("a *** b", "2"), ("***", "3"), ("exception", "4"), ("word", "x")] {
+        assert_eq!(row.attribute(key).as_deref(), Some(value), "{key}");
+    }
+    assert_eq!(row.attributes.len(), batch.rows()[0].attributes.len());
+}
+
 proptest! {
     #[test]
     fn any_lines_and_any_changes_keep_the_contract(bytes in prop::collection::vec(any::<u8>(), 0..200), mask in "[a-z]{1,2}") {
@@ -149,6 +172,8 @@ proptest! {
         for row in masked.rows() {
             prop_assert!(!row.text().contains(&mask));
             prop_assert!(!String::from_utf8_lossy(&row.raw).contains(&mask));
+            prop_assert_eq!(row.attributes.len(), 3);
+            prop_assert!(row.attributes.iter().all(|(key, ..)| !key.contains(&mask)));
         }
     }
 }

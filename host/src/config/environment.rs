@@ -46,6 +46,7 @@ const DEFAULT_STREAM: &str = "{{ deployment_id }}";
 
 /// Builds the pipeline from the environment alone.
 pub fn from_environment(env: &Env) -> Result<Config, Error> {
+    let env = &unquoted(env);
     let mut variables = Variables {
         env,
         deployment: defaults::deployment(env),
@@ -58,6 +59,16 @@ pub fn from_environment(env: &Env) -> Result<Config, Error> {
     Ok(config)
 }
 
+/// The same variables without the quotes that `docker --env-file` leaves on.
+fn unquoted(env: &Env) -> Env {
+    let bare = |value: &str| {
+        let value = value.trim();
+        let bare = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+        bare.unwrap_or(value).to_owned()
+    };
+    env.iter().map(|(name, value)| (name.clone(), bare(value))).collect()
+}
+
 struct Variables<'e> {
     env: &'e Env,
     deployment: Deployment,
@@ -65,11 +76,8 @@ struct Variables<'e> {
 }
 
 impl<'e> Variables<'e> {
-    /// What a variable is set to, without the quotes that `docker --env-file` leaves on.
     fn get(&self, name: &str) -> Option<&'e str> {
-        let value = defaults::variable(self.env, name)?;
-        let bare = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-        Some(bare.unwrap_or(value).trim()).filter(|value| !value.is_empty())
+        defaults::variable(self.env, name)
     }
 
     fn truth(&mut self, name: &str) -> bool {

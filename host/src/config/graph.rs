@@ -14,8 +14,8 @@ pub(super) struct Node {
     pub(super) inputs: Vec<String>,
 }
 
-/// The branches of each sink. Reports inputs that do not exist, cycles, and two ways from one source into one sink, by
-/// which each line would arrive twice.
+/// The branches of each sink; none where an input is wrong. Reports inputs that do not exist, cycles, and two ways from
+/// one source into one sink, by which each line would arrive twice.
 pub(super) fn branches(
     sources: &[String],
     transforms: &[Node],
@@ -23,10 +23,14 @@ pub(super) fn branches(
     report: &mut Report,
 ) -> Vec<Vec<Branch>> {
     let graph = Graph { sources, transforms };
+    let mut sound = true;
     for node in transforms.iter().chain(sinks) {
-        graph.check_inputs(node, report);
+        sound &= graph.check_inputs(node, report);
     }
-    if graph.report_cycles(report) {
+    sound &= !graph.report_cycles(report);
+    // Where every way leads to a source the second way from the same one ends the search; ways that lead nowhere can
+    // be as many as 2ⁿ.
+    if !sound {
         return Vec::new();
     }
     sinks.iter().map(|sink| graph.branches_of(sink, report)).collect()
@@ -49,16 +53,20 @@ impl Graph<'_> {
         self.sources.iter().position(|source| source == id).map(Input::Source).or_else(transform)
     }
 
-    fn check_inputs(&self, node: &Node, report: &mut Report) {
+    /// Whether it has inputs and all of them exist.
+    fn check_inputs(&self, node: &Node, report: &mut Report) -> bool {
         let field = format!("{}.inputs", node.field);
+        let mut sound = !node.inputs.is_empty();
         for (index, input) in node.inputs.iter().enumerate() {
             if self.find(input).is_none() {
                 let known = self.sources.iter().chain(self.transforms.iter().map(|transform| &transform.id));
                 let others = known.map(String::as_str).filter(|id| *id != node.id);
                 let what = format!("there is no source or transform `{input}`");
                 report.add_with_help(&item(&field, index), what, suggest(input, others));
+                sound = false;
             }
         }
+        sound
     }
 
     /// Each cycle once, beginning where the config has its first transform.
@@ -214,15 +222,33 @@ mod tests {
         );
     }
 
+    #[test]
+    fn ways_that_lead_nowhere_are_not_walked() {
+        let ids: Vec<_> = (0..=30).map(|index| format!("t{index}")).collect();
+        for (last, problems) in [(&["nowhere"][..], 1), (&[], 0)] {
+            // A chain of diamonds: 2³⁰ ways from the sink to the last one.
+            let pairs: Vec<_> = ids.windows(2).map(|pair| [&*pair[1], &*pair[1]]).collect();
+            let mut transforms: Vec<_> =
+                ids.iter().zip(&pairs).map(|(id, pair)| node("transforms", id, pair)).collect();
+            transforms.push(node("transforms", "t30", last));
+            let mut report = Report::new("f", Lines::default());
+            let sinks = [node("sinks", "out", &["t0"])];
+            assert!(branches(&["s0".to_owned()], &transforms, &sinks, &mut report).is_empty());
+            let found = report.finish(None::<()>).expect_err("no branches").problems;
+            assert_eq!(found.len(), problems, "{found:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_the_inputs_are_it_ends(edges in proptest::collection::vec((0usize..8, 0usize..9), 0..24)) {
             let ids = ["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "s0"];
             let inputs = |of: usize| edges.iter().filter(|(to, _)| *to == of).map(|(_, from)| ids[*from]).collect::<Vec<_>>();
-            let all: Vec<_> = (0..8).map(inputs).collect();
+            let or_source = |inputs: Vec<_>| if inputs.is_empty() { vec!["s0"] } else { inputs };
+            let all: Vec<_> = (0..8).map(inputs).map(or_source).collect();
             let transforms: Vec<_> = (0..8).map(|index| (ids[index], &*all[index])).collect();
             if let Ok(branches) = resolve(&transforms, &[("out", &["t0"])]) {
-                prop_assert!(branches[0].len() <= 1, "only one source is used");
+                prop_assert_eq!(branches[0].len(), 1, "only one source is used");
             }
         }
     }

@@ -315,11 +315,11 @@ pub(super) fn refresh_secs() -> f64 {
     60.0
 }
 
-/// How files become objects.
+/// What files become.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Layout {
-    /// One object for each generation of a file.
+    /// One object, or file on disk, for each generation of a file.
     #[default]
     Mirror,
 }
@@ -332,7 +332,10 @@ pub(super) struct File {
     pub(super) inputs: Vec<String>,
     /// The folder to write below.
     pub(super) path: PathBuf,
-    /// Path of the file below that folder; a template.
+    /// How Airflow's files become these files.
+    #[serde(default)]
+    pub(super) layout: Layout,
+    /// Path of the file below that folder; a template. It must not lead upward, so no part of it is `..`.
     #[serde(default = "path_template")]
     pub(super) key: String,
     /// What an event looks like. With `raw` the files are copies.

@@ -11,12 +11,13 @@ use super::error::{Report, suggest};
 use super::parse::{item, member};
 
 /// Options of the design that later versions bring, and what to say to those who use them already.
-const NOT_YET: [(&str, &str); 5] = [
+const NOT_YET: [(&str, &str); 6] = [
     ("routes", "component routers are not in this version (templates are)"),
     ("route", "component routers are not in this version (templates are)"),
     ("dead_letter", "dead letters are not in this version"),
     ("batch", "layout `batch` is not in this version (layout `mirror` is)"),
     ("compression", "compression belongs to layout `batch`, which is not in this version"),
+    ("encoding", "here an encoding belongs to layout `batch`, which is not in this version"),
 ];
 
 /// The section at `field`. What is wrong in it is reported and left out, so that the rest can still be looked at; none

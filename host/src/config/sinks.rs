@@ -98,7 +98,16 @@ impl Check<'_> {
 
     fn file(&mut self, value: Value, field: &str) -> Option<(Vec<String>, Option<SinkKind>)> {
         let raw: raw::File = self.section(value, field)?;
-        let key = self.template(&raw.key, &member(field, "key"));
+        let raw::Layout::Mirror = raw.layout;
+        let at = member(field, "key");
+        if leads_upward(&raw.key) {
+            self.report.add_with_help(
+                &at,
+                format!("`{}` leads upward", raw.key),
+                "write the folder in path, and no `..` in key",
+            );
+        }
+        let key = self.template(&raw.key, &at);
         let path = self.folder.join(raw.path);
         Some((raw.inputs, key.map(|key| SinkKind::File(File { path, key, codec: codec(&raw.encoding) }))))
     }
@@ -130,6 +139,32 @@ impl Check<'_> {
         });
         Aws { region: named, endpoint: url, auth }
     }
+}
+
+/// Whether a part of the path is `..` in a template's own text. What a name brings in is looked at when it is known.
+fn leads_upward(template: &str) -> bool {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, tag)) = rest.split_once('{') {
+        text.push_str(before);
+        let end = match tag.chars().next() {
+            // It stands for a text.
+            Some('{') => "}}",
+            Some('%') => "%}",
+            Some('#') => "#}",
+            _ => {
+                text.push('{');
+                rest = tag;
+                continue;
+            }
+        };
+        if end == "}}" {
+            text.push('x');
+        }
+        rest = tag.split_once(end).map_or("", |(_, after)| after);
+    }
+    text.push_str(rest);
+    text.trim().split('/').any(|part| part == "..")
 }
 
 fn codec(encoding: &raw::Encoding) -> Codec {

@@ -157,6 +157,19 @@ fn what_only_later_versions_have_is_refused_and_says_so() {
         error.ends_with("sinks.s.layout: layout `batch` is not in this version (layout `mirror` is)"),
         "{error}"
     );
+    let error = problem(sink("type: file, path: /out, layout: batch"));
+    assert!(
+        error.ends_with("sinks.s.layout: layout `batch` is not in this version (layout `mirror` is)"),
+        "{error}"
+    );
+    assert_eq!(sink("type: file, path: /out, layout: mirror"), sink("type: file, path: /out"));
+    let error = problem(sink("type: aws_s3, bucket: b, encoding: {codec: json}"));
+    assert!(
+        error.ends_with(
+            "sinks.s.encoding: here an encoding belongs to layout `batch`, which is not in this version"
+        ),
+        "{error}"
+    );
     assert!(problem(sink("type: console, dead_letter: x")).contains("dead letters are not in this version"));
 }
 
@@ -273,6 +286,22 @@ fn what_we_write_is_never_read_as_logs() {
         problem(yaml(&text("/data", "/logs/out")))
             .contains("sinks.f.path: lies in the log folder of source `a`")
     );
+}
+
+#[test]
+fn a_key_that_leads_out_of_its_folder_is_refused() {
+    let key = |key: &str| sink(&format!("type: file, path: /out, key: '{key}'"));
+    for upward in
+        ["../../x/{{ path }}", "..", "a/../b", "{{ dag_id }}/..", "{% if dag_id %}../{% endif %}{{ path }}"]
+    {
+        let error = problem(key(upward));
+        assert!(error.starts_with(&format!("p.yaml:3: sinks.s.key: `{upward}` leads upward; ")), "{error}");
+    }
+    for below in
+        ["{{ path }}", "..{{ dag_id }}/x", "{{ dag_id }}../x", "a..b/...", "{# ../ #}x/{y}/{{ path }}"]
+    {
+        assert!(key(below).is_ok(), "{below}");
+    }
 }
 
 #[test]

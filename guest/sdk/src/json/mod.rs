@@ -14,6 +14,9 @@ use text::{is_unicode, unescape};
 /// is passed on can be read by others.
 pub const MAX_DEPTH: usize = 64;
 
+/// Members of an object that [`read_object`] gives; a record of a log has a few dozen.
+pub const MAX_MEMBERS: usize = 1000;
+
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -96,30 +99,46 @@ impl<'a> Json<'a> {
     /// The members of an object in order, duplicates included; none at all for anything else.
     pub fn members(self) -> Vec<Member<'a>> {
         let mut members = Vec::new();
-        if self.kind == Kind::Object {
-            Scanner::new(self.text).members(MAX_DEPTH, |name, value| members.push((name, value)));
-        }
+        self.each_member(|name, value| members.push((name, value)));
         members
+    }
+
+    /// The same one by one: there may be a million.
+    pub(crate) fn each_member(self, found: impl FnMut(Json<'a>, Json<'a>)) {
+        if self.kind == Kind::Object {
+            Scanner::new(self.text).members(MAX_DEPTH, found);
+        }
     }
 
     /// The elements of an array in order; none at all for anything else.
     pub fn elements(self) -> Vec<Json<'a>> {
         let mut elements = Vec::new();
-        if self.kind == Kind::Array {
-            Scanner::new(self.text).elements(MAX_DEPTH, |value| elements.push(value));
-        }
+        self.each_element(|value| elements.push(value));
         elements
+    }
+
+    /// The same one by one: there may be a million.
+    pub(crate) fn each_element(self, found: impl FnMut(Json<'a>)) {
+        if self.kind == Kind::Array {
+            Scanner::new(self.text).elements(MAX_DEPTH, found);
+        }
     }
 }
 
-/// Reads an object into `members` (cleared first; duplicates included). False: `bytes` are not an object.
-pub fn read_object<'a>(bytes: &'a [u8], members: &mut Vec<Member<'a>>) -> bool {
+/// Reads the first [`MAX_MEMBERS`] members of an object into `members` (cleared first; duplicates included). Gives how
+/// many it has. None: `bytes` are not an object.
+pub fn read_object<'a>(bytes: &'a [u8], members: &mut Vec<Member<'a>>) -> Option<usize> {
     members.clear();
+    let mut count = 0;
     let mut scanner = Scanner::new(bytes);
     scanner.space();
-    scanner.members(MAX_DEPTH, |name, value| members.push((name, value))).is_some()
-        && scanner.end()
-        && std::str::from_utf8(bytes).is_ok()
+    scanner.members(MAX_DEPTH, |name, value| {
+        count += 1;
+        if count <= MAX_MEMBERS {
+            members.push((name, value));
+        }
+    })?;
+    (scanner.end() && std::str::from_utf8(bytes).is_ok()).then_some(count)
 }
 
 struct Scanner<'a> {

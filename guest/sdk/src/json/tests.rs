@@ -72,6 +72,16 @@ fn what_only_looks_like_json_is_not() {
     assert!(Json::parse(b"\"\xff\"").is_none());
 }
 
+#[test]
+fn of_an_object_1000_members_are_given_and_all_are_counted() {
+    for count in [0, MAX_MEMBERS, MAX_MEMBERS + 1, 1_300_000] {
+        let json = format!("{{{}}}", vec![r#""":1"#; count].join(","));
+        let mut members = Vec::new();
+        assert_eq!(read_object(json.as_bytes(), &mut members), Some(count));
+        assert_eq!(members.len(), count.min(MAX_MEMBERS));
+    }
+}
+
 proptest! {
     #[test]
     fn it_agrees_with_serde_json_on_any_text(json in r#"[\[\]{}:,"\\ue0-9.+\-Eabtrufalsn \n]{0,24}"#) {
@@ -95,7 +105,7 @@ proptest! {
     fn members_are_those_that_serde_json_finds(object in prop::collection::btree_map(".{0,9}", ".{0,20}", 0..9)) {
         let json = serde_json::to_vec(&object).unwrap_or_default();
         let mut members = Vec::new();
-        prop_assert!(read_object(&json, &mut members));
+        prop_assert_eq!(read_object(&json, &mut members), Some(members.len()));
         let (mut name, mut value) = (Vec::new(), Vec::new());
         let found: Vec<_> = members.into_iter().map(|(n, v)| {
             let name = n.string(&mut name).unwrap_or_default().to_vec();

@@ -203,3 +203,19 @@ fn cursors_below_the_logs_are_never_read_as_logs() {
     assert_eq!(config.sources[0].exclude.last().map(String::as_str), Some("state/**"));
     assert_eq!(problem(data_dir("/logs/")), "environment: UPDRAFT_DATA_DIR: is Airflow's log folder itself");
 }
+
+#[test]
+fn the_quotes_of_an_env_file_belong_to_no_value() {
+    let every = [&PLATFORM[..], &CLOUDWATCH_PAGE, &S3_PAGE, &[("UPDRAFT_DATA_DIR", "/data")]].concat();
+    let named = [("TEAM", "core"), ("ASTRO_CLOUDWATCH_TASK_LOGS_GROUP_STREAM", "{{ env.TEAM }}")];
+    let plain = env(&[&every, &named]);
+    let config = from_environment(&plain).expect("good");
+    assert_eq!(config.deployment.cluster_id.as_deref(), Some("c1"));
+    for quote in ['"', '\''] {
+        let quoted: Env =
+            plain.iter().map(|(name, value)| (name.clone(), format!("{quote}{value}{quote}"))).collect();
+        assert_eq!(from_environment(&quoted), Ok(config.clone()), "{quote}");
+    }
+    let one_side = from(&[&every, &[("UPDRAFT_DATA_DIR", "/data\"")]]).expect("good");
+    assert_eq!(one_side.data_dir.to_str(), Some("/data\""), "one quote is no pair");
+}

@@ -52,7 +52,7 @@ impl<'a> Sorted<'a> {
                         sorted.placed[place].get_or_insert(value);
                     }
                 }
-                _ => sorted.fields.push((key.strip_prefix(FIELD_PREFIX).unwrap_or(key), value)),
+                _ => sorted.fields.push((key, value)),
             }
         }
         sorted
@@ -113,13 +113,16 @@ impl<'a> Sorted<'a> {
         !self.fields.is_empty()
     }
 
-    /// The object of all other attributes; of several with the same name, the first.
+    /// The object of all other attributes; of several with the same key, the first. A key keeps its prefix where
+    /// another one is what would be left of it: so different keys never get the same name.
     pub fn write_fields(&self, out: &mut Vec<u8>) {
-        let mut seen = HashSet::with_capacity(self.fields.len());
+        let keys: HashSet<&str> = self.fields.iter().map(|(key, _)| *key).collect();
+        let mut seen = HashSet::with_capacity(keys.len());
         for (key, value) in &self.fields {
             if seen.insert(*key) {
+                let name = key.strip_prefix(FIELD_PREFIX).filter(|name| !keys.contains(name)).unwrap_or(key);
                 out.push(if seen.len() == 1 { b'{' } else { b',' });
-                write_string(key.as_bytes(), out);
+                write_string(name.as_bytes(), out);
                 out.push(b':');
                 write_value(*value, out);
             }

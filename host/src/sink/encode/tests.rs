@@ -136,6 +136,28 @@ fn no_key_occurs_twice() {
 }
 
 #[test]
+fn a_field_whose_name_is_taken_keeps_its_prefix_and_its_value() {
+    let event = Event {
+        attributes: vec![
+            text("fields.fields.a", "3"),
+            text("fields.a", "2"),
+            text("a", "1"),
+            // What a line says itself, and what the host adds to it.
+            text("fields.claimed_timestamp", "soon"),
+            text("claimed_timestamp", "1999-11-21T16:12:07Z"),
+        ],
+        ..Event::default()
+    };
+    assert_eq!(
+        object(&event)["fields"],
+        json!({
+            "fields.fields.a": "3", "fields.a": "2", "a": "1",
+            "fields.claimed_timestamp": "soon", "claimed_timestamp": "1999-11-21T16:12:07Z",
+        })
+    );
+}
+
+#[test]
 fn the_text_codec_is_the_message_and_then_the_exception() {
     let event = Event { attributes: vec![value("exception", r#""one\ntwo""#)], ..Event::default() };
     assert_eq!(encoded(Codec::Text, &event), b"a line\none\ntwo");
