@@ -14,9 +14,9 @@ use updraft_guest::json::{self, Json, Member};
 use updraft_guest::{EventBuilder, Events, Line, Lines};
 
 /// Lines are added to an event as long as it has no more bytes than this. A single line may be longer.
-pub const MAX_EVENT_BYTES: usize = 256 * 1024;
+pub const MAX_EVENT_BYTES: usize = 512 * 1024;
 /// Lines are added to an event as long as it has no more of them than this.
-pub const MAX_EVENT_LINES: usize = 1000;
+pub const MAX_EVENT_LINES: usize = 10_000;
 
 /// A batch has room for 65,536 attribute names (`attribute-keys` of the WIT are 16 bits wide). Beyond half of them it
 /// ends early, or, where it must go on, records keep their fields together in one attribute.
