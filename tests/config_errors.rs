@@ -79,3 +79,28 @@ fn a_good_config_is_called_good() {
     );
     updraft!("validate").config("pipeline.yaml", &text).run().exits(0);
 }
+
+#[test]
+fn a_certificate_that_is_none_is_named_before_anything_runs() {
+    let folder = tempfile::tempdir().expect("the temp folder can be written");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, "no PEM").expect("written");
+    let text = format!(
+        "{SOURCE}sinks:\n  s3: {{ type: aws_s3, inputs: [airflow], bucket: b, tls: {{ ca_file: '{}' }} }}\n",
+        file.display()
+    );
+    let done = updraft!("validate").config("pipeline.yaml", &text).run();
+    done.exits(2);
+    assert!(done.stderr.contains("sink s3: tls.ca_file"), "{}", done.stderr);
+    assert!(done.stderr.contains("it holds no PEM certificate"), "{}", done.stderr);
+}
+
+#[test]
+fn the_password_of_a_proxy_in_the_wrong_place_is_not_shown() {
+    let text = format!(
+        "{SOURCE}sinks:\n  s3: {{ type: aws_s3, inputs: [airflow], bucket: b, proxy: 'http://u:hunter2@p:1' }}\n"
+    );
+    refused("pipeline.yaml", &text, &["pipeline.yaml:4", "sinks.s3.proxy", "expected a mapping"]);
+    let done = updraft!("validate").config("pipeline.yaml", &text).run();
+    assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
+}

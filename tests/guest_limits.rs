@@ -2,10 +2,10 @@
 //! says who it was and why.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
-use updraft_tests::{Finished, LogFolder, TRY, Updraft, files_in, updraft};
+use serde_json::Value;
+use updraft_tests::{Finished, LogFolder, TRY, Updraft, files_in, guest, updraft};
 
 /// Where a file is that has nothing to do with the poisoned one.
 const HEALTHY: &str = "dag_id=etl/run_id=manual__2026-11-21T12:00:00+00:00/task_id=extract/attempt=1.log";
@@ -25,22 +25,9 @@ sinks:
   local: { type: file, inputs: [hostile], path: '${OUT}' }
 ";
 
-/// The component of `tests/guests/hostile`, built once; cargo's own lock keeps test processes out of each other's way.
 fn component() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guest");
-        let built = Command::new(env!("CARGO"))
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2"])
-            .args(["--package", "updraft-guest-hostile", "--target-dir"])
-            .arg(&target_dir)
-            // What the tests are built with is none of the guest's business.
-            .env_remove("RUSTFLAGS")
-            .status();
-        assert!(built.expect("cargo runs").success(), "the hostile guest does not build");
-        target_dir.join("wasm32-wasip2/release/updraft_guest_hostile.wasm")
-    })
+    BUILT.get_or_init(|| guest("hostile", env!("CARGO_TARGET_TMPDIR")))
 }
 
 fn lifting(logs: &LogFolder, out: &LogFolder, deed: &str) -> Updraft {
@@ -137,6 +124,49 @@ fn dropped_lines_are_counted_and_no_other_stream_is_touched() {
     let (mut landed, files) = (files_in(out.path()), logs.task_files());
     assert_eq!(landed.remove(TRY).unwrap_or_default(), b"");
     assert_eq!(landed, [(HEALTHY.to_owned(), files[HEALTHY].clone())].into());
+}
+
+#[test]
+fn dead_letters_hold_each_line_that_it_failed_on_once_and_no_other_stream_is_touched() {
+    let (logs, out, data) = (two_files(), LogFolder::empty(), LogFolder::empty());
+    let pipeline = PIPELINE
+        .replace("on_error: '${ON_ERROR:-pass}'", "on_error: dead_letter\n    dead_letter: dead")
+        + "  screen: { type: console, inputs: [hostile], encoding: { codec: raw } }\n  dead: { type: file, path: '${OUT}/dead' }\n";
+    let run = || {
+        let lifting = updraft!("run", "--once").env("COMPONENT", component()).env("DO", "err");
+        let folders = lifting
+            .env("AIRFLOW__LOGGING__BASE_LOG_FOLDER", logs.path())
+            .env("UPDRAFT_DATA_DIR", data.path())
+            .env("OUT", out.path());
+        folders.config("pipeline.yaml", &pipeline).run()
+    };
+    let done = run();
+    done.exits(0);
+
+    says(&done, &["hostile", TRY, "said: poisoned", "what it was given goes to sink `dead`"]);
+    says(&done, &["sink local", "4 dropped by transforms"]);
+    assert_eq!(done.stdout, "all\nis\nwell\n");
+    let (all, files) = (files_in(out.path()), logs.task_files());
+    let mut landed = all.clone();
+    assert_eq!(landed.remove(HEALTHY), Some(files[HEALTHY].clone()));
+    assert_eq!(landed.remove(TRY).unwrap_or_default(), b"");
+    let text: String = landed.values().map(|letters| String::from_utf8_lossy(letters)).collect();
+    let letters: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("a record of JSON")).collect();
+    let originals: String = letters.iter().filter_map(|letter| letter["original"].as_str()).collect();
+    assert_eq!((letters.len(), originals.as_bytes()), (4, &*files[TRY]), "once for both sinks");
+    for letter in &letters {
+        assert_eq!(
+            (&letter["reason"], &letter["transform"]),
+            (&"component_failed".into(), &"hostile".into())
+        );
+        assert_eq!((&letter["error"], &letter["stream"]["path"]), (&"said: poisoned".into(), &TRY.into()));
+        assert_eq!((letter.get("sink"), letter.get("timestamp")), (None, None));
+    }
+    assert!(files_in(&data.path().join("dead_letters/dead")).is_empty());
+
+    run().exits(0);
+    assert_eq!(files_in(out.path()), all, "nothing comes again");
 }
 
 #[test]

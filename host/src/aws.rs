@@ -1,28 +1,26 @@
 //! Who we are to AWS: region, credentials and role of one sink, on top of the SDK's default chain.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod client_certificate;
+mod http;
+mod identity;
+#[cfg(test)]
+mod tests;
 
-use aws_config::sts::AssumeRoleProvider;
+use std::sync::Arc;
+
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_types::retry::RetryConfig;
 
-use crate::config::{AssumeRole, Aws};
-use crate::sink::service_error::Caller;
+use crate::config::Aws;
+use crate::sink::service_error::{Call, Caller, ServiceError};
+
+pub use identity::RoleRefused;
 
 /// In the user agent of every request.
 const APP_NAME: &str = "updraft";
-/// Until a TCP connection stands.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// From sending a request to having its answer: a full put, or one part of an upload, over a slow line.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What the client of a service is built from.
 #[derive(Debug, Clone)]
@@ -33,6 +31,21 @@ pub struct Access {
     pub endpoint: Option<String>,
     /// For error messages.
     pub caller: Arc<Caller>,
+}
+
+impl Access {
+    /// Fetches credentials, as the first request would; the failure is that of the call. It waits no longer than that
+    /// would: a provider itself may never answer.
+    pub async fn identify(&self, call: &Call) -> Result<(), Box<ServiceError>> {
+        let Some(provider) = self.sdk.credentials_provider() else { return Ok(()) };
+        let timeouts = self.sdk.timeout_config();
+        let request = timeouts.and_then(TimeoutConfig::operation_attempt_timeout).unwrap_or_default();
+        let connect = timeouts.and_then(TimeoutConfig::connect_timeout).unwrap_or_default();
+        let limit = request.max(2 * connect);
+        let fetched = tokio::time::timeout(limit, provider.provide_credentials()).await;
+        let fetched = fetched.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(limit)));
+        fetched.map(drop).map_err(|error| Box::new(call.without_credentials(&error)))
+    }
 }
 
 /// Why there is no access; found before anything is sent.
@@ -47,18 +60,32 @@ pub enum Error {
         /// The sink's id.
         sink: String,
     },
+    /// A file of its `tls` is not what it should be, or its `proxy` is none.
+    #[error("sink {sink}: {what}")]
+    Connection {
+        /// The sink's id.
+        sink: String,
+        /// What is wrong, with the option and the file.
+        what: String,
+    },
+}
+
+/// Opens the files of a sink's `tls`, looks at them, and forgets them: for `updraft validate`.
+pub fn try_files(sink: &str, aws: &Aws) -> Result<(), Error> {
+    http::client(aws).map(drop).map_err(|what| Error::Connection { sink: sink.to_owned(), what })
 }
 
 /// Works out region and credentials of a sink. Sends nothing to the service or to STS: credentials are fetched with
 /// the first request, cached and renewed by the SDK. Without a region of its own it may ask the instance for one.
 pub async fn access(sink: &str, aws: &Aws) -> Result<Access, Error> {
+    let client = http::client(aws).map_err(|what| Error::Connection { sink: sink.to_owned(), what })?;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https_client())
+        .http_client(client)
         .retry_config(RetryConfig::disabled())
         .timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .connect_timeout(aws.connect_timeout)
+                .operation_attempt_timeout(aws.request_timeout)
                 .build(),
         );
     if let Ok(name) = AppName::new(APP_NAME) {
@@ -67,40 +94,31 @@ pub async fn access(sink: &str, aws: &Aws) -> Result<Access, Error> {
     if let Some(region) = &aws.region {
         loader = loader.region(Region::new(region.clone()));
     }
+    if let Some(use_fips) = aws.use_fips {
+        loader = loader.use_fips(use_fips);
+    }
+    if let Some(use_dual_stack) = aws.use_dual_stack {
+        loader = loader.use_dual_stack(use_dual_stack);
+    }
+    // For what else a profile may say, as the region. Its credentials are `identity`'s: in the SDK's default chain
+    // keys in the environment would come first.
+    if let Some(profile) = &aws.auth.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(file) = &aws.auth.credentials_file {
+        loader = loader.profile_files(identity::profile_files(Some(file)));
+    }
     let ambient = loader.load().await;
     if ambient.region().is_none() {
         return Err(Error::NoRegion { sink: sink.to_owned() });
     }
-    let sdk = match &aws.auth {
-        Some(role) => assume(role, &ambient).await,
+    let sdk = match identity::credentials(&aws.auth, &ambient).await {
+        Some(identity) => ambient.to_builder().credentials_provider(identity).build(),
         None => ambient,
     };
-    let role = aws.auth.as_ref().map(|auth| auth.role_arn.clone());
     Ok(Access {
         sdk,
         endpoint: aws.endpoint.clone(),
-        caller: Arc::new(Caller { sink: sink.to_owned(), role }),
-    })
-}
-
-async fn assume(role: &AssumeRole, ambient: &SdkConfig) -> SdkConfig {
-    let mut provider =
-        AssumeRoleProvider::builder(&role.role_arn).session_name(&role.session_name).configure(ambient);
-    if let Some(id) = &role.external_id {
-        provider = provider.external_id(id);
-    }
-    let provider = SharedCredentialsProvider::new(provider.build().await);
-    ambient.to_builder().credentials_provider(provider).build()
-}
-
-/// The SDK's own default client (proxy from `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), with ring for aws-lc.
-fn https_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.build()
+        caller: Arc::new(Caller { sink: sink.to_owned(), role: aws.auth.roles.last().cloned() }),
     })
 }

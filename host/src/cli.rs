@@ -20,7 +20,7 @@ Exit codes:
   0  done; everything was delivered
   1  ran, but not everything was delivered
   2  bad config or arguments
-  3  cannot start (data dir, AWS region, component)
+  3  cannot start (data dir, AWS region, component, required healthcheck)
 
 Logs go to stderr; only data that was asked for goes to stdout.";
 

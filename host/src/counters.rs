@@ -35,11 +35,13 @@ pub struct Counters {
     pub too_new: Counter,
     /// Malformed, as the service sees it.
     pub invalid: Counter,
+    /// Of those three, what the sink for dead letters gets.
+    pub dead_lettered: Counter,
     /// Bytes of log that are acknowledged and whose cursors are written down.
     pub bytes: Counter,
     /// Bytes of log that vanished before this sink had them.
     pub lost_at_source: Counter,
-    /// Bytes sent as parts of objects that are not whole yet.
+    /// Bytes sent that moved no cursor yet, perhaps: parts of objects that are not whole, objects of layout `batch`.
     pub uploaded: Counter,
     /// Requests sent.
     pub requests: Counter,

@@ -1,6 +1,7 @@
 //! Why a pipeline does not start: whose fault it is, and so which exit code it becomes.
 
 use crate::cursor::StoreError;
+use crate::sink::service_error::ServiceError;
 use crate::transform::LoadError;
 use crate::{aws, config};
 
@@ -19,6 +20,9 @@ pub enum StartError {
     /// AWS cannot be asked at all.
     #[error(transparent)]
     Aws(#[from] aws::Error),
+    /// AWS would not have us, and the sink's healthcheck is required.
+    #[error("{}", .0.and_then("its healthcheck is required, so nothing is started"))]
+    Healthcheck(Box<ServiceError>),
     /// A glob of a source.
     #[error("source `{id}`: {error}")]
     Glob {
@@ -38,7 +42,7 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Glob { .. } => 2,
-            Self::Store(_) | Self::Component(_) | Self::Aws(_) | Self::Threads(_) => 3,
+            Self::Store(_) | Self::Component(_) | Self::Aws(_) | Self::Healthcheck(_) | Self::Threads(_) => 3,
         }
     }
 }

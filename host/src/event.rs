@@ -21,6 +21,8 @@ pub enum StreamKind {
     Scheduler,
     /// Logs of DAG file processing.
     DagProcessor,
+    /// What this host itself kept of events that nobody took: each line a record as it stands.
+    DeadLetter,
     /// Anything else, custom file name templates included.
     Other,
 }
@@ -33,6 +35,7 @@ impl StreamKind {
             Self::Trigger => "trigger",
             Self::Scheduler => "scheduler",
             Self::DagProcessor => "dag_processor",
+            Self::DeadLetter => "dead_letter",
             Self::Other => "other",
         }
     }
@@ -129,6 +132,16 @@ impl Events {
     pub fn is_empty(&self) -> bool {
         self.timestamps.is_empty()
     }
+
+    /// The bytes of a span in `bytes ++ arena`; `bytes` are the batch's.
+    pub fn span<'a>(&'a self, bytes: &'a [u8], start: u32, end: u32) -> &'a [u8] {
+        let (start, end, border) = (start as usize, end as usize, bytes.len());
+        if start >= border && border < end {
+            &self.arena[start - border..end - border]
+        } else {
+            &bytes[start..end]
+        }
+    }
 }
 
 /// Consecutive lines of one stream and what became of them. Immutable once made; lanes that are in step share it.
@@ -146,6 +159,26 @@ pub struct Batch {
     pub lines: u32,
     /// The stream's clock after this batch: what an event without a time of its own would get next.
     pub clock: i64,
+    /// How to make it again.
+    pub recipe: Recipe,
+}
+
+/// What a batch is made from, besides the file and the components. As a file only grows, and guests are pure functions,
+/// the same recipe makes the same batch at any later time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recipe {
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// The stream's clock there.
+    pub clock: i64,
+    /// How many bytes the first stage was shown.
+    pub shown: u64,
+    /// It was told that nothing follows for now.
+    pub last: bool,
+    /// When the file had last been written, ns since the epoch.
+    pub file_time: i64,
+    /// What this machine's clock said, ns since the epoch.
+    pub made_at: i64,
 }
 
 /// One event of a batch, as sinks see it.
@@ -172,12 +205,7 @@ impl Batch {
 
     /// The bytes of a span in `bytes ++ arena`.
     pub fn span(&self, start: u32, end: u32) -> &[u8] {
-        let (start, end, border) = (start as usize, end as usize, self.bytes.len());
-        if start >= border && border < end {
-            &self.events.arena[start - border..end - border]
-        } else {
-            &self.bytes[start..end]
-        }
+        self.events.span(&self.bytes, start, end)
     }
 
     /// How much memory it holds, in bytes, roughly.

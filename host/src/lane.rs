@@ -199,7 +199,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Events, Origin, StreamKind};
+    use crate::event::{Events, Origin, Recipe, StreamKind};
     use crate::source::Stream;
     use proptest::prelude::*;
 
@@ -222,6 +222,7 @@ mod tests {
             events: Events::default(),
             lines: 1,
             clock: end as i64,
+            recipe: Recipe::default(),
         }
     }
 

@@ -3,8 +3,8 @@
 //! Each sink has its own lanes, places and pauses, so that one sink's trouble takes none of another's.
 
 use crate::counters::Counters;
-use crate::cursor::{CursorMove, CursorRow, Store, StreamId};
-use crate::event::Batch;
+use crate::cursor::{CursorMove, CursorRow, Store, StoreError, StreamId};
+use crate::event::{Batch, Recipe};
 use crate::lane::Lane;
 use crate::schedule::Schedule;
 use crate::sink::EventSink;
@@ -58,6 +58,22 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.lanes.schedule.done(self.stream);
     }
+}
+
+/// The file is not there, or not as it was.
+fn vanished(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::StaleNetworkFileHandle)
+}
+
+/// What a lane's next batch has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// Whatever is there.
+    Free,
+    /// A batch that was made before a restart.
+    Again(Recipe),
+    /// What is there before this offset: a batch that was made before begins there.
+    UpTo(u64),
 }
 
 /// What a sink did with a batch.
@@ -135,6 +151,12 @@ impl Lanes {
         *self.closing.borrow()
     }
 
+    /// Resolves when nothing more will be waited for.
+    pub async fn closed(&self) {
+        // An error would say that the lanes are gone, and they are ours.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
     /// Sleeps, but wakes when nothing is waited for any more.
     pub async fn pause(&self, length: Duration) {
         let mut closing = self.closing.subscribe();
@@ -193,7 +215,20 @@ impl Lanes {
         let (lane_there, sink, closing) = (lane.clone(), sink.clone(), self.closing());
         let outcome = workers
             .run(move || {
-                let step = chain.step(&lane_there.stream, offset, clock, closing);
+                let step = loop {
+                    break match sink.plan(&lane_there, offset) {
+                        Plan::Free => chain.step(&lane_there.stream, offset, clock, closing),
+                        Plan::Again(recipe) => match chain.remake(&lane_there.stream, &recipe) {
+                            // The components are others by now, and make no such batch.
+                            Step::End => {
+                                sink.give_up_plan(&lane_there, offset);
+                                continue;
+                            }
+                            step => step,
+                        },
+                        Plan::UpTo(end) => chain.step_up_to(&lane_there.stream, offset, clock, end),
+                    };
+                };
                 let taken = match &step {
                     Step::Batch(batch) => Some(sink.take(&lane_there, batch)),
                     _ => None,
@@ -247,17 +282,17 @@ impl Lanes {
         }
     }
 
+    /// What could not be read never will be.
+    pub fn is_lost(&self, lane: &Lane, error: &std::io::Error) -> bool {
+        vanished(error) && (self.closing() || lane.stream.snapshot().gone)
+    }
+
     /// The rest of the stream is gone, or cannot be read just now.
     pub fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
         let path = &lane.stream.origin.path;
         // While the source still looks after the file, a rename away and back is no loss: it knows when one is.
-        let over = self.closing() || lane.stream.snapshot().gone;
-        let final_error = matches!(
-            error.kind(),
-            ErrorKind::NotFound | ErrorKind::UnexpectedEof | ErrorKind::StaleNetworkFileHandle
-        );
-        if !(over && final_error) {
-            if !final_error && lane.first_time(Complaint::SOURCE_IO) {
+        if !self.is_lost(lane, error) {
+            if !vanished(error) && lane.first_time(Complaint::SOURCE_IO) {
                 tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
             }
             return self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
@@ -293,21 +328,32 @@ impl Lanes {
 
     /// Writes moves into the store, however long that takes.
     pub async fn write_down(&self, moves: Vec<CursorMove>) {
+        self.persist(|| self.store.commit(moves.clone())).await;
+    }
+
+    /// Asks the store until it answers.
+    pub async fn persist<T, F: Future<Output = Result<T, StoreError>>>(&self, write: impl Fn() -> F) -> T {
         let mut said = false;
-        while let Err(error) = self.store.commit(moves.clone()).await {
-            if !said {
-                tracing::error!(sink = %self.sink, "cursors cannot be written down: {error}; will be tried until they can");
-                said = true;
+        loop {
+            match write().await {
+                Ok(done) => return done,
+                Err(error) if !said => {
+                    tracing::error!(sink = %self.sink, "cursors cannot be written down: {error}; will be tried until they can");
+                    said = true;
+                }
+                Err(_) => {}
             }
             tokio::time::sleep(STORE_PAUSE).await;
         }
     }
 
-    /// A lane's cursor was set by its sink: writes it down.
+    /// A lane's cursor was set by its sink: writes it down, however long that takes, with the end of the upload that
+    /// brought it there.
     pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow) {
         lane.set_cursor(row.clone());
         let offset = row.offset;
-        self.write_down(vec![self.cursor_move(lane, row)]).await;
+        let moved = self.cursor_move(lane, row);
+        self.persist(|| self.store.commit_upload(moved.clone())).await;
         self.counters.bytes.add(lane.set_committed(offset));
         self.progress.notify_waiters();
     }
@@ -321,6 +367,11 @@ impl Lanes {
     pub fn lost(&self, path: &str, bytes: u64) {
         self.counters.lost_at_source.add(bytes);
         tracing::error!(sink = %self.sink, path = %path, bytes, "lost at the source: deleted, cut or replaced while updraft was not running");
+    }
+
+    /// Where cursors and uploads are written down.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The open files of the sources.

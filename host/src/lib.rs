@@ -25,6 +25,7 @@ mod aws;
 pub mod config;
 mod counters;
 mod cursor;
+mod dead_letter;
 mod error;
 pub mod event;
 mod lane;

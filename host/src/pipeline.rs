@@ -10,20 +10,24 @@
 //!                                               └── cursor ◀── commit ◀───┘ acknowledged
 //! ```
 
-use crate::config::{self, Config, Env, SinkKind};
+mod sinks;
+
+use crate::aws;
+use crate::config::{self, Config, Layout, SinkKind};
 use crate::cursor::{CursorRow, DataDirLock, Store, StreamId};
+use crate::dead_letter::{self, DeadLetters, Failures};
 use crate::error::StartError;
+use crate::event::StreamKind;
+use crate::lane::Lane;
 use crate::lanes::Lanes;
-use crate::progress::{Meter, Patience, Report, SinkProgress};
-use crate::sink::cloudwatch::{self, CloudWatch};
-use crate::sink::console::Console;
-use crate::sink::file::File;
-use crate::sink::s3;
-use crate::source::airflow::{Listener, Shared};
+use crate::progress;
+use crate::progress::{Meter, Patience, Report, SinkProgress, Watch};
+use crate::sink::Flush;
+use crate::source::airflow::{self, Listener, Shared};
 use crate::source::discover::Discovery;
 use crate::source::{Airflow, OpenFiles, Stream};
 use crate::transform::{Chain, Component, Engine, LoadError, Workers};
-use crate::{aws, progress};
+use sinks::Starting;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,8 +37,8 @@ use tokio::task::JoinSet;
 /// How often a drain looks whether it is done.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Threads of a sink that writes to a disk or a pipe.
-const OWN_WORKERS: usize = 2;
+/// How long a drain that has delivered all waits for what sinks do besides (the retention of a new log group).
+const BESIDES: Duration = Duration::from_secs(10);
 
 /// A running pipeline. Dropping it stops it at once; whatever was not acknowledged comes again at the next start.
 pub struct Pipeline {
@@ -43,9 +47,12 @@ pub struct Pipeline {
     components: Vec<Arc<Component>>,
     /// Each says at its end whether it could look at everything.
     sources: JoinSet<bool>,
+    /// Those of dead letters, likewise.
+    letters: JoinSet<bool>,
     /// The lanes' loops; they end with the pipeline.
     _loops: JoinSet<()>,
     closing: watch::Sender<bool>,
+    closing_letters: watch::Sender<bool>,
     progress: Arc<Notify>,
     started: Instant,
     _engine: Engine,
@@ -55,7 +62,7 @@ pub struct Pipeline {
 struct Sink {
     lanes: Arc<Lanes>,
     /// What is to be told that nothing more comes.
-    flush: Option<Arc<CloudWatch>>,
+    flush: Option<Arc<dyn Flush>>,
 }
 
 /// Passes on to every sink's lanes what a source sees.
@@ -85,12 +92,14 @@ impl Listener for AllLanes {
 
 impl Pipeline {
     /// Starts a pipeline on the caller's tokio runtime. Reads no environment but the AWS SDK's own, installs no
-    /// signal handler, never exits. Sends nothing to AWS before there is something to deliver.
+    /// signal handler, never exits. Besides the healthchecks it sends nothing to AWS before there is something to
+    /// deliver; only those that are required are waited for.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let lock = DataDirLock::take(&config.data_dir)?;
         let store = Store::open(&config.data_dir)?;
         let engine = Engine::new()?;
-        let components = load(&engine, &config.transforms)?;
+        let spools = dead_letter::open(config)?;
+        let components = load(&engine, &config.transforms, &spools)?;
         let workers = Arc::new(Workers::start().map_err(StartError::Threads)?);
         let (files, progress) = (Arc::new(OpenFiles::default()), Arc::new(Notify::new()));
 
@@ -100,16 +109,21 @@ impl Pipeline {
             let ways = chains.of(sink)?;
             let lanes =
                 Arc::new(Lanes::new(sink.id.clone(), ways, store.clone(), files.clone(), progress.clone()));
-            let flush = start_sink(sink, &config.env, &lanes, &store, &workers, &mut loops).await?;
+            let starting =
+                Starting { config, lanes: &lanes, store: &store, workers: &workers, letters: &spools };
+            let flush = starting.start(sink, &mut loops).await?;
             sinks.push(Sink { lanes, flush });
         }
 
         let (closing, watched) = watch::channel(false);
+        let (closing_letters, watched_by_letters) = watch::channel(false);
         let listener = Arc::new(AllLanes(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
-        let mut sources = JoinSet::new();
+        let (mut sources, mut letters) = (JoinSet::new(), JoinSet::new());
         for (index, source) in config.sources.iter().enumerate() {
             let takers =
-                config.sinks.iter().filter(|sink| sink.branches.iter().any(|way| way.source == index));
+                config.sinks.iter().filter(|sink| sink.takes_from(index)).map(|sink| sink.id.clone());
+            let takers: Vec<_> = takers.collect();
+            let spool = takers.iter().find_map(|sink| spools.get(sink)).filter(|_| source.dead_letters);
             let discovery = Discovery::new(&source.base_log_folder, &source.include, &source.exclude)
                 .map_err(|error| StartError::Glob { id: source.id.clone(), error })?;
             let shared = Shared {
@@ -118,10 +132,14 @@ impl Pipeline {
                 store: store.clone(),
                 files: files.clone(),
                 listener: listener.clone(),
+                letters: spool.cloned(),
             };
-            let takers = takers.map(|sink| sink.id.clone()).collect();
             let airflow = Airflow::open(source.clone(), index, takers, discovery, shared).await?;
-            sources.spawn(airflow.run(watched.clone()));
+            if source.dead_letters {
+                letters.spawn(airflow.run(watched_by_letters.clone()));
+            } else {
+                sources.spawn(airflow.run(watched.clone()));
+            }
         }
         let started = Instant::now();
         let meter = Arc::new(Meter(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
@@ -130,8 +148,10 @@ impl Pipeline {
             meter,
             components,
             sources,
+            letters,
             _loops: loops,
             closing,
+            closing_letters,
             progress,
             started,
             _engine: engine,
@@ -169,43 +189,27 @@ impl Pipeline {
 
     /// Reads on to each file's present end, delivers all of it, and stops. Gives up when `patience` does.
     pub async fn drain(mut self, patience: Patience) -> Report {
-        let begun = Instant::now();
-        self.closing.send_replace(true);
-        let mut watch = patience.watch(begun);
-        // Every source looks at its folder once more: that is the present end.
-        let mut all_seen = true;
-        while !self.sources.is_empty() {
-            match tokio::time::timeout(LOOK, self.sources.join_next()).await {
-                Ok(seen) => all_seen &= matches!(seen, None | Some(Ok(true))),
-                Err(_) if watch.over(self.moved()) => {
-                    all_seen = false;
-                    break;
-                }
-                Err(_) => {}
-            }
-        }
+        let mut watch = patience.watch(Instant::now());
+        let sources = std::mem::take(&mut self.sources);
+        let mut all_seen = self.end(sources, &self.closing, &mut watch).await;
         for sink in &self.sinks {
             sink.lanes.close();
         }
-        let mut done = false;
-        while !done {
-            for sink in &self.sinks {
-                if let Some(cloudwatch) = &sink.flush
-                    && sink.lanes.all().iter().all(|lane| lane.all_read())
-                {
-                    cloudwatch.flush();
-                }
-            }
-            done = self
-                .sinks
-                .iter()
-                .all(|sink| sink.lanes.broken() || sink.lanes.all().iter().all(|lane| lane.all_committed()));
-            if !done {
-                if watch.over(self.moved()) {
-                    break;
-                }
-                tokio::time::sleep(LOOK).await;
-            }
+        let mut done = self.deliver(&mut watch, |lane| !is_of_letters(lane)).await;
+        // Only now is every dead letter written that there will be.
+        let letters = std::mem::take(&mut self.letters);
+        if done && !letters.is_empty() {
+            all_seen &= self.end(letters, &self.closing_letters, &mut watch).await;
+            done = self.deliver(&mut watch, |_| true).await;
+            self.remove_delivered_letters();
+        }
+        let delivered = Instant::now();
+        while done
+            && !self.sinks.iter().filter_map(|sink| sink.flush.as_ref()).all(|sink| sink.settled())
+            && delivered.elapsed() < BESIDES
+            && !watch.over(self.moved())
+        {
+            tokio::time::sleep(LOOK).await;
         }
         let counted = self.components.iter().map(|it| (it.id().to_owned(), it.counted()));
         Report {
@@ -213,6 +217,62 @@ impl Pipeline {
             counted: counted.filter(|(_, counts)| !counts.is_empty()).collect(),
             all_acknowledged: done && all_seen && !self.sinks.iter().any(|sink| sink.lanes.broken()),
             elapsed: self.started.elapsed(),
+        }
+    }
+
+    /// Tells sources that this is the end, and waits for their last look at their folders: that is the present end.
+    /// False if not everything could be looked at.
+    async fn end(
+        &self,
+        mut sources: JoinSet<bool>,
+        closing: &watch::Sender<bool>,
+        watch: &mut Watch,
+    ) -> bool {
+        closing.send_replace(true);
+        let mut all_seen = true;
+        while !sources.is_empty() {
+            match tokio::time::timeout(LOOK, sources.join_next()).await {
+                Ok(seen) => all_seen &= matches!(seen, None | Some(Ok(true))),
+                Err(_) if watch.over(self.moved()) => return false,
+                Err(_) => {}
+            }
+        }
+        all_seen
+    }
+
+    /// Waits until every sink has all that there is of such lanes; false if patience ends before.
+    async fn deliver(&self, watch: &mut Watch, which: impl Fn(&Lane) -> bool) -> bool {
+        loop {
+            for sink in &self.sinks {
+                if let Some(flush) = &sink.flush
+                    && sink.lanes.all().iter().all(|lane| lane.all_read())
+                {
+                    flush.clone().flush();
+                }
+            }
+            let done = self.sinks.iter().all(|sink| {
+                let lanes = sink.lanes.all();
+                sink.lanes.broken() || lanes.iter().all(|lane| !which(lane) || lane.all_committed())
+            });
+            if done || watch.over(self.moved()) {
+                return done;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Their source is over and does it no more.
+    fn remove_delivered_letters(&self) {
+        for lane in self.sinks.iter().flat_map(|sink| sink.lanes.all()) {
+            if is_of_letters(&lane)
+                && lane.all_committed()
+                && let Err(error) = airflow::remove(&lane.stream)
+            {
+                let path = lane.stream.path.display();
+                tracing::warn!(
+                    "dead letters that were delivered cannot be deleted: {path}: {error}; the next start tries again"
+                );
+            }
         }
     }
 
@@ -225,58 +285,42 @@ impl Pipeline {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        for cloudwatch in self.sinks.iter().filter_map(|sink| sink.flush.as_ref()) {
-            cloudwatch.stop();
+        for flush in self.sinks.iter().filter_map(|sink| sink.flush.as_ref()) {
+            flush.stop();
         }
     }
 }
 
-/// Loads what a config names, tries it, and throws it away: for `updraft validate`.
+/// Whether it carries dead letters: lines that this host wrote itself.
+fn is_of_letters(lane: &Lane) -> bool {
+    lane.stream.origin.kind == StreamKind::DeadLetter
+}
+
+/// Loads what a config names, components and certificates, tries it, and throws it away: for `updraft validate`.
 pub fn try_components(config: &Config) -> Result<(), StartError> {
-    load(&Engine::new()?, &config.transforms).map(drop)
-}
-
-fn load(engine: &Engine, transforms: &[config::Transform]) -> Result<Vec<Arc<Component>>, StartError> {
-    Ok(transforms.iter().map(|it| engine.load(it).map(Arc::new)).collect::<Result<_, _>>()?)
-}
-
-async fn start_sink(
-    sink: &config::Sink,
-    env: &Env,
-    lanes: &Arc<Lanes>,
-    store: &Store,
-    workers: &Arc<Workers>,
-    loops: &mut JoinSet<()>,
-) -> Result<Option<Arc<CloudWatch>>, StartError> {
-    let (lanes, workers, env) = (lanes.clone(), workers.clone(), env.clone());
-    match &sink.kind {
-        SinkKind::CloudWatch(options) => {
-            let access = aws::access(&sink.id, &options.aws).await?;
-            let client = cloudwatch::client::Client::new(&access);
-            let cloudwatch = CloudWatch::new(client, options.clone(), env, lanes.clone());
-            loops.spawn(lanes.run(Arc::new(cloudwatch::Handle(cloudwatch.clone())), workers));
-            return Ok(Some(cloudwatch));
-        }
-        SinkKind::S3(options) => {
-            let access = aws::access(&sink.id, &options.aws).await?;
-            let client = s3::client::Client::new(&access, &options.bucket, options.force_path_style);
-            loops.spawn(s3::Mirror::new(client, options.clone(), env, lanes, workers).run());
-        }
-        SinkKind::File(options) => {
-            let runtime = tokio::runtime::Handle::current();
-            let file = File::new(&sink.id, options.clone(), env, store.clone(), runtime);
-            loops.spawn(lanes.run(Arc::new(file), own_workers()?));
-        }
-        SinkKind::Console(options) => {
-            loops.spawn(lanes.run(Arc::new(Console::new(options.codec)), own_workers()?));
+    for sink in &config.sinks {
+        match &sink.kind {
+            SinkKind::CloudWatch(options) => aws::try_files(&sink.id, &options.aws)?,
+            SinkKind::S3(options) => aws::try_files(&sink.id, &options.aws)?,
+            SinkKind::File(_) | SinkKind::Console(_) | SinkKind::Blackhole(_) => {}
         }
     }
-    Ok(None)
+    load(&Engine::new()?, &config.transforms, &HashMap::new()).map(drop)
 }
 
-/// A disk or a pipe may block: what waits for it are threads of its own.
-fn own_workers() -> Result<Arc<Workers>, StartError> {
-    Workers::start_with(OWN_WORKERS).map(Arc::new).map_err(StartError::Threads)
+fn load(
+    engine: &Engine,
+    transforms: &[config::Transform],
+    spools: &HashMap<String, DeadLetters>,
+) -> Result<Vec<Arc<Component>>, StartError> {
+    let load = |transform: &config::Transform| {
+        let mut component = engine.load(transform)?;
+        if let Some(letters) = transform.dead_letter.as_ref().and_then(|sink| spools.get(sink)) {
+            component.keep_failures(Failures::new(&transform.id, letters.clone()));
+        }
+        Ok(Arc::new(component))
+    };
+    transforms.iter().map(load).collect()
 }
 
 /// The chains of a pipeline: sinks that take the same way share one, and so each batch is made once.
@@ -296,7 +340,9 @@ impl<'a> Chains<'a> {
     fn of(&mut self, sink: &config::Sink) -> Result<HashMap<usize, Option<Arc<Chain>>>, LoadError> {
         let mut ways = HashMap::new();
         for way in &sink.branches {
-            let copies = matches!(sink.kind, SinkKind::S3(_)) && way.transforms.is_empty();
+            let mirrors =
+                matches!(&sink.kind, SinkKind::S3(options) if matches!(options.layout, Layout::Mirror(_)));
+            let copies = mirrors && way.transforms.is_empty();
             ways.insert(way.source, if copies { None } else { Some(self.chain(way)?) });
         }
         Ok(ways)

@@ -24,6 +24,8 @@ pub struct SinkProgress {
     pub too_new: u64,
     /// See above.
     pub invalid: u64,
+    /// Of those three, what went to the sink for dead letters.
+    pub dead_lettered: u64,
     /// Bytes of log acknowledged since the start.
     pub bytes: u64,
     /// Bytes of log that vanished before the sink had them.
@@ -40,6 +42,11 @@ impl SinkProgress {
     /// Events that the service refused, whatever the reason.
     pub fn rejected(&self) -> u64 {
         self.too_old + self.too_new + self.invalid
+    }
+
+    /// Events that the service refused and that no other sink gets.
+    pub fn given_up(&self) -> u64 {
+        self.rejected().saturating_sub(self.dead_lettered)
     }
 }
 
@@ -67,9 +74,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Everything was acknowledged, nothing refused, nothing lost at the source.
+    /// Everything was acknowledged, nothing refused but for what went to a sink for dead letters, nothing lost at the
+    /// source.
     pub fn all_delivered(&self) -> bool {
-        self.all_acknowledged && self.sinks.iter().all(|it| it.rejected() == 0 && it.lost_at_source == 0)
+        self.all_acknowledged && self.sinks.iter().all(|it| it.given_up() == 0 && it.lost_at_source == 0)
     }
 }
 
@@ -128,6 +136,7 @@ fn of(lanes: &Lanes) -> SinkProgress {
         too_old: counters.too_old.get(),
         too_new: counters.too_new.get(),
         invalid: counters.invalid.get(),
+        dead_lettered: counters.dead_lettered.get(),
         bytes: counters.bytes.get(),
         lost_at_source: counters.lost_at_source.get(),
         behind,

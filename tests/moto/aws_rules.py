@@ -11,7 +11,11 @@ from moto.iam import access_control as iam
 from moto.iam.models import iam_backends
 from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
 from moto.logs.models import LogGroup, LogsBackend
+from moto.s3.responses import ACTION_MAP
 from moto.sts.responses import TokenResponse
+
+import option_rules
+import upload_rules
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 MAX_PUT_BYTES = 1_048_576
@@ -30,9 +34,12 @@ def apply(logs_now: datetime | None) -> None:
     say_who_may_not_do_what()
     ask_the_role_whom_it_trusts()
     let_web_identities_in()
+    let_those_who_list_a_bucket_look_at_it()
     judge_log_events(logs_now)
     judge_log_names()
     name_what_was_completed()
+    upload_rules.apply()
+    option_rules.apply()
 
 
 def sign_the_path_that_was_sent() -> None:
@@ -140,8 +147,20 @@ def let_web_identities_in() -> None:
     TokenResponse._authenticate_and_authorize_normal_action = by_token
 
 
+def let_those_who_list_a_bucket_look_at_it() -> None:
+    """HeadBucket is allowed by `s3:ListBucket`; moto asks for an action `s3:HeadBucket`, which there is not.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+    """
+    ACTION_MAP["BUCKET"]["HEAD"]["DEFAULT"] = "ListBucket"
+
+
 def judge_log_events(pinned: datetime | None) -> None:
-    """moto takes puts of any size, span and emptiness, and has both indices of what it rejects wrong by one or many."""
+    """moto takes puts of any size, span and emptiness, has both indices of what it rejects wrong by one or many, and
+    takes what the group would not keep.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_RejectedLogEventsInfo.html
+    """
 
     def put(self, log_group_name: str, log_stream_name: str, log_events: list[dict]):
         if log_group_name not in self.groups:
@@ -157,6 +176,11 @@ def judge_log_events(pinned: datetime | None) -> None:
         rejected = {}
         if first > 0:
             rejected["tooOldLogEventEndIndex"] = first
+        if group.retention_in_days:
+            kept = (now - timedelta(days=int(group.retention_in_days))).timestamp() * 1000
+            expired = next((i for i, time in enumerate(times) if time >= kept), len(times))
+            if expired > first:
+                rejected["expiredLogEventEndIndex"] = first = expired
         if end < len(times):
             rejected["tooNewLogEventStartIndex"] = end
         return group.put_log_events(log_stream_name, log_events[first:end]), rejected

@@ -2,13 +2,18 @@
 
 GET  /updraft-test/requests          every request so far, one JSON object a line
 GET  /updraft-test/logs              {account: {region: {group: {stream: [{timestamp, message}, …]}}}}
+GET  /updraft-test/groups            {account: {region: {group: {retention, kms_key, tags, class}}}}
 GET  /updraft-test/objects/BUCKET    a JSON line [{key, size, metadata}, …], then the bodies, one after another
+GET  /updraft-test/heads/BUCKET      the same line alone
+GET  /updraft-test/kinds/BUCKET      {key: {storage_class, encryption, …}}: what objects are like
 POST /updraft-test/fail              {operation, times, status, code, after}: answers the next calls with an error,
                                      `after` true: when they have been carried out
-POST /updraft-test/hold              {operation}: its next calls wait, before they are carried out, until
+POST /updraft-test/hold              {operation, after}: its calls, but so many that come first, wait before they are
+                                     carried out, until
 POST /updraft-test/release           all that waits goes on
 """
 
+import gzip
 import io
 import itertools
 import json
@@ -19,6 +24,7 @@ from urllib.parse import parse_qs, unquote
 from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 
+import certificates
 from aws_rules import BYTES_PER_EVENT
 
 PREFIX = "/updraft-test/"
@@ -32,7 +38,7 @@ class Observer:
         self.clock = itertools.count()  # one tick per beginning and end: what overlapped, without a wall clock
         self.journal: list[dict] = []
         self.failures: list[dict] = []
-        self.held: set[str] = set()
+        self.held: dict[str, int] = {}  # operation: how many calls of it pass before the first is held
         self.released = threading.Event()
 
     def __call__(self, environ, start_response):
@@ -48,7 +54,7 @@ class Observer:
             entry["began"] = next(self.clock)
             self.journal.append(entry)
             failure = self.next_failure(entry["operation"])
-            released = self.released if entry["operation"] in self.held else None
+            released = self.released if self.is_held(entry["operation"]) else None
         if released:
             released.wait()
 
@@ -67,6 +73,13 @@ class Observer:
             entry["ended"] = next(self.clock)
         return response
 
+    def is_held(self, operation: str) -> bool:
+        passing = self.held.get(operation)
+        if not passing:
+            return passing == 0
+        self.held[operation] = passing - 1
+        return False
+
     def next_failure(self, operation: str) -> dict | None:
         for failure in self.failures:
             if failure["operation"] == operation and failure["times"] > 0:
@@ -81,13 +94,22 @@ class Observer:
                 case "requests":
                     return "".join(json.dumps(entry) + "\n" for entry in self.journal).encode()
                 case "logs":
-                    return json.dumps(log_events()).encode()
+                    return json.dumps(of_groups(stream_events)).encode()
+                case "groups":
+                    return json.dumps(of_groups(group_options)).encode()
                 case "objects":
                     return objects(name)
+                case "heads":
+                    return heads(name)
+                case "kinds":
+                    return json.dumps(kinds(name)).encode()
                 case "fail":
                     self.failures.append(json.loads(body))
+                case "forgive":
+                    self.failures.clear()
                 case "hold":
-                    self.held.add(json.loads(body)["operation"])
+                    asked = json.loads(body)
+                    self.held[asked["operation"]] = asked.get("after", 0)
                 case "release":
                     self.held.clear()
                     self.released.set()
@@ -117,17 +139,27 @@ def describe(environ, body: bytes) -> dict:
     path, _, query = environ["RAW_URI"].partition("?")
     entry = {"service": service, "region": region, "access_key": key, "method": environ["REQUEST_METHOD"]}
     entry |= {"path": unquote(path), "operation": "", "size": len(body)}
+    entry["encoding"] = environ.get("HTTP_CONTENT_ENCODING")
+    entry["secure"] = environ["wsgi.url_scheme"] == "https"
+    if certificate := environ.get("SSL_CLIENT_CERT"):
+        entry["certificate"] = certificates.common_name(certificate)
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         entry["operation"] = target.split(".")[-1]
-        asked = json.loads(body or b"{}")
+        asked = json.loads((gzip.decompress(body) if entry["encoding"] == "gzip" else body) or b"{}")
         entry |= {"group": asked.get("logGroupName"), "stream": asked.get("logStreamName")}
         if (events := asked.get("logEvents")) is not None:
             entry["events"] = len(events)
             entry["event_bytes"] = sum(len(event["message"].encode()) + BYTES_PER_EVENT for event in events)
     elif service == "s3":
-        entry["operation"] = s3_operation(entry["method"], entry["path"], parse_qs(query, keep_blank_values=True))
+        asked = parse_qs(query, keep_blank_values=True)
+        entry["operation"] = s3_operation(entry["method"], entry["path"], asked)
+        if "partNumber" in asked:
+            entry["part"] = int(asked["partNumber"][0])
     else:
-        entry["operation"] = parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
+        asked = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+        entry["operation"] = asked.get("Action", "")
+        entry |= {"role": asked.get("RoleArn"), "session": asked.get("RoleSessionName")}
+        entry |= {"external_id": asked.get("ExternalId"), "token": asked.get("WebIdentityToken")}
     return entry
 
 
@@ -158,11 +190,11 @@ def refuse(entry: dict, failure: dict, start_response) -> list[bytes]:
     return [body.encode()]
 
 
-def log_events() -> dict:
+def of_groups(view) -> dict:
     # Copies, since requests go on while we look.
     return {
         account: {
-            region: {name: stream_events(group) for name, group in list(backend.groups.items())}
+            region: {name: view(group) for name, group in list(backend.groups.items())}
             for region, backend in list(regions.items())
             if backend.groups
         }
@@ -177,13 +209,59 @@ def stream_events(group) -> dict:
     }
 
 
+def group_options(group) -> dict:
+    tags = logs_backends[group.account_id][group.region].list_tags_for_resource(group.arn)
+    return {
+        "retention": group.retention_in_days,
+        "kms_key": group.kms_key_id,
+        "tags": dict(tags),
+        "class": getattr(group, "log_group_class", None),
+    }
+
+
+def backends_of(bucket: str) -> list:
+    backends = [backend for regions in list(s3_backends.values()) for backend in list(regions.values())]
+    return [backend for backend in backends if bucket in backend.buckets]
+
+
+def keys(bucket: str) -> list:
+    return [key for backend in backends_of(bucket) for key in list(backend.buckets[bucket].keys.values())]
+
+
+def heads(bucket: str) -> bytes:
+    return described((key, key.contentsize) for key in keys(bucket))
+
+
 def objects(bucket: str) -> bytes:
-    found = [
-        (key, key.value)
-        for regions in list(s3_backends.values())
-        for backend in list(regions.values())
-        if bucket in backend.buckets
+    found = [(key, key.value) for key in keys(bucket)]
+    return described((key, len(body)) for key, body in found) + b"\n" + b"".join(body for _, body in found)
+
+
+def described(found) -> bytes:
+    listed = [{"key": key.name, "size": size, "metadata": dict(key.metadata)} for key, size in found]
+    return json.dumps(listed).encode()
+
+
+def kinds(bucket: str) -> dict:
+    return {
+        key.name: kind(key, len(backend.buckets[bucket].keys.getlist(key.name)), backend)
+        for backend in backends_of(bucket)
         for key in list(backend.buckets[bucket].keys.values())
-    ]
-    head = [{"key": key.name, "size": len(body), "metadata": dict(key.metadata)} for key, body in found]
-    return json.dumps(head).encode() + b"\n" + b"".join(body for _, body in found)
+    }
+
+
+def kind(key, versions: int, backend) -> dict:
+    """What an object is like, as S3 keeps it."""
+    return {
+        "storage_class": key.storage_class,
+        "encryption": key.encryption,
+        "kms_key_id": key.kms_key_id,
+        "acl": getattr(key.acl, "canned", None),
+        "tags": {tag["Key"]: tag["Value"] for tag in backend.get_object_tagging(key)["Tags"]},
+        "checksum_algorithm": key.checksum_algorithm,
+        "checksum": key.checksum_value,
+        "lock_mode": key.lock_mode,
+        "lock_until": key.lock_until,
+        "versions": versions,
+        "metadata": {name.lower(): value for name, value in key.metadata.items()},
+    }

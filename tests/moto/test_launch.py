@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 import urllib.request
@@ -25,13 +26,16 @@ SETTINGS = Config(
 )
 
 
+def start(*arguments):
+    launcher = Path(__file__).with_name("launch.py")
+    process = subprocess.Popen([sys.executable, launcher, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return process, json.loads(process.stdout.readline())
+
+
 class LauncherTest(unittest.TestCase):
     def setUp(self):
-        launcher = Path(__file__).with_name("launch.py")
-        self.process = subprocess.Popen(
-            [sys.executable, launcher, "--logs-now", NOW], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        self.endpoint = f"http://127.0.0.1:{json.loads(self.process.stdout.readline())['port']}"
+        self.process, ready = start("--logs-now", NOW)
+        self.endpoint = f"http://127.0.0.1:{ready['port']}"
 
     def tearDown(self):
         self.process.stdin.close()
@@ -89,11 +93,44 @@ class LauncherTest(unittest.TestCase):
         s3.put_object(Bucket="logs", Key=key, Body=b"x", IfNoneMatch="*")
         self.assertEqual(s3.get_object(Bucket="logs", Key=key)["Body"].read(), b"x")
         s3.head_object(Bucket="logs", Key=key)
+        s3.head_bucket(Bucket="logs")
         self.assertEqual([o["Key"] for o in s3.list_objects_v2(Bucket="logs", Prefix=key[:20])["Contents"]], [key])
         with self.assertRaisesRegex(ClientError, "PreconditionFailed"):
             s3.put_object(Bucket="logs", Key=key, Body=b"y", IfNoneMatch="*")
         with self.assertRaisesRegex(ClientError, "AccessDenied"):
             s3.delete_object(Bucket="logs", Key=key)
+
+    def test_a_bucket_is_shown_to_those_only_who_may_list_it(self):
+        self.set_up_roles("s3:PutObject", "s3:GetObject")
+        with self.assertRaisesRegex(ClientError, "403"):
+            self.client("s3", self.assume_writer()).head_bucket(Bucket="logs")
+
+    def test_the_journal_says_what_sts_was_asked_for(self):
+        self.set_up_roles("s3:PutObject")
+        self.assume_writer()
+        journal = [json.loads(line) for line in self.call("/updraft-test/requests").splitlines()]
+        asked = [(e["operation"], e["role"], e["session"], e["token"]) for e in journal if e.get("role")]
+        self.assertEqual(
+            asked,
+            [("AssumeRoleWithWebIdentity", DEPLOYMENT, "worker", "t"), ("AssumeRole", WRITER, "updraft", None)],
+        )
+
+    def test_https_is_served_with_an_authority_of_its_own_and_the_journal_names_the_client(self):
+        with tempfile.TemporaryDirectory() as folder:
+            process, ready = start("--tls", folder)
+            self.endpoint = f"http://127.0.0.1:{ready['port']}"
+            for certificate, name in ((None, None), ((f"{folder}/client.pem", f"{folder}/client.key"), "updraft")):
+                s3 = boto3.client(
+                    "s3", "us-east-1", endpoint_url=f"https://127.0.0.1:{ready['tls_port']}", verify=f"{folder}/ca.pem",
+                    aws_access_key_id="test", aws_secret_access_key="test",
+                    config=SETTINGS.merge(Config(client_cert=certificate)),
+                )  # fmt: skip
+                s3.list_buckets()
+                last = json.loads(self.call("/updraft-test/requests").splitlines()[-1])
+                self.assertEqual((last["secure"], last.get("certificate")), (True, name))
+            process.stdin.close()
+            self.assertEqual(process.wait(timeout=30), 0)
+            process.stdout.close()
 
     def test_a_role_that_trusts_someone_else_cannot_be_assumed(self):
         self.set_up_roles("s3:PutObject", trusted="arn:aws:iam::111122223333:role/other")
@@ -124,6 +161,15 @@ class LauncherTest(unittest.TestCase):
         self.assertEqual(self.put((newest, "d"), (newest + 1, "e"), (newest + 2, "f")), {"tooNewLogEventStartIndex": 1})
         landed = json.loads(self.call("/updraft-test/logs"))["123456789012"]["us-east-1"]["g"]["s"]
         self.assertEqual([event["message"] for event in landed], ["c", "d"])
+
+    def test_a_group_refuses_what_it_would_not_keep(self):
+        kept, oldest = NOW_MS - 7 * DAY, NOW_MS - 14 * DAY
+        logs = self.client("logs")
+        logs.create_log_group(logGroupName="g")
+        logs.put_retention_policy(logGroupName="g", retentionInDays=7)
+        self.assertEqual(self.put((kept - 1, "a"), (kept, "b")), {"expiredLogEventEndIndex": 1})
+        rejected = {"tooOldLogEventEndIndex": 1, "expiredLogEventEndIndex": 2}
+        self.assertEqual(self.put((oldest - 1, "c"), (oldest, "d")), rejected)
 
     def test_a_put_at_a_limit_is_taken_and_one_past_it_refused(self):
         full = "x" * (1_048_576 - 26)
@@ -163,6 +209,53 @@ class LauncherTest(unittest.TestCase):
         journal = [json.loads(line) for line in self.call("/updraft-test/requests").splitlines()]
         puts = [(e["path"], e["status"], e["size"]) for e in journal if e["operation"] == "PutObject"]
         self.assertEqual(puts, [("/logs/k", 503, 1), ("/logs/k", 500, 1), ("/logs/k", 200, 1)])
+
+    def begin_upload(self, key, **options):
+        s3 = self.client("s3")
+        return {"Bucket": "logs", "Key": key, "UploadId": s3.create_multipart_upload(**options)["UploadId"]}
+
+    def test_a_part_is_copied_of_the_version_that_is_meant_by_whoever_may_read_it(self):
+        self.set_up_roles("s3:PutObject")
+        self.call("/moto-api/reset-auth", b"inf")
+        s3, half = self.client("s3"), 3 * 1024 * 1024
+        key = "dag_id=ä b/run_id=manual__2026-11-21T16:12:07+00:00/a?b%20#=1.log"
+        etag = s3.put_object(Bucket="logs", Key=key, Body=b"x" * half + b"y" * half)["ETag"]
+        upload = self.begin_upload("copy", Bucket="logs", Key="copy", ChecksumAlgorithm="CRC32")
+        source = {"Bucket": "logs", "Key": key}
+        copied = s3.upload_part_copy(
+            CopySource=source, CopySourceIfMatch=etag, CopySourceRange=f"bytes=0-{2 * half - 1}", PartNumber=1, **upload
+        )["CopyPartResult"]
+        sent = s3.upload_part(PartNumber=2, Body=b"z", ChecksumAlgorithm="CRC32", **upload)
+        parts = [
+            {"PartNumber": number, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}
+            for number, part in ((1, copied), (2, sent))
+        ]
+        bare = [{"PartNumber": part["PartNumber"], "ETag": part["ETag"]} for part in parts]
+        with self.assertRaisesRegex(ClientError, "must include the checksum for each part"):
+            s3.complete_multipart_upload(MultipartUpload={"Parts": bare}, **upload)
+        s3.complete_multipart_upload(MultipartUpload={"Parts": parts}, **upload)
+        body = s3.get_object(Bucket="logs", Key="copy")["Body"].read()
+        self.assertEqual(body, b"x" * half + b"y" * half + b"z")
+
+        for refusal, status, asked in (
+            ("PreconditionFailed", 412, {"CopySource": source, "CopySourceIfMatch": "other"}),
+            ("NoSuchKey", 404, {"CopySource": {"Bucket": "logs", "Key": "none"}}),
+            ("NoSuchUpload", 404, {"CopySource": source, "UploadId": upload["UploadId"]}),
+            ("InvalidArgument", 400, {"CopySource": source, "CopySourceRange": f"bytes=0-{2 * half}"}),
+            # S3 decodes what is not encoded.
+            ("NoSuchKey", 404, {"CopySource": f"logs/{key}".replace("ä", "%C3%A4").split("?")[0]}),
+        ):
+            again = self.begin_upload("copy", Bucket="logs", Key="copy") | {"PartNumber": 1} | asked
+            with self.assertRaisesRegex(ClientError, refusal) as refused:
+                s3.upload_part_copy(**again)
+            self.assertEqual(refused.exception.response["ResponseMetadata"]["HTTPStatusCode"], status)
+        with self.assertRaisesRegex(ClientError, "NoSuchUpload"):
+            s3.upload_part(PartNumber=2, Body=b"z", **upload)
+
+        again = self.begin_upload("copy", Bucket="logs", Key="copy")
+        self.call("/moto-api/reset-auth", b"0")
+        with self.assertRaisesRegex(ClientError, "AccessDenied"):
+            self.client("s3", self.assume_writer()).upload_part_copy(CopySource=source, PartNumber=1, **again)
 
     def test_a_held_call_is_carried_out_when_it_is_released(self):
         self.client("s3").create_bucket(Bucket="logs")

@@ -6,20 +6,31 @@
 
 mod astro;
 mod binary;
+mod both;
+mod guest;
 mod http;
 mod log_folder;
+mod mirror;
 mod moto;
 mod moto_iam;
+mod moto_options;
+mod moto_tls;
 mod moto_views;
+mod proxy;
 
 use std::time::{Duration, Instant};
 
 pub use astro::{BUCKET, GROUP, STREAM};
 pub use binary::{Finished, Running, Updraft};
+pub use both::allow_both;
+pub use guest::guest;
 pub use log_folder::{LogFolder, TRY, files_in, fixture_sets, line};
+pub use mirror::{COPIED, MIB, NORMALIZED, text};
 pub use moto::{ACCOUNT, FIXTURES_NOW, Failure, Moto, REGION};
 pub use moto_iam::{Keys, allow, trust, trust_web_identity};
+pub use moto_options::{GroupKind, ObjectKind};
 pub use moto_views::{Event, Object, Request};
+pub use proxy::{Proxied, RecordingProxy};
 
 /// How long anything may take before a test gives up on it; far beyond what a slow machine needs.
 pub const PATIENCE: Duration = Duration::from_mins(2);

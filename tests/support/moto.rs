@@ -1,13 +1,16 @@
 //! A moto server of the test's own: started on a free port, gone when the test is.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::http;
+use crate::moto_tls::Tls;
 
 /// The account in which everything is that no test puts elsewhere.
 pub const ACCOUNT: &str = "123456789012";
@@ -33,16 +36,22 @@ pub struct Moto {
     // Its stdin is the line of life: it closes with us, however we end.
     process: Child,
     port: u16,
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Moto {
     /// Starts a server that lets everyone do everything, its Logs living at [`FIXTURES_NOW`].
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    pub(crate) fn start_with(certificates: Option<TempDir>) -> Self {
         let python = python();
         let launcher = Path::new(env!("CARGO_MANIFEST_DIR")).join("moto/launch.py");
         let mut process = Command::new(&python)
             .arg(launcher)
             .args(["--logs-now", FIXTURES_NOW])
+            .args(certificates.iter().flat_map(|folder| [OsStr::new("--tls"), folder.path().as_os_str()]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -53,7 +62,8 @@ impl Moto {
         let ready: Ready = serde_json::from_str(&line).unwrap_or_else(|_| {
             panic!("moto did not start (its message is above); `cargo xtask setup` installs it")
         });
-        Self { process, port: ready.port }
+        let tls = ready.tls_port.zip(certificates).map(|(port, folder)| Tls { port, folder });
+        Self { process, port: ready.port, tls }
     }
 
     /// Where it listens, as `AWS_ENDPOINT_URL` takes it.
@@ -72,11 +82,36 @@ impl Moto {
         self.call("PUT", &format!("/{name}"), &headers, body.as_bytes());
     }
 
+    /// Makes an empty log group in [`ACCOUNT`] and [`REGION`] that keeps events for so many days.
+    pub fn create_log_group_that_keeps(&self, days: u32, name: &str) {
+        self.logs("CreateLogGroup", &json!({ "logGroupName": name }));
+        self.logs("PutRetentionPolicy", &json!({ "logGroupName": name, "retentionInDays": days }));
+    }
+
+    fn logs(&self, operation: &str, asked: &serde_json::Value) {
+        let (authorization, target) = (authorization("logs", REGION), format!("Logs_20140328.{operation}"));
+        let headers = [
+            ("Authorization", authorization.as_str()),
+            ("X-Amz-Target", target.as_str()),
+            ("Content-Type", "application/x-amz-json-1.1"),
+        ];
+        self.call("POST", "/", &headers, asked.to_string().as_bytes());
+    }
+
     /// Someone else's object. The key may hold letters, digits and `-_.~/=:+`.
     pub fn put_object(&self, bucket: &str, key: &str, body: &[u8]) {
         let authorization = authorization("s3", REGION);
         let target = format!("/{bucket}/{}", key.replace('+', "%2B"));
         self.call("PUT", &target, &[("Authorization", authorization.as_str())], body);
+    }
+
+    /// Somebody deletes an object. The key may hold what that of [`put_object`](Self::put_object) may.
+    pub fn delete_object(&self, bucket: &str, key: &str) {
+        let authorization = authorization("s3", REGION);
+        let target = format!("/{bucket}/{}", key.replace('+', "%2B"));
+        let headers = [("Authorization", authorization.as_str())];
+        let (status, _) = http::request(self.port, "DELETE", &target, &headers, b"");
+        assert!(status == 204, "moto answered {status} to DELETE {target}");
     }
 
     /// Has the next `times` calls of an operation (as `PutLogEvents`, `PutObject`, `AssumeRole`) fail.
@@ -87,9 +122,19 @@ impl Moto {
         self.post("/updraft-test/fail", &asked.to_string());
     }
 
+    /// Nothing is made to fail any more.
+    pub fn forgive(&self) {
+        self.post("/updraft-test/forgive", "");
+    }
+
     /// Has calls of an operation wait, before they are carried out, until [`release`](Self::release).
     pub fn hold(&self, operation: &str) {
-        self.post("/updraft-test/hold", &json!({ "operation": operation }).to_string());
+        self.hold_after(0, operation);
+    }
+
+    /// The same, but so many calls of it pass first.
+    pub fn hold_after(&self, calls: u32, operation: &str) {
+        self.post("/updraft-test/hold", &json!({ "operation": operation, "after": calls }).to_string());
     }
 
     /// Lets go on whatever waits.
@@ -127,6 +172,7 @@ impl Drop for Moto {
 #[derive(Deserialize)]
 struct Ready {
     port: u16,
+    tls_port: Option<u16>,
 }
 
 /// A signature that moto reads service and region from, and checks only once it enforces IAM.

@@ -53,6 +53,10 @@ pub struct Request {
     pub path: String,
     /// The body's length in bytes, as sent.
     pub size: usize,
+    /// `Content-Encoding`, where it was sent.
+    pub encoding: Option<String>,
+    /// Of a part of an upload: its number.
+    pub part: Option<u16>,
     /// The log group that it speaks of.
     pub group: Option<String>,
     /// The log stream that it speaks of.
@@ -61,6 +65,18 @@ pub struct Request {
     pub events: Option<usize>,
     /// Of a put: its bytes as AWS counts them, 26 more for each event.
     pub event_bytes: Option<usize>,
+    /// Of a request for a role: its ARN.
+    pub role: Option<String>,
+    /// Likewise: `RoleSessionName`.
+    pub session: Option<String>,
+    /// Likewise: `ExternalId`.
+    pub external_id: Option<String>,
+    /// Likewise: the token of a web identity.
+    pub token: Option<String>,
+    /// Whether it came by HTTPS.
+    pub secure: bool,
+    /// The common name in the client's certificate, where it showed one.
+    pub certificate: Option<String>,
     /// Status of the answer; none while there is none.
     pub status: Option<u16>,
     /// When it arrived, in ticks of the journal: requests `a` and `b` overlapped when each began before the other ended.
@@ -99,6 +115,13 @@ impl Moto {
             (key, Object { body: body.to_vec(), metadata })
         });
         objects.collect()
+    }
+
+    /// How large every object of a bucket is: [`objects`](Self::objects) without the cost of their bodies.
+    pub fn sizes(&self, bucket: &str) -> BTreeMap<String, usize> {
+        let answer = self.get(&format!("/updraft-test/heads/{bucket}"));
+        let listed: Vec<Listed> = serde_json::from_slice(&answer).expect("the launcher speaks JSON");
+        listed.into_iter().map(|Listed { key, size, .. }| (key, size)).collect()
     }
 
     /// Every request so far but the tests' own.

@@ -6,11 +6,24 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
+/// What the SDK warns of at each try, with the whole answer, and our own message says once.
+const SAID_BY_US: [&str; 4] = [
+    "aws_config::meta",
+    "aws_config::profile::credentials",
+    "aws_config::sts",
+    "aws_config::web_identity_token",
+];
+
 /// Starts logging; fails on a level that is none.
 pub fn start(options: &Logging) -> Result<(), String> {
     // The SDK's own chatter (every request, every credential lookup) is for those who ask for it by name.
     let level = &options.log_level;
-    let directives = if level.contains(['=', ',']) { level.clone() } else { format!("warn,updraft={level}") };
+    let directives = if level.contains(['=', ',']) {
+        level.clone()
+    } else {
+        let twice = SAID_BY_US.map(|target| format!("{target}=error")).join(",");
+        format!("warn,{twice},updraft={level}")
+    };
     let filter = EnvFilter::try_new(&directives).map_err(|error| {
         format!("--log-level {level:?}: {error}; write error, warn, info, debug or trace")
     })?;

@@ -21,7 +21,14 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
     let code = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(StartError::Threads)?;
-        let pipeline = Pipeline::start(&config).await?;
+        let pipeline = tokio::select! {
+            pipeline = Pipeline::start(&config) => pipeline?,
+            // A required healthcheck may take its time.
+            () = signals.next() => {
+                tracing::warn!("stopped before it had started");
+                return Ok(NOT_ALL);
+            }
+        };
         if options.once {
             Ok(once(pipeline, options.give_up, &mut signals).await)
         } else {
@@ -77,7 +84,7 @@ pub fn validate(options: &ConfigFile, env: &Env) -> Result<u8, StartError> {
     let names = |ids: Vec<&str>| ids.join(", ");
     anstream::println!(
         "good: sources {}; transforms {}; sinks {}; data dir {}",
-        names(config.sources.iter().map(|it| it.id.as_str()).collect()),
+        names(config.sources.iter().filter(|it| !it.dead_letters).map(|it| it.id.as_str()).collect()),
         if config.transforms.is_empty() {
             "none".to_owned()
         } else {
@@ -117,6 +124,7 @@ fn summarize(report: &Report) {
             (it.too_old, "rejected as too old"),
             (it.too_new, "rejected as too new"),
             (it.invalid, "rejected as malformed"),
+            (it.dead_lettered, "of the rejected sent to dead letters"),
             (it.dropped, "dropped by transforms"),
             (it.lost_at_source, "bytes lost at the source"),
             (it.behind, "bytes not delivered"),

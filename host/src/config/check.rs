@@ -1,6 +1,6 @@
 //! From the raw shape of a config file to the checked types: what serde cannot know.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use super::parse::{Document, Format, item, member, parse};
 use super::section::section;
 use super::values::{seconds, within};
 use super::{
-    Component, Config, Env, Limits, OnError, ReadFrom, Sink, SinkKind, Source, Transform, defaults, raw,
+    Branch, Component, Config, Env, Limits, OnError, ReadFrom, Sink, SinkKind, Source, Transform, defaults,
+    raw,
 };
 
 /// Components that are embedded in the binary.
@@ -51,7 +52,7 @@ pub(super) fn config(
     }
     let from_variables = interpolate(&mut value, env, &mut report);
     let root: Option<raw::Root> = section(value, "", &from_variables, &mut report);
-    let mut check = Check { folder, env, from_variables, report };
+    let mut check = Check { folder, env, from_variables, report, dead_letters: BTreeMap::new() };
     let config = root.and_then(|root| check.root(root));
     let (mut config, warnings) = check.report.finish(config)?;
     config.warnings = warnings;
@@ -65,6 +66,8 @@ pub(super) struct Check<'a> {
     pub(super) env: &'a Env,
     pub(super) from_variables: HashSet<String>,
     pub(super) report: Report,
+    /// Names of sinks that others send their dead letters to, with where they are named.
+    pub(super) dead_letters: BTreeMap<String, Vec<String>>,
 }
 
 impl Check<'_> {
@@ -81,6 +84,7 @@ impl Check<'_> {
             self.report.add("sinks", "there is no sink: nothing would go anywhere");
         }
 
+        self.dead_letters = dead_letters(&root);
         let source_ids: Vec<String> = root.sources.keys().cloned().collect();
         let mut sources: Vec<_> =
             root.sources.into_iter().filter_map(|(id, value)| self.source(id, value)).collect();
@@ -108,19 +112,50 @@ impl Check<'_> {
         for source in &mut sources {
             self.keep_apart(source, &data_dir, sink_nodes.iter().zip(&kinds));
         }
+        self.keep_out(&data_dir, sink_nodes.iter().zip(&kinds));
+        self.dead_letters_have_takers(sink_nodes.iter().zip(&kinds));
         let sinks = sink_nodes.into_iter().zip(kinds).zip(branches);
+        let mut sinks: Vec<_> = sinks
+            .filter_map(|((node, kind), branches)| Some(Sink { id: node.id, branches, kind: kind? }))
+            .collect();
+        self.bring_dead_letters(&data_dir, &mut sources, &mut sinks);
         Some(Config {
             data_dir,
             host: defaults::host(),
             deployment: self.deployment(root.deployment),
             sources,
             transforms: transforms.into_iter().flatten().collect(),
-            sinks: sinks
-                .filter_map(|((node, kind), branches)| Some(Sink { id: node.id, branches, kind: kind? }))
-                .collect(),
+            sinks,
             env: Env::new(),
             warnings: Vec::new(),
         })
+    }
+
+    /// Each `dead_letter` names a sink that takes them, be its inputs right or wrong.
+    fn dead_letters_have_takers<'s>(
+        &mut self,
+        sinks: impl Iterator<Item = (&'s Node, &'s Option<SinkKind>)>,
+    ) {
+        let takes = |kind: &Option<SinkKind>| kind.as_ref().is_none_or(|kind| kind.layout().is_some());
+        let known: Vec<&str> = sinks.filter(|(_, kind)| takes(kind)).map(|(node, _)| &*node.id).collect();
+        for (id, fields) in self.dead_letters.iter().filter(|(id, _)| !known.contains(&id.as_str())) {
+            let help = suggest(id, known.iter().copied());
+            for field in fields {
+                let what = format!("there is no sink `{id}` of type aws_s3 or file");
+                self.report.add_with_help(field, what, &help);
+            }
+        }
+    }
+
+    /// Dead letters wait in the data dir, as files: a sink that takes them has one more way, from there.
+    fn bring_dead_letters(&mut self, data_dir: &Path, sources: &mut Vec<Source>, sinks: &mut [Sink]) {
+        for id in std::mem::take(&mut self.dead_letters).into_keys() {
+            let takes = |sink: &&mut Sink| sink.id == id && sink.kind.layout().is_some();
+            if let Some(sink) = sinks.iter_mut().find(takes) {
+                sink.branches.push(Branch { source: sources.len(), transforms: Vec::new() });
+                sources.push(defaults::dead_letters(data_dir, &id));
+            }
+        }
     }
 
     fn deployment(&self, given: raw::Deployment) -> Deployment {
@@ -221,6 +256,7 @@ impl Check<'_> {
             join: Duration::from_millis(join_ms),
             partial_line,
             rescan,
+            dead_letters: false,
         })
     }
 
@@ -228,13 +264,26 @@ impl Check<'_> {
         let field = member("transforms", &id);
         let kind = self.kind(&mut value, &field, &["wasm"]);
         let raw: Option<raw::Wasm> = kind.and_then(|_| self.section(value, &field));
-        let Some(raw) = raw else { return (Node { field, id, inputs: Vec::new() }, None) };
+        let Some(raw) = raw else {
+            return (Node { field, id, inputs: Vec::new(), takes_dead_letters: false }, None);
+        };
         let component = self.component(&raw.component, &member(&field, "component"));
         let limits = member(&field, "limits");
         let report = &mut self.report;
         let mib = within(raw.limits.memory_mib, 1, MAX_MEMORY_MIB, &member(&limits, "memory_mib"), report);
         let ms = within(raw.limits.timeout_ms, 1, MAX_CALL_MS, &member(&limits, "timeout_ms"), report);
         let inputs = self.inputs(raw.inputs, &field);
+        match (raw.on_error, &raw.dead_letter) {
+            (Some(raw::OnError::DeadLetter), None) => {
+                self.report
+                    .add(&field, "`dead_letter` is missing: on_error: dead_letter needs to know where");
+            }
+            (on_error, Some(_)) if !matches!(on_error, Some(raw::OnError::DeadLetter)) => {
+                let at = member(&field, "dead_letter");
+                self.report.add(&at, "`dead_letter` goes with `on_error: dead_letter` only");
+            }
+            _ => {}
+        }
         let transform = component.map(|component| Transform {
             id: id.clone(),
             component,
@@ -247,9 +296,11 @@ impl Check<'_> {
                 raw::OnError::Pass => OnError::Pass,
                 raw::OnError::Drop => OnError::Drop,
                 raw::OnError::Halt => OnError::Halt,
+                raw::OnError::DeadLetter => OnError::DeadLetter,
             }),
+            dead_letter: raw.dead_letter,
         });
-        (Node { field, id, inputs }, transform)
+        (Node { field, id, inputs, takes_dead_letters: false }, transform)
     }
 
     fn component(&mut self, named: &str, field: &str) -> Option<Component> {
@@ -293,4 +344,36 @@ impl Check<'_> {
             }
         }
     }
+
+    /// The data dir is ours: dead letters wait in it, as files that are read and deleted.
+    fn keep_out<'s>(
+        &mut self,
+        data_dir: &Path,
+        sinks: impl Iterator<Item = (&'s Node, &'s Option<SinkKind>)>,
+    ) {
+        for (node, kind) in sinks {
+            if let Some(SinkKind::File(file)) = kind
+                && defaults::absolute(&file.path).starts_with(defaults::absolute(data_dir))
+                && !self.report.has(&member(&node.field, "path"))
+            {
+                let what = format!("lies in the data dir {}", data_dir.display());
+                self.report.add_with_help(&member(&node.field, "path"), what, "name a folder elsewhere");
+            }
+        }
+    }
+}
+
+/// Names of sinks behind `dead_letter`, with the fields that name them. Looked for in what was not checked yet, since
+/// the sinks that are named have to know.
+fn dead_letters(root: &raw::Root) -> BTreeMap<String, Vec<String>> {
+    let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (kind, sections) in [("transforms", &root.transforms), ("sinks", &root.sinks)] {
+        for (id, section) in sections {
+            if let Some(sink) = section.get("dead_letter").and_then(Value::as_str) {
+                let field = member(&member(kind, id), "dead_letter");
+                named.entry(sink.to_owned()).or_default().push(field);
+            }
+        }
+    }
+    named
 }

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::dead_letter::FOLDER as DEAD_LETTERS;
 use crate::event::Deployment;
 use crate::source::discover::DATA_DIR_NAME;
 
-use super::{Config, Env, SinkKind, Source};
+use super::{Config, Env, Layout, ReadFrom, SinkKind, Source, raw};
 
 /// Airflow's own variable for `[logging] base_log_folder`.
 pub(super) const BASE_LOG_FOLDER: &str = "AIRFLOW__LOGGING__BASE_LOG_FOLDER";
@@ -85,15 +87,35 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// The dead letters for one sink, as files in the data dir.
+pub(super) fn dead_letters(data_dir: &Path, sink: &str) -> Source {
+    Source {
+        id: format!("{DEAD_LETTERS}:{sink}"),
+        base_log_folder: data_dir.join(DEAD_LETTERS).join(sink),
+        // What is still being written has another ending.
+        include: vec!["*.ndjson".to_owned()],
+        exclude: Vec::new(),
+        read_from: ReadFrom::Beginning,
+        // Each is written whole.
+        join: Duration::ZERO,
+        partial_line: Duration::from_secs_f64(raw::partial_line_secs()),
+        rescan: Duration::from_secs_f64(raw::rescan_secs()),
+        dead_letters: true,
+    }
+}
+
 /// Keeps of the environment what templates name, and warns of names that no stream will have.
 pub(super) fn settle_templates(config: &mut Config, env: &Env) {
     for sink in &config.sinks {
         let templates = match &sink.kind {
             SinkKind::CloudWatch(sink) => vec![&sink.group_name, &sink.stream_name],
-            SinkKind::S3(sink) => vec![&sink.key],
-            SinkKind::File(sink) => vec![&sink.key],
-            SinkKind::Console(_) => vec![],
+            SinkKind::S3(sink) => sink.objects.tags.values().chain(sink.objects.metadata.values()).collect(),
+            SinkKind::File(_) | SinkKind::Console(_) | SinkKind::Blackhole(_) => vec![],
         };
+        let templates = templates.into_iter().chain(sink.kind.layout().map(|layout| match layout {
+            Layout::Mirror(mirror) => &mirror.key,
+            Layout::Batch(batch) => batch.folder.template(),
+        }));
         for template in templates {
             let ids = [
                 ("cluster_id", &config.deployment.cluster_id),

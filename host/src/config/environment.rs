@@ -12,8 +12,9 @@ use super::error::{Error, Report, nearest};
 use super::parse::Lines;
 use super::values::{as_typed, bucket, region, role_arn};
 use super::{
-    AssumeRole, Aws, Branch, CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS, CloudWatch, Codec,
-    Component, Config, Env, Limits, ReadFrom, S3, Sink, SinkKind, Source, Transform, defaults, raw,
+    Auth, Aws, Branch, CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS, CloudWatch, Codec, Component,
+    Config, Env, Layout, Limits, Mirror, NewGroups, Objects, ReadFrom, S3, Sink, SinkKind, Source, Transform,
+    defaults, raw,
 };
 
 const CLOUDWATCH_ENABLED: &str = "ASTRO_CLOUDWATCH_TASK_LOGS_ENABLED";
@@ -184,11 +185,12 @@ impl<'e> Variables<'e> {
             join: Duration::from_millis(raw::join_ms()),
             partial_line: Duration::from_secs_f64(raw::partial_line_secs()),
             rescan: Duration::from_secs_f64(raw::rescan_secs()),
+            dead_letters: false,
         })
     }
 
     fn cloudwatch(&mut self) -> Option<SinkKind> {
-        let aws = self.aws(CLOUDWATCH_REGION, CLOUDWATCH_ROLE);
+        let aws = self.aws(CLOUDWATCH_REGION, CLOUDWATCH_ROLE, Aws::CLOUDWATCH_CONCURRENCY);
         let group_name = self.template(CLOUDWATCH_GROUP, self.get(CLOUDWATCH_GROUP), DEFAULT_GROUP);
         let (new, old) = (self.get(CLOUDWATCH_STREAM), self.get(CLOUDWATCH_STREAM_OLD));
         if new.is_some() && old.is_some() && new != old {
@@ -197,21 +199,25 @@ impl<'e> Variables<'e> {
                 .push(format!("{CLOUDWATCH_STREAM_OLD} has no effect beside {CLOUDWATCH_STREAM}"));
         }
         let stream_name = self.template(CLOUDWATCH_STREAM, new.or(old), DEFAULT_STREAM);
-        Some(SinkKind::CloudWatch(CloudWatch {
+        Some(SinkKind::CloudWatch(Box::new(CloudWatch {
             aws,
             group_name: group_name?,
             stream_name: stream_name?,
             create_missing_group: true,
             create_missing_stream: true,
+            create_stream_rate: raw::create_stream_rate(),
+            new_groups: NewGroups::default(),
             codec: Codec::Json,
+            gzip: false,
             max_events: CLOUDWATCH_MAX_BATCH_EVENTS,
             max_bytes: CLOUDWATCH_MAX_BATCH_BYTES,
             timeout: Duration::from_secs_f64(raw::timeout_secs()),
-        }))
+            dead_letter: None,
+        })))
     }
 
     fn s3(&mut self) -> Option<SinkKind> {
-        let aws = self.aws(S3_REGION, S3_ROLE);
+        let aws = self.aws(S3_REGION, S3_ROLE, Aws::S3_CONCURRENCY);
         let example = "write it as in s3://my-bucket/logs";
         let Some(folder) = self.get(S3_FOLDER) else {
             self.report.add_with_help(S3_FOLDER, "not set: where the copies go is not known", example);
@@ -227,26 +233,32 @@ impl<'e> Variables<'e> {
         let (bucket_name, prefix) = place.split_once('/').unwrap_or((place, ""));
         bucket(bucket_name, S3_FOLDER, &mut self.report);
         let prefix = prefix.trim_end_matches('/');
-        Some(SinkKind::S3(S3 {
+        Some(SinkKind::S3(Box::new(S3 {
             aws,
             bucket: bucket_name.to_owned(),
-            key_prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
-            key: self.template(S3_FOLDER, None, &raw::path_template())?,
-            refresh: Duration::from_secs_f64(raw::refresh_secs()),
             force_path_style: defaults::force_path_style(None, self.env),
-        }))
+            key_prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+            layout: Layout::Mirror(Mirror {
+                key: self.template(S3_FOLDER, None, &raw::path_template())?,
+                refresh: Duration::from_secs_f64(raw::refresh_secs()),
+                write_once: None,
+                codec: Codec::Raw,
+            }),
+            objects: Objects::default(),
+        })))
     }
 
-    fn aws(&mut self, region_variable: &str, role_variable: &str) -> Aws {
+    fn aws(&mut self, region_variable: &str, role_variable: &str, concurrency: usize) -> Aws {
         let (named, role) = (self.get(region_variable), self.get(role_variable));
         if let Some(named) = named {
             region(named, region_variable, &mut self.report);
         }
-        let auth = role.map(|role| {
+        if let Some(role) = role {
             role_arn(role, role_variable, &mut self.report);
-            AssumeRole { role_arn: role.to_owned(), external_id: None, session_name: raw::session_name() }
-        });
-        Aws { region: named.map(str::to_owned), endpoint: None, auth }
+        }
+        let ambient = Aws::ambient(concurrency);
+        let auth = Auth { roles: role.map(str::to_owned).into_iter().collect(), ..ambient.auth.clone() };
+        Aws { region: named.map(str::to_owned), auth, ..ambient }
     }
 
     /// The template that a variable is set to, or the default, which needs to know who we are.
@@ -282,6 +294,7 @@ fn normalizer() -> Transform {
             timeout: Duration::from_millis(limits.timeout_ms),
         },
         on_error: None,
+        dead_letter: None,
     }
 }
 

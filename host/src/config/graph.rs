@@ -10,8 +10,10 @@ pub(super) struct Node {
     /// Where the config has it: `transforms.NAME`.
     pub(super) field: String,
     pub(super) id: String,
-    /// Empty where that is already reported.
+    /// Empty where that is already reported, and where none are needed.
     pub(super) inputs: Vec<String>,
+    /// It may do without inputs: others send their dead letters to it.
+    pub(super) takes_dead_letters: bool,
 }
 
 /// The branches of each sink; none where an input is wrong. Reports inputs that do not exist, cycles, and two ways from
@@ -56,7 +58,7 @@ impl Graph<'_> {
     /// Whether it has inputs and all of them exist.
     fn check_inputs(&self, node: &Node, report: &mut Report) -> bool {
         let field = format!("{}.inputs", node.field);
-        let mut sound = !node.inputs.is_empty();
+        let mut sound = node.takes_dead_letters || !node.inputs.is_empty();
         for (index, input) in node.inputs.iter().enumerate() {
             if self.find(input).is_none() {
                 let known = self.sources.iter().chain(self.transforms.iter().map(|transform| &transform.id));
@@ -159,7 +161,7 @@ mod tests {
 
     fn node(kind: &str, id: &str, inputs: &[&str]) -> Node {
         let inputs = inputs.iter().map(|&input| input.to_owned()).collect();
-        Node { field: format!("{kind}.{id}"), id: id.to_owned(), inputs }
+        Node { field: format!("{kind}.{id}"), id: id.to_owned(), inputs, takes_dead_letters: false }
     }
 
     fn resolve(

@@ -13,6 +13,7 @@ mod parse;
 mod raw;
 mod reference;
 mod section;
+mod sink;
 mod sinks;
 #[cfg(test)]
 mod tests;
@@ -23,13 +24,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::event::Deployment;
-use crate::route::template::Template;
 
 pub use environment::from_environment;
 pub use error::{Error, Problem};
 pub use parse::Format;
+pub use raw::{Acl, Checksum, Encryption, StorageClass};
 pub use reference::{reference, schema};
-pub use sinks::{CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS};
+pub use sink::*;
+pub use sinks::{CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS, RETENTION_DAYS};
 
 /// Environment variables, handed in so that tests and embedders decide what is in them.
 pub type Env = BTreeMap<String, String>;
@@ -81,6 +83,8 @@ pub struct Source {
     pub partial_line: Duration,
     /// How often the whole folder is looked through, whatever the watcher says.
     pub rescan: Duration,
+    /// Its files are dead letters, written by this host: each line is a record as it stands, whatever the sink's codec.
+    pub dead_letters: bool,
 }
 
 /// Where to begin in files that are there at the first start.
@@ -105,6 +109,8 @@ pub struct Transform {
     pub limits: Limits,
     /// None: the default of what the component turns out to be.
     pub on_error: Option<OnError>,
+    /// The sink that gets what it fails on; there is one where `on_error` is [`OnError::DeadLetter`].
+    pub dead_letter: Option<String>,
 }
 
 /// Which component a transform runs.
@@ -134,142 +140,8 @@ pub enum OnError {
     Drop,
     /// The branch waits.
     Halt,
-}
-
-/// Where events go.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sink {
-    /// Its name in the config.
-    pub id: String,
-    /// The ways that lead to it: at least one, and at most one from each source.
-    pub branches: Vec<Branch>,
-    /// What it is, with its options.
-    pub kind: SinkKind,
-}
-
-/// One way from a source to a sink.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Branch {
-    /// Index into [`Config::sources`].
-    pub source: usize,
-    /// Indices into [`Config::transforms`], in the order that lines pass them.
-    pub transforms: Vec<usize>,
-}
-
-/// The kinds of sinks.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SinkKind {
-    /// `aws_cloudwatch_logs`
-    CloudWatch(CloudWatch),
-    /// `aws_s3`
-    S3(S3),
-    /// `file`
-    File(File),
-    /// `console`
-    Console(Console),
-}
-
-impl SinkKind {
-    /// Its `type` in the config.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::CloudWatch(_) => "aws_cloudwatch_logs",
-            Self::S3(_) => "aws_s3",
-            Self::File(_) => "file",
-            Self::Console(_) => "console",
-        }
-    }
-}
-
-/// How to reach AWS; what is not said is left to the SDK's default chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Aws {
-    /// None: the ambient region.
-    pub region: Option<String>,
-    /// None: the region's own endpoint (or what `AWS_ENDPOINT_URL…` says).
-    pub endpoint: Option<String>,
-    /// None: the workload's own identity.
-    pub auth: Option<AssumeRole>,
-}
-
-/// The role to assume before talking to the service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AssumeRole {
-    /// ARN of the role.
-    pub role_arn: String,
-    /// What the role's trust policy asks for, if it does.
-    pub external_id: Option<String>,
-    /// How AWS's own logs name us.
-    pub session_name: String,
-}
-
-/// Options of `aws_cloudwatch_logs`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CloudWatch {
-    /// How to reach it.
-    pub aws: Aws,
-    /// Log group.
-    pub group_name: Template,
-    /// Log stream.
-    pub stream_name: Template,
-    /// Create the group when a put says that it is missing.
-    pub create_missing_group: bool,
-    /// The same for the stream.
-    pub create_missing_stream: bool,
-    /// What an event looks like there.
-    pub codec: Codec,
-    /// Most events in a put; at most [`CLOUDWATCH_MAX_BATCH_EVENTS`].
-    pub max_events: usize,
-    /// Most bytes in a put, counted as AWS counts; at most [`CLOUDWATCH_MAX_BATCH_BYTES`].
-    pub max_bytes: usize,
-    /// How long a put waits to get full.
-    pub timeout: Duration,
-}
-
-/// Options of `aws_s3`, layout `mirror`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct S3 {
-    /// How to reach it.
-    pub aws: Aws,
-    /// Bucket.
-    pub bucket: String,
-    /// Stands before every key as it is.
-    pub key_prefix: String,
-    /// The key below the prefix.
-    pub key: Template,
-    /// How often the object of a growing file is brought up to date.
-    pub refresh: Duration,
-    /// `endpoint/bucket/key` instead of `bucket.endpoint/key`.
-    pub force_path_style: bool,
-}
-
-/// Options of `file`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct File {
-    /// The folder to write below; perhaps not there yet.
-    pub path: PathBuf,
-    /// The file's path below it.
-    pub key: Template,
-    /// `Raw` makes it a mirror.
-    pub codec: Codec,
-}
-
-/// Options of `console`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Console {
-    /// What an event looks like there.
-    pub codec: Codec,
-}
-
-/// What is made of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codec {
-    /// The normalized event, one JSON object.
-    Json,
-    /// Its message.
-    Text,
-    /// The bytes it came from.
-    Raw,
+    /// It goes to the sink that [`Transform::dead_letter`] names, and is dropped here.
+    DeadLetter,
 }
 
 /// Reads and checks a `.yaml`, `.yml`, `.toml` or `.json` file. Relative paths in it are relative to its folder.

@@ -1,5 +1,14 @@
 //! The shape of the config file. These doc comments are the text of `updraft config reference` and of the schema.
 
+mod aws;
+mod s3;
+mod sinks;
+
+pub(super) use aws::{Auth, Healthcheck, Proxy, Request, Tls, session_name};
+pub(super) use s3::*;
+pub use s3::{Acl, Checksum, Encryption, StorageClass};
+pub(super) use sinks::*;
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -123,6 +132,8 @@ pub(super) struct Wasm {
     /// What becomes of a batch that it fails on. Default: `pass` for what makes events of lines, `halt` for what
     /// changes events, so that nothing leaks past a mask that failed.
     pub(super) on_error: Option<OnError>,
+    /// With `on_error: dead_letter`: the sink (`aws_s3` or `file`) that gets the lines it fails on, with the reason.
+    pub(super) dead_letter: Option<String>,
 }
 
 /// What one instance of a component may take.
@@ -161,195 +172,6 @@ pub(super) enum OnError {
     Drop,
     /// The branch waits.
     Halt,
-}
-
-/// Amazon CloudWatch Logs.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CloudWatch {
-    /// Names of sources and transforms whose output it takes.
-    pub(super) inputs: Vec<String>,
-    /// Default: the ambient region of the AWS SDK.
-    pub(super) region: Option<String>,
-    /// URL to talk to instead of the region's own.
-    pub(super) endpoint: Option<String>,
-    /// The role to assume. Default: the workload's own identity, by the AWS SDK's default chain.
-    pub(super) auth: Option<Auth>,
-    /// The log group; a template. What CloudWatch forbids becomes `_`.
-    pub(super) group_name: String,
-    /// The log stream; a template. `:` and `*`, which CloudWatch forbids, become `_`.
-    #[serde(default = "path_template")]
-    pub(super) stream_name: String,
-    /// Create the group when it is missing.
-    #[serde(default = "yes")]
-    pub(super) create_missing_group: bool,
-    /// Create the stream when it is missing.
-    #[serde(default = "yes")]
-    pub(super) create_missing_stream: bool,
-    /// What an event looks like.
-    #[serde(default = "json")]
-    pub(super) encoding: Encoding,
-    /// How many events go in one request.
-    #[serde(default)]
-    pub(super) batch: Batch,
-}
-
-pub(super) fn path_template() -> String {
-    "{{ path }}".to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn json() -> Encoding {
-    Encoding { codec: Codec::Json }
-}
-
-fn raw() -> Encoding {
-    Encoding { codec: Codec::Raw }
-}
-
-/// The role to assume before talking to AWS.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Auth {
-    /// ARN of the role.
-    pub(super) assume_role: String,
-    /// What the role's trust policy demands, if it does.
-    pub(super) external_id: Option<String>,
-    /// How AWS's own logs name us.
-    #[serde(default = "session_name")]
-    pub(super) session_name: String,
-}
-
-pub(super) fn session_name() -> String {
-    "updraft".to_owned()
-}
-
-/// What an event looks like.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Encoding {
-    /// `json`, `text` or `raw`.
-    pub(super) codec: Codec,
-}
-
-/// What is made of an event.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Codec {
-    /// The normalized event, one JSON object.
-    Json,
-    /// Its message.
-    Text,
-    /// The bytes it came from.
-    Raw,
-}
-
-/// How many events go in one request.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Batch {
-    /// At most so many events; CloudWatch takes 10,000.
-    #[serde(default = "max_events")]
-    pub(super) max_events: usize,
-    /// At most so many bytes as AWS counts them; CloudWatch takes 1,048,576.
-    #[serde(default = "max_bytes")]
-    pub(super) max_bytes: usize,
-    /// Seconds that a request waits to get full.
-    #[serde(default = "timeout_secs")]
-    pub(super) timeout_secs: f64,
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Self { max_events: max_events(), max_bytes: max_bytes(), timeout_secs: timeout_secs() }
-    }
-}
-
-fn max_events() -> usize {
-    super::CLOUDWATCH_MAX_BATCH_EVENTS
-}
-
-fn max_bytes() -> usize {
-    super::CLOUDWATCH_MAX_BATCH_BYTES
-}
-
-pub(super) fn timeout_secs() -> f64 {
-    1.0
-}
-
-/// Amazon S3: one object for each file.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct S3 {
-    /// Names of sources and transforms whose output it takes. From a source the objects are the files, byte for byte.
-    pub(super) inputs: Vec<String>,
-    /// Default: the ambient region of the AWS SDK.
-    pub(super) region: Option<String>,
-    /// URL to talk to instead of the region's own.
-    pub(super) endpoint: Option<String>,
-    /// The role to assume. Default: the workload's own identity, by the AWS SDK's default chain.
-    pub(super) auth: Option<Auth>,
-    /// The bucket's name.
-    pub(super) bucket: String,
-    /// Stands before every key as it is, so end it with `/` if it is to be a folder.
-    #[serde(default)]
-    pub(super) key_prefix: String,
-    /// How files become objects.
-    #[serde(default)]
-    pub(super) layout: Layout,
-    /// The key below the prefix; a template.
-    #[serde(default = "path_template")]
-    pub(super) key: String,
-    /// Seconds between uploads of a file that keeps growing.
-    #[serde(default = "refresh_secs")]
-    pub(super) refresh_secs: f64,
-    /// `endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true with an endpoint (here, in
-    /// `$AWS_ENDPOINT_URL` or `$AWS_ENDPOINT_URL_S3`), else false.
-    pub(super) force_path_style: Option<bool>,
-}
-
-pub(super) fn refresh_secs() -> f64 {
-    60.0
-}
-
-/// What files become.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Layout {
-    /// One object, or file on disk, for each generation of a file.
-    #[default]
-    Mirror,
-}
-
-/// Files on local disk.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct File {
-    /// Names of sources and transforms whose output it takes.
-    pub(super) inputs: Vec<String>,
-    /// The folder to write below.
-    pub(super) path: PathBuf,
-    /// How Airflow's files become these files.
-    #[serde(default)]
-    pub(super) layout: Layout,
-    /// Path of the file below that folder; a template. It must not lead upward, so no part of it is `..`.
-    #[serde(default = "path_template")]
-    pub(super) key: String,
-    /// What an event looks like. With `raw` the files are copies.
-    #[serde(default = "raw")]
-    pub(super) encoding: Encoding,
-}
-
-/// Standard output.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Console {
-    /// Names of sources and transforms whose output it takes.
-    pub(super) inputs: Vec<String>,
-    /// What an event looks like.
-    #[serde(default = "json")]
-    pub(super) encoding: Encoding,
+    /// Its lines go to the sink that `dead_letter` names, with the reason.
+    DeadLetter,
 }

@@ -30,6 +30,7 @@ pub(super) fn any_sink(generator: &mut SchemaGenerator) -> Schema {
         tagged::<raw::S3>("aws_s3", generator),
         tagged::<raw::File>("file", generator),
         tagged::<raw::Console>("console", generator),
+        tagged::<raw::Blackhole>("blackhole", generator),
     ])
 }
 
@@ -164,14 +165,21 @@ fn kind(schema: &Value) -> &'static str {
         Some("integer") => "whole number",
         Some("number") => "number",
         Some("boolean") => "true or false",
+        Some("string") if schema["enum"].is_array() => "word",
         Some("string") => "text",
+        Some("object") => "mapping",
         _ if schema["oneOf"].is_array() => "word",
         _ => "any",
     }
 }
 
-/// The words that an option may be, each with its meaning.
+/// The words that an option may be, each with its meaning where it does not go without saying.
 fn choices(schema: &Value) -> String {
+    let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let plain: Vec<_> = plain.map(|word| format!("`{word}`")).collect();
+    if !plain.is_empty() {
+        return format!(" One of {}.", plain.join(", "));
+    }
     let mut text = String::new();
     for choice in schema["oneOf"].as_array().into_iter().flatten() {
         let _ = write!(text, " `{}`: {}", choice["const"].as_str().unwrap_or_default(), prose(choice));
@@ -208,7 +216,7 @@ mod tests {
         let kinds =
             schema["properties"]["sinks"]["additionalProperties"]["oneOf"].as_array().expect("kinds").clone();
         let names: Vec<_> = kinds.iter().map(|kind| kind["properties"]["type"]["const"].clone()).collect();
-        assert_eq!(names, ["aws_cloudwatch_logs", "aws_s3", "file", "console"]);
+        assert_eq!(names, ["aws_cloudwatch_logs", "aws_s3", "file", "console", "blackhole"]);
         assert!(
             kinds.iter().all(|kind| kind["additionalProperties"] == false && kind["required"][0] == "type")
         );

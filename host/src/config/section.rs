@@ -11,13 +11,9 @@ use super::error::{Report, suggest};
 use super::parse::{item, member};
 
 /// Options of the design that later versions bring, and what to say to those who use them already.
-const NOT_YET: [(&str, &str); 6] = [
+const NOT_YET: [(&str, &str); 2] = [
     ("routes", "component routers are not in this version (templates are)"),
     ("route", "component routers are not in this version (templates are)"),
-    ("dead_letter", "dead letters are not in this version"),
-    ("batch", "layout `batch` is not in this version (layout `mirror` is)"),
-    ("compression", "compression belongs to layout `batch`, which is not in this version"),
-    ("encoding", "here an encoding belongs to layout `batch`, which is not in this version"),
 ];
 
 /// The section at `field`. What is wrong in it is reported and left out, so that the rest can still be looked at; none
@@ -75,6 +71,10 @@ fn describe(message: &str, at: &str, report: &mut Report) {
         }
         [name] if message.starts_with("missing field") => report.add(at, format!("`{name}` is missing")),
         _ => match message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
+            // A proxy's URL in the wrong place is still a URL with a password.
+            Some((_, expected)) if at.split('.').any(|part| part == "proxy") => {
+                report.add(at, format!("expected {}", plain(expected)));
+            }
             Some((found, expected)) => report.add(at, format!("expected {}, found {found}", plain(expected))),
             None => report.add(at, message),
         },

@@ -1,5 +1,13 @@
 //! Checks of the sinks' options.
 
+mod aws;
+#[cfg(test)]
+mod limit_tests;
+mod s3;
+mod tags;
+#[cfg(test)]
+mod tests;
+
 use crate::sink::cloudwatch::limits;
 use std::time::Duration;
 
@@ -10,8 +18,8 @@ use crate::route::template::Template;
 use super::check::Check;
 use super::graph::Node;
 use super::parse::member;
-use super::values::{as_typed, bucket, endpoint, region, role_arn, seconds, within};
-use super::{AssumeRole, Aws, CloudWatch, Codec, Console, File, S3, SinkKind, defaults, raw};
+use super::values::{as_typed, seconds, within};
+use super::{CloudWatch, Codec, File, Layout, LogGroupClass, NewGroups, SinkKind, raw};
 
 /// Most events in one put.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
@@ -19,39 +27,62 @@ pub const CLOUDWATCH_MAX_BATCH_EVENTS: usize = limits::MAX_PUT_EVENTS;
 /// Most bytes in one put, counting each message in UTF-8 and 26 bytes for each event.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
 pub const CLOUDWATCH_MAX_BATCH_BYTES: usize = limits::MAX_PUT_BYTES;
+/// Days that a log group may keep events.
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
+pub const RETENTION_DAYS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// Tags of a log group.
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
+const MAX_GROUP_TAGS: usize = 50;
+/// Characters of `kmsKeyId`. (Same page.)
+const MAX_KMS_KEY_CHARS: usize = 256;
+/// Log streams that may be created in a second: the quota can be raised, so this is no limit of AWS's.
+const CREATE_STREAM_RATES: (f64, f64) = (0.01, 10_000.0);
 /// Least that `max_bytes` may be, ours: room for a part of an oversize event with what it takes to put it together.
 const LEAST_BATCH_BYTES: usize = 1024;
-/// A growing file is uploaded again as a whole; more often than that would be nothing but uploads.
-const LEAST_REFRESH: Duration = Duration::from_millis(100);
 
-const KINDS: [&str; 4] = ["aws_cloudwatch_logs", "aws_s3", "file", "console"];
+const KINDS: [&str; 5] = ["aws_cloudwatch_logs", "aws_s3", "file", "console", "blackhole"];
+
+/// The inputs of a sink, and what it is if it is right.
+type Checked = Option<(Vec<String>, Option<SinkKind>)>;
 
 impl Check<'_> {
     pub(super) fn sink(&mut self, id: String, mut value: Value) -> (Node, Option<SinkKind>) {
         let field = member("sinks", &id);
-        let checked = match self.kind(&mut value, &field, &KINDS) {
+        let kind = self.kind(&mut value, &field, &KINDS);
+        let checked = match kind {
             Some("aws_cloudwatch_logs") => self.cloudwatch(value, &field),
             Some("aws_s3") => self.s3(value, &field),
             Some("file") => self.file(value, &field),
-            Some("console") => self.section(value, &field).map(|raw: raw::Console| {
-                (raw.inputs, Some(SinkKind::Console(Console { codec: codec(&raw.encoding) })))
-            }),
+            Some("console") => self
+                .section(value, &field)
+                .map(|raw: raw::Console| (raw.inputs, Some(SinkKind::Console(codec(&raw.encoding))))),
+            Some("blackhole") => self
+                .section(value, &field)
+                .map(|raw: raw::Blackhole| (raw.inputs, Some(SinkKind::Blackhole(codec(&raw.encoding))))),
             _ => None,
         };
-        match checked {
-            Some((inputs, kind)) => (Node { inputs: self.inputs(inputs, &field), field, id }, kind),
-            None => (Node { field, id, inputs: Vec::new() }, None),
-        }
+        let takes_dead_letters = self.dead_letters.contains_key(&id);
+        let (inputs, kind) = match checked {
+            Some((inputs, kind)) if inputs.is_empty() && takes_dead_letters => (inputs, kind),
+            Some((inputs, kind)) => (self.inputs(inputs, &field), kind),
+            None => (Vec::new(), None),
+        };
+        let takes_dead_letters = takes_dead_letters && kind.is_some();
+        (Node { field, id, inputs, takes_dead_letters }, kind)
     }
 
-    fn cloudwatch(&mut self, value: Value, field: &str) -> Option<(Vec<String>, Option<SinkKind>)> {
-        let raw: raw::CloudWatch = self.section(value, field)?;
-        let aws = self.aws(raw.region, raw.endpoint, raw.auth, field);
+    fn cloudwatch(&mut self, value: Value, field: &str) -> Checked {
+        let mut raw: raw::CloudWatch = self.section(value, field)?;
+        let aws = self.aws(aws::Access::of_cloudwatch(&mut raw), field);
         let group_name = self.template(&raw.group_name, &member(field, "group_name"));
         let stream_name = self.template(&raw.stream_name, &member(field, "stream_name"));
+        let new_groups = self.new_groups(&raw, field);
         let batch = member(field, "batch");
         let at = |name: &str| member(&batch, name);
         let report = &mut self.report;
+        let (least, most) = CREATE_STREAM_RATES;
+        let rate = within(raw.create_stream_rate, least, most, &member(field, "create_stream_rate"), report);
         let max_events =
             within(raw.batch.max_events, 1, CLOUDWATCH_MAX_BATCH_EVENTS, &at("max_events"), report);
         let max_bytes = within(
@@ -63,81 +94,123 @@ impl Check<'_> {
         );
         let timeout = seconds(raw.batch.timeout_secs, Duration::ZERO, &at("timeout_secs"), report);
         let kind = group_name.zip(stream_name).map(|(group_name, stream_name)| {
-            SinkKind::CloudWatch(CloudWatch {
+            SinkKind::CloudWatch(Box::new(CloudWatch {
                 aws,
                 group_name,
                 stream_name,
                 create_missing_group: raw.create_missing_group,
                 create_missing_stream: raw.create_missing_stream,
+                create_stream_rate: rate,
+                new_groups,
                 codec: codec(&raw.encoding),
+                gzip: matches!(raw.compression, raw::RequestCompression::Gzip),
                 max_events,
                 max_bytes,
                 timeout,
-            })
+                dead_letter: raw.dead_letter,
+            }))
         });
         Some((raw.inputs, kind))
     }
 
-    fn s3(&mut self, value: Value, field: &str) -> Option<(Vec<String>, Option<SinkKind>)> {
-        let raw: raw::S3 = self.section(value, field)?;
-        let raw::Layout::Mirror = raw.layout;
-        let force_path_style = raw
-            .force_path_style
-            .unwrap_or_else(|| defaults::force_path_style(raw.endpoint.as_deref(), self.env));
-        let aws = self.aws(raw.region, raw.endpoint, raw.auth, field);
-        bucket(&raw.bucket, &member(field, "bucket"), &mut self.report);
-        as_typed(&raw.key_prefix, &member(field, "key_prefix"), &mut self.report);
-        let key = self.template(&raw.key, &member(field, "key"));
-        let refresh =
-            seconds(raw.refresh_secs, LEAST_REFRESH, &member(field, "refresh_secs"), &mut self.report);
-        let (bucket, key_prefix) = (raw.bucket, raw.key_prefix);
-        let kind =
-            key.map(|key| SinkKind::S3(S3 { aws, bucket, key_prefix, key, refresh, force_path_style }));
-        Some((raw.inputs, kind))
+    fn new_groups(&mut self, raw: &raw::CloudWatch, field: &str) -> NewGroups {
+        let days =
+            raw.retention.as_ref().filter(|retention| retention.enabled).map(|retention| retention.days);
+        if let Some(days) = days
+            && !RETENTION_DAYS.contains(&days)
+        {
+            let known = RETENTION_DAYS.map(|days| days.to_string()).join(", ");
+            self.report.add_with_help(
+                &member(field, "retention.days"),
+                format!("CloudWatch cannot keep events for {days} days"),
+                format!("known: {known}"),
+            );
+        }
+        if let Some(key) = &raw.kms_key {
+            as_typed(key, &member(field, "kms_key"), &mut self.report);
+            if !(key.starts_with("arn:") && key.contains(":kms:")) {
+                let help = "CloudWatch takes a key's ARN only, no alias and no id";
+                self.report.add_with_help(
+                    &member(field, "kms_key"),
+                    format!("`{key}` is no ARN of a key"),
+                    help,
+                );
+            }
+            if key.len() > MAX_KMS_KEY_CHARS {
+                let what = format!("an ARN of a key has at most {MAX_KMS_KEY_CHARS} characters");
+                self.report.add(&member(field, "kms_key"), what);
+            }
+        }
+        let at = member(field, "tags");
+        tags::keys(raw.tags.keys(), (MAX_GROUP_TAGS, "a log group"), &at, &mut self.report);
+        for (key, value) in &raw.tags {
+            tags::value(key, value, &at, &mut self.report);
+        }
+        let asked =
+            days.is_some() || raw.kms_key.is_some() || !raw.tags.is_empty() || raw.log_group_class.is_some();
+        if asked && !raw.create_missing_group {
+            self.report.warnings.push(format!(
+                "{field}: retention, kms_key, tags and log_group_class are for groups that it creates, and create_missing_group is false"
+            ));
+        }
+        NewGroups {
+            retention_days: days.and_then(|days| i32::try_from(days).ok()),
+            kms_key: raw.kms_key.clone(),
+            tags: raw.tags.clone(),
+            class: raw.log_group_class.map(|class| match class {
+                raw::LogGroupClass::Standard => LogGroupClass::Standard,
+                raw::LogGroupClass::InfrequentAccess => LogGroupClass::InfrequentAccess,
+                raw::LogGroupClass::Delivery => LogGroupClass::Delivery,
+            }),
+        }
     }
 
-    fn file(&mut self, value: Value, field: &str) -> Option<(Vec<String>, Option<SinkKind>)> {
+    fn file(&mut self, value: Value, field: &str) -> Checked {
         let raw: raw::File = self.section(value, field)?;
-        let raw::Layout::Mirror = raw.layout;
-        let at = member(field, "key");
-        if leads_upward(&raw.key) {
+        if let Some(key) = &raw.key
+            && leads_upward(key)
+        {
             self.report.add_with_help(
-                &at,
-                format!("`{}` leads upward", raw.key),
+                &member(field, "key"),
+                format!("`{key}` leads upward"),
                 "write the folder in path, and no `..` in key",
             );
         }
-        let key = self.template(&raw.key, &at);
         let path = self.folder.join(raw.path);
-        Some((raw.inputs, key.map(|key| SinkKind::File(File { path, key, codec: codec(&raw.encoding) }))))
-    }
-
-    fn template(&mut self, text: &str, field: &str) -> Option<Template> {
-        self.report.take(field, Template::parse(text))
-    }
-
-    fn aws(
-        &mut self,
-        named: Option<String>,
-        url: Option<String>,
-        auth: Option<raw::Auth>,
-        field: &str,
-    ) -> Aws {
-        if let Some(named) = &named {
-            region(named, &member(field, "region"), &mut self.report);
-        }
-        if let Some(url) = &url {
-            endpoint(url, &member(field, "endpoint"), &mut self.report);
-        }
-        let auth = auth.map(|auth| {
-            role_arn(&auth.assume_role, &member(field, "auth.assume_role"), &mut self.report);
-            AssumeRole {
-                role_arn: auth.assume_role,
-                external_id: auth.external_id,
-                session_name: auth.session_name,
+        let layout = match raw.layout {
+            raw::Layout::Mirror => {
+                let batch_only = [
+                    ("compression", raw.compression.is_some()),
+                    ("batch", raw.batch.is_some()),
+                    ("filename_extension", raw.filename_extension.is_some()),
+                ];
+                self.only_with(&batch_only, "layout: batch", field);
+                let codec = raw.encoding.as_ref().map_or(Codec::Raw, codec);
+                self.mirror(raw.key, codec, field).map(Layout::Mirror)
             }
-        });
-        Aws { region: named, endpoint: url, auth }
+            raw::Layout::Batch => {
+                let shape = s3::Shape {
+                    key: raw.key,
+                    encoding: raw.encoding,
+                    compression: raw.compression,
+                    batch: raw.batch,
+                    extension: raw.filename_extension,
+                };
+                self.object_batch(shape, field).map(Layout::Batch)
+            }
+        };
+        Some((raw.inputs, layout.map(|layout| SinkKind::File(File { path, layout }))))
+    }
+
+    /// Options that were set and have no effect without another.
+    fn only_with(&mut self, options: &[(&str, bool)], other: &str, field: &str) {
+        for (name, _) in options.iter().filter(|(_, is_set)| *is_set) {
+            self.report.add(&member(field, name), format!("`{name}` goes with `{other}` only"));
+        }
+    }
+
+    pub(super) fn template(&mut self, text: &str, field: &str) -> Option<Template> {
+        self.report.take(field, Template::parse(text))
     }
 }
 

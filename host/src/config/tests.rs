@@ -17,12 +17,12 @@ pub(super) fn env(pairs: &[&[(&str, &str)]]) -> Env {
     pairs.iter().copied().flatten().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn yaml(text: &str) -> Result<Config, Error> {
+pub(super) fn yaml(text: &str) -> Result<Config, Error> {
     from_str(text, Format::Yaml, "p.yaml", &env(&[&PLATFORM, &[("MANY", "500"), ("REGION", "eu-west-1")]]))
 }
 
 /// A whole config around one sink.
-fn sink(options: &str) -> Result<Config, Error> {
+pub(super) fn sink(options: &str) -> Result<Config, Error> {
     yaml(&format!("sources: {{a: {{type: airflow}}}}\nsinks:\n  s: {{inputs: [a], {options}}}\n"))
 }
 
@@ -54,6 +54,13 @@ pub(super) fn s3(config: &Config) -> &S3 {
     kinds.find_map(|kind| if let SinkKind::S3(it) = kind { Some(it) } else { None }).expect("S3")
 }
 
+pub(super) fn mirror(config: &Config, sink: usize) -> &Mirror {
+    match config.sinks[sink].kind.layout() {
+        Some(Layout::Mirror(mirror)) => mirror,
+        other => panic!("no mirror: {other:?}"),
+    }
+}
+
 #[test]
 fn a_short_config_gets_the_documented_defaults() {
     let config = yaml(
@@ -81,12 +88,14 @@ fn a_short_config_gets_the_documented_defaults() {
     );
     assert_eq!((cw.max_events, cw.max_bytes, cw.timeout), (10_000, 1_048_576, Duration::from_secs(1)));
     let s3 = s3(&config);
-    assert_eq!((&*s3.key_prefix, s3.key.source(), s3.force_path_style), ("", "{{ path }}", false));
-    assert_eq!(s3.refresh, Duration::from_mins(1));
+    assert_eq!((&*s3.key_prefix, s3.force_path_style), ("", false));
+    assert_eq!(mirror(&config, 1).key.source(), "{{ path }}");
+    assert_eq!((mirror(&config, 1).refresh, mirror(&config, 1).write_once), (Duration::from_mins(1), None));
+    assert_eq!(s3.objects, Objects::default());
     assert_eq!(config.sinks[0].branches, [Branch { source: 0, transforms: vec![0] }]);
     assert_eq!(config.sinks[1].branches, [Branch { source: 0, transforms: vec![] }]);
-    assert!(matches!(&config.sinks[2].kind, SinkKind::File(file) if file.codec == Codec::Raw));
-    assert!(matches!(&config.sinks[3].kind, SinkKind::Console(console) if console.codec == Codec::Json));
+    assert_eq!(mirror(&config, 2).codec, Codec::Raw);
+    assert_eq!(config.sinks[3].kind, SinkKind::Console(Codec::Json));
     assert_eq!(config.deployment.workspace_id.as_deref(), Some("w1"));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
@@ -141,7 +150,7 @@ fn a_config_that_leads_nowhere_is_refused() {
     let untyped = yaml("sources: {a: {type: airflow}}\nsinks:\n  c: {inputs: [a]}");
     assert_eq!(
         problem(untyped),
-        "p.yaml:3: sinks.c: `type` is missing; known: aws_cloudwatch_logs, aws_s3, file, console"
+        "p.yaml:3: sinks.c: `type` is missing; known: aws_cloudwatch_logs, aws_s3, file, console, blackhole"
     );
 }
 
@@ -152,25 +161,6 @@ fn what_only_later_versions_have_is_refused_and_says_so() {
     assert_eq!(error, "p.yaml:3: routes: component routers are not in this version (templates are)");
     let error = problem(sink("type: console, route: naming"));
     assert_eq!(error, "p.yaml:3: sinks.s.route: component routers are not in this version (templates are)");
-    let error = problem(sink("type: aws_s3, bucket: b, layout: batch"));
-    assert!(
-        error.ends_with("sinks.s.layout: layout `batch` is not in this version (layout `mirror` is)"),
-        "{error}"
-    );
-    let error = problem(sink("type: file, path: /out, layout: batch"));
-    assert!(
-        error.ends_with("sinks.s.layout: layout `batch` is not in this version (layout `mirror` is)"),
-        "{error}"
-    );
-    assert_eq!(sink("type: file, path: /out, layout: mirror"), sink("type: file, path: /out"));
-    let error = problem(sink("type: aws_s3, bucket: b, encoding: {codec: json}"));
-    assert!(
-        error.ends_with(
-            "sinks.s.encoding: here an encoding belongs to layout `batch`, which is not in this version"
-        ),
-        "{error}"
-    );
-    assert!(problem(sink("type: console, dead_letter: x")).contains("dead letters are not in this version"));
 }
 
 #[test]
@@ -318,15 +308,20 @@ fn an_aws_sink_can_assume_a_role() {
     let arn = "arn:aws:iam::123456789012:role/r";
     let config = sink(&format!("type: aws_s3, bucket: b, auth: {{assume_role: '{arn}', external_id: x}}"))
         .expect("good");
-    let expected =
-        AssumeRole { role_arn: arn.into(), external_id: Some("x".into()), session_name: "updraft".into() };
-    assert_eq!(s3(&config).aws.auth, Some(expected));
+    let expected = Auth {
+        roles: vec![arn.into()],
+        external_id: Some("x".into()),
+        session_name: "updraft".into(),
+        ..Auth::default()
+    };
+    assert_eq!(s3(&config).aws.auth, expected);
     assert!(
         problem(sink("type: aws_s3, bucket: b, auth: {assume_role: me}"))
             .contains("`me` is no ARN of an IAM role")
     );
     assert!(
-        problem(sink("type: aws_s3, bucket: b, auth: {}")).contains("sinks.s.auth: `assume_role` is missing")
+        problem(sink("type: aws_s3, bucket: b, auth: {external_id: x}"))
+            .contains("sinks.s.auth.external_id: `external_id` goes with `assume_role` only")
     );
 }
 
@@ -338,4 +333,5 @@ fn the_example_pipelines_are_good() {
     assert_eq!(local.sinks.iter().map(|sink| sink.kind.as_str()).collect::<Vec<_>>(), ["file", "console"]);
     assert_eq!(config("aws.yaml"), config("aws.toml"), "two syntaxes, one pipeline");
     assert!(local.warnings.is_empty() && config("aws.yaml").warnings.is_empty());
+    assert!(config("lake.yaml").warnings.is_empty());
 }

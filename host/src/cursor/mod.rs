@@ -5,11 +5,15 @@
 //! acknowledgement brings are one transaction.
 
 mod lock;
+mod objects;
 mod schema;
 mod store;
+mod uploads;
 
 pub use lock::DataDirLock;
+pub use objects::{ChunkRow, ObjectId, ObjectRow};
 pub use store::{CursorMove, CursorRow, Identity, NewStream, Store, StreamId, StreamRow};
+pub use uploads::{PartRow, UploadRow};
 
 use std::path::PathBuf;
 

@@ -175,7 +175,12 @@ impl Store {
 
     /// Moves cursors, all or none. A move backwards is not made.
     pub async fn commit(&self, moves: Vec<CursorMove>) -> Result<(), StoreError> {
-        self.call(move |db| write_moves(db, &moves)).await
+        self.call(move |db| {
+            let tx = db.transaction()?;
+            write_moves(&tx, &moves)?;
+            tx.commit()
+        })
+        .await
     }
 
     /// Forgets a stream whose file is gone and whose sinks have everything.
@@ -183,7 +188,7 @@ impl Store {
         self.call(move |db| db.execute("DELETE FROM streams WHERE id = ?1", [id]).map(drop)).await
     }
 
-    async fn call<T: Send + 'static>(
+    pub(super) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -273,32 +278,30 @@ fn read_streams(db: &mut Connection, source: &str) -> Result<Vec<StreamRow>, rus
     Ok(streams)
 }
 
-fn write_moves(db: &mut Connection, moves: &[CursorMove]) -> Result<(), rusqlite::Error> {
-    let tx = db.transaction()?;
-    {
-        // A stream forgotten meanwhile takes its moves with it: hence SELECT … FROM streams.
-        let mut write = tx.prepare_cached(
-            "INSERT INTO cursors (stream, sink, offset, clock, target, written)
-             SELECT id, ?2, ?3, ?4, ?5, ?6 FROM streams WHERE id = ?1
-             ON CONFLICT (stream, sink) DO UPDATE SET
-                offset = excluded.offset, clock = excluded.clock,
-                target = coalesce(excluded.target, target), written = excluded.written
-             WHERE excluded.offset >= offset",
-        )?;
-        let mut grow = tx.prepare_cached("UPDATE streams SET size = ?2 WHERE id = ?1 AND size < ?2")?;
-        for CursorMove { stream, sink, size, row } in moves {
-            grow.execute(params![stream, size.cast_signed()])?;
-            write.execute(params![
-                stream,
-                sink,
-                row.offset.cast_signed(),
-                row.clock,
-                row.target,
-                row.written.cast_signed()
-            ])?;
-        }
+/// Within the caller's transaction.
+pub(super) fn write_moves(tx: &Connection, moves: &[CursorMove]) -> Result<(), rusqlite::Error> {
+    // A stream forgotten meanwhile takes its moves with it: hence SELECT … FROM streams.
+    let mut write = tx.prepare_cached(
+        "INSERT INTO cursors (stream, sink, offset, clock, target, written)
+         SELECT id, ?2, ?3, ?4, ?5, ?6 FROM streams WHERE id = ?1
+         ON CONFLICT (stream, sink) DO UPDATE SET
+            offset = excluded.offset, clock = excluded.clock,
+            target = coalesce(excluded.target, target), written = excluded.written
+         WHERE excluded.offset >= offset",
+    )?;
+    let mut grow = tx.prepare_cached("UPDATE streams SET size = ?2 WHERE id = ?1 AND size < ?2")?;
+    for CursorMove { stream, sink, size, row } in moves {
+        grow.execute(params![stream, size.cast_signed()])?;
+        write.execute(params![
+            stream,
+            sink,
+            row.offset.cast_signed(),
+            row.clock,
+            row.target,
+            row.written.cast_signed()
+        ])?;
     }
-    tx.commit()
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where events go: names from templates, made to fit what each service allows.
 
+pub mod partition;
 pub mod template;
 
 use sha2::{Digest, Sha256};

@@ -26,6 +26,14 @@ impl Complaint {
     pub const INVALID: u32 = 5;
     /// A template had nothing to print.
     pub const FELL_BACK: u32 = 6;
+    /// An object was deleted while its file still grows.
+    pub const OBJECT_GONE: u32 = 7;
+    /// What an object holds cannot be copied.
+    pub const NOT_COPIED: u32 = 8;
+    /// Tags or metadata of an object had to be left out.
+    pub const LEFT_OUT: u32 = 9;
+    /// An object that was to be written once is written again.
+    pub const WROTE_AGAIN: u32 = 10;
 
     /// Whether this is to be said now. `gist`: what makes it the same trouble (no request ids).
     pub fn raise(&mut self, gist: &str, now: Instant) -> bool {

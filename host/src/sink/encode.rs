@@ -3,6 +3,8 @@
 mod json;
 mod split;
 
+pub use json::rfc3339;
+
 use std::borrow::Cow;
 
 use crate::config::Codec;

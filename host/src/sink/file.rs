@@ -25,7 +25,8 @@ const CLAIMS_MORE: usize = 4096;
 /// A sink of type `file`.
 pub struct File {
     id: String,
-    config: config::File,
+    folder: PathBuf,
+    layout: config::Mirror,
     env: Env,
     store: Store,
     runtime: runtime::Handle,
@@ -41,9 +42,16 @@ struct Claimed {
 }
 
 impl File {
-    /// Writes below the folder that the config names; makes it when it is needed.
-    pub fn new(id: &str, config: config::File, env: Env, store: Store, runtime: runtime::Handle) -> Self {
-        Self { id: id.to_owned(), config, env, store, runtime, claimed: Mutex::default() }
+    /// Writes below that folder; makes it when it is needed.
+    pub fn new(
+        id: &str,
+        folder: PathBuf,
+        layout: config::Mirror,
+        env: Env,
+        store: Store,
+        runtime: runtime::Handle,
+    ) -> Self {
+        Self { id: id.to_owned(), folder, layout, env, store, runtime, claimed: Mutex::default() }
     }
 
     /// The names that are claimed.
@@ -61,7 +69,7 @@ impl File {
     fn claim(&self, lane: &Lane, claimed: &mut Claimed) -> Result<String> {
         let stream = &lane.stream;
         let names = Names { origin: &stream.origin, label: DEFAULT_LABEL, env: &self.env };
-        let rendered = self.config.key.render(&names).map_err(Error::other)?;
+        let rendered = self.layout.key.render(&names).map_err(Error::other)?;
         let own = route::object_key("", &rendered.text);
         let (key, unique_key) = (generation::key(&own, stream), generation::unique_key(&own, stream));
         for name in [own, key, unique_key] {
@@ -89,13 +97,13 @@ impl File {
     fn path(&self, name: &str) -> Result<PathBuf> {
         let below = Path::new(name);
         if !below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-            let folder = self.config.path.display();
+            let folder = self.folder.display();
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!("the name {name:?} leads out of {folder}"),
             ));
         }
-        let path = self.config.path.join(below);
+        let path = self.folder.join(below);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
@@ -133,7 +141,7 @@ impl EventSink for File {
         };
         drop(claimed);
         let mut text = Vec::with_capacity(batch.bytes.len() * 2);
-        let events = match self.config.codec {
+        let events = match joined::codec_for(batch, self.layout.codec) {
             Codec::Raw => joined::raw(batch, &mut text),
             codec => joined::lines(batch, codec, &mut text),
         };

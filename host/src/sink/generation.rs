@@ -13,13 +13,14 @@ const HASH_BYTES: usize = 6;
 /// `NAME.<first seen, UTC, sortable>-<host>`: Airflow's reader reads by prefix, in byte order, and so shows both.
 pub fn key(name: &str, stream: &Stream) -> String {
     let seen = jiff::Timestamp::from_millisecond(stream.first_seen).unwrap_or_default();
-    let host: String = stream
-        .origin
-        .host
-        .chars()
-        .map(|it| if it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_') { it } else { '_' })
-        .collect();
+    let host = host_name(&stream.origin.host);
     route::object_key("", &format!("{name}.{}-{host}", seen.strftime("%Y%m%dT%H%M%S.%3fZ")))
+}
+
+/// The name of a machine as a part of other names.
+pub fn host_name(host: &str) -> String {
+    let plain = |it: char| if it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_') { it } else { '_' };
+    host.chars().map(plain).collect()
 }
 
 /// The same, should even that name be taken: the generation's own unique id decides.

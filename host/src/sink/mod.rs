@@ -3,20 +3,24 @@
 //! `batch` packs and `retry` decides, both pure; `encode` writes events; each service has a folder of its own.
 
 pub mod batch;
+pub mod blackhole;
 pub mod cloudwatch;
 pub mod complaint;
 pub mod console;
 pub mod encode;
 pub mod file;
 pub mod generation;
+pub mod healthcheck;
 pub mod joined;
+pub mod objects;
 pub mod retry;
 pub mod s3;
 pub mod service_error;
+pub mod waiting;
 
 use crate::event::Batch;
 use crate::lane::Lane;
-use crate::lanes::Taken;
+use crate::lanes::{Plan, Taken};
 use std::sync::Arc;
 
 /// A sink that takes events, batch by batch. (The S3 mirror takes whole files and is driven by itself.)
@@ -24,7 +28,29 @@ pub trait EventSink: Send + Sync + 'static {
     /// Whether there is room for another batch of this lane. If not, the sink wakes the lane when there is.
     fn has_room(&self, lane: &Arc<Lane>) -> bool;
 
+    /// What the batch at this offset has to be. (Only a sink that decides more than cursors can tell has a say.)
+    fn plan(&self, _lane: &Lane, _offset: u64) -> Plan {
+        Plan::Free
+    }
+
+    /// The batch that was planned at this offset cannot be made any more.
+    fn give_up_plan(&self, _lane: &Lane, _offset: u64) {}
+
     /// Takes a batch; called on a worker thread, may block for a local disk, never for the network.
     /// An error leaves the lane where it is: the same batch comes again.
     fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken>;
+}
+
+/// A sink that holds events back until they are many.
+pub trait Flush: Send + Sync + 'static {
+    /// Nothing more is coming: send what is there without waiting for more.
+    fn flush(self: Arc<Self>);
+
+    /// Stops at once: what is under way and not acknowledged comes again at the next start.
+    fn stop(&self);
+
+    /// Nothing is left but what goes on for as long as the sink runs.
+    fn settled(&self) -> bool {
+        true
+    }
 }

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use super::retry::Verdict;
+use crate::aws::RoleRefused;
 
 /// On whose behalf requests are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,20 @@ impl StdError for ServiceError {}
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &format_args!("it {}", self.verdict.promise()))
+    }
+}
+
+impl ServiceError {
+    /// The same where something else comes next than a retry.
+    pub fn and_then(&self, next: impl fmt::Display) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        self.write(&mut text, &next).ok();
+        text
+    }
+
+    fn write(&self, f: &mut impl fmt::Write, next: &dyn fmt::Display) -> fmt::Result {
         let Self { caller, action, target, message, .. } = self;
         write!(f, "sink {}: {action} on {target} with {caller} failed: ", caller.sink)?;
         if let Some(code) = &self.code {
@@ -89,7 +104,7 @@ impl fmt::Display for ServiceError {
             (Some(status), None) => write!(f, " (HTTP {status})")?,
             (None, _) => {}
         }
-        write!(f, "; it {}", self.verdict.promise())?;
+        write!(f, "; {next}")?;
         match &self.remedy {
             Some(remedy) => write!(f, "; to mend it, {remedy}"),
             None => Ok(()),
@@ -113,6 +128,7 @@ impl Call {
             SdkError::DispatchFailure(failure) => match find::<CredentialsError>(error) {
                 Some(credentials) => self.without_credentials(credentials),
                 None if failure.is_user() => self.failure(chain(error), status, Verdict::RetrySlowly),
+                None if is_distrust(error) => self.distrusted(chain(error)),
                 None => self.failure(chain(error), status, Verdict::Retry),
             },
             // A request that cannot even be built: nothing was sent, nothing may be dropped for it.
@@ -132,6 +148,14 @@ impl Call {
             verdict,
             remedy: None,
         }
+    }
+
+    /// We would not talk to whoever answered.
+    fn distrusted(&self, message: String) -> ServiceError {
+        let remedy = "set the sink's `tls.ca_file` to the authority that signs for the endpoint or the proxy, if it \
+                      is to be trusted";
+        let failure = self.failure(message, None, Verdict::RetrySlowly);
+        ServiceError { remedy: Some(remedy.to_owned()), ..failure }
     }
 
     /// The service answered, and the answer was no.
@@ -165,34 +189,39 @@ impl Call {
     }
 
     /// The request was never sent, since there was nothing to sign it with.
-    fn without_credentials(&self, error: &CredentialsError) -> ServiceError {
+    pub fn without_credentials(&self, error: &CredentialsError) -> ServiceError {
+        // Of a chain of roles it is the one at fault.
+        let refused: Option<&RoleRefused> = find(error);
+        let by = refused.and_then(|refused| refused.by.as_deref());
         if let Some(refusal) = find::<AssumeRoleError>(error) {
-            let role = self.caller.role.as_deref().unwrap_or("the role of the AWS profile");
+            let role = refused.map_or("the role of the AWS profile", |refused| &refused.arn);
+            let asking = by.unwrap_or("the identity that this process has");
             let remedy = format!(
-                "let the trust policy of {role} name the identity that this process has, and grant that identity \
-                 sts:AssumeRole on the role"
+                "let the trust policy of {role} name {asking}, and grant {} sts:AssumeRole on the role",
+                if by.is_some() { "it" } else { "that identity" }
             );
-            self.role_refused("sts:AssumeRole", role, refusal, refusal.meta(), remedy)
+            self.role_refused("sts:AssumeRole", role, by, refusal, refusal.meta(), remedy)
         } else if let Some(refusal) = find::<AssumeRoleWithWebIdentityError>(error) {
-            let role = "the role that AWS_ROLE_ARN names";
+            let role = refused.map_or("the role that AWS_ROLE_ARN names", |refused| &refused.arn);
             let remedy =
                 format!("let the trust policy of {role} allow it to the issuer and subject of the token");
-            self.role_refused("sts:AssumeRoleWithWebIdentity", role, refusal, refusal.meta(), remedy)
+            self.role_refused("sts:AssumeRoleWithWebIdentity", role, by, refusal, refusal.meta(), remedy)
         } else {
             self.no_credentials_found(error)
         }
     }
 
-    /// STS answered, and the answer was no: to the identity that we have before we have the role.
+    /// STS answered, and the answer was no: to the role before it in the chain, or to the identity that comes first.
     fn role_refused(
         &self,
         action: &'static str,
         role: &str,
+        by: Option<&str>,
         refusal: &(dyn StdError + 'static),
         meta: &ErrorMetadata,
         remedy: String,
     ) -> ServiceError {
-        let caller = Arc::new(Caller { sink: self.caller.sink.clone(), role: None });
+        let caller = Arc::new(Caller { sink: self.caller.sink.clone(), role: by.map(str::to_owned) });
         let call = Self { caller, action, target: role.to_owned(), resource: role.to_owned() };
         let failure = call.refused(refusal, meta, None);
         match class_of(meta.code(), None) {
@@ -203,6 +232,9 @@ impl Call {
 
     fn no_credentials_found(&self, error: &CredentialsError) -> ServiceError {
         let message = format!("no credentials: {}", chain(error));
+        if is_distrust(error) {
+            return self.distrusted(message);
+        }
         let nothing_configured = causes(error).filter_map(|cause| cause.downcast_ref()).any(|cause| {
             matches!(
                 cause,
@@ -298,11 +330,19 @@ fn class_of_status(status: Option<u16>) -> Class {
     }
 }
 
-/// An error, then what caused it, and so on.
+/// An error, then what caused it, and so on. An I/O error names the cause of what it wraps, not what it wraps.
 fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> + use<'a> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|wrapped| wrapped as &(dyn StdError + 'static)),
+        None => error.source(),
+    })
+}
+
+/// Whether it is for a certificate that nobody we trust vouches for.
+fn is_distrust(error: &(dyn StdError + 'static)) -> bool {
+    matches!(find::<rustls::Error>(error), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 /// The outermost error of that type among the causes.

@@ -3,17 +3,22 @@
 //! inotify says where to look; a rescan of the whole folder every few seconds finds what it missed (network
 //! file systems, overflowing queues, folders made faster than they can be watched).
 
+mod letters;
+mod streams;
+
+pub use letters::remove;
+
 use super::discover::{Discovery, Found, rel_of};
-use super::identify::identify;
-use super::sight::{Sight, look, ns};
+use super::sight::look;
 use super::{OpenFiles, Stream, watcher};
 use crate::config;
-use crate::cursor::{CursorRow, Identity, NewStream, Store, StoreError, StreamId, StreamRow};
-use crate::event::{Deployment, Origin};
+use crate::cursor::{CursorRow, Store, StoreError, StreamId, StreamRow};
+use crate::dead_letter::DeadLetters;
+use crate::event::Deployment;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Paths that the watcher may report before we look; beyond that the next rescan finds them.
@@ -56,6 +61,8 @@ pub struct Airflow {
     complained: HashSet<PathBuf>,
     /// The last scan could look at everything.
     all_seen: bool,
+    /// What it hands over, if its files are dead letters.
+    letters: Option<DeadLetters>,
 }
 
 /// What all sources share.
@@ -70,6 +77,8 @@ pub struct Shared {
     pub files: Arc<OpenFiles>,
     /// Who wants to know.
     pub listener: Arc<dyn Listener>,
+    /// None but for a source of dead letters: where they are kept.
+    pub letters: Option<DeadLetters>,
 }
 
 impl Airflow {
@@ -81,7 +90,7 @@ impl Airflow {
         discovery: Discovery,
         shared: Shared,
     ) -> Result<Self, StoreError> {
-        let Shared { host, deployment, store, files, listener } = shared;
+        let Shared { host, deployment, store, files, listener, letters } = shared;
         let mut remembered: HashMap<String, StreamRow> = HashMap::new();
         let mut older = Vec::new();
         for row in store.streams(&config.id).await? {
@@ -104,6 +113,7 @@ impl Airflow {
             remembered,
             complained: HashSet::new(),
             all_seen: true,
+            letters,
         };
         for row in older {
             this.vanished_unseen(row).await?;
@@ -129,7 +139,7 @@ impl Airflow {
                         watching = Some(watcher::start(self.discovery.root(), report.clone()));
                     }
                     soon = false;
-                    self.scan_or_say().await;
+                    self.scan_or_say(false).await;
                 }
                 Some(path) = reports.recv() => {
                     let mut paths = HashSet::from([path]);
@@ -148,13 +158,15 @@ impl Airflow {
                 }
             }
         }
-        self.scan_or_say().await;
+        self.scan_or_say(true).await;
         self.all_seen
     }
 
-    async fn scan_or_say(&mut self) {
+    async fn scan_or_say(&mut self, last: bool) {
         self.all_seen = true;
-        if let Err(error) = self.scan().await {
+        self.hand_over(last).await;
+        let scanned = self.scan().await;
+        if let Err(error) = scanned.and(self.remove_delivered().await) {
             self.all_seen = false;
             tracing::error!(source = %self.config.id, "{error}; the next look tries again");
         }
@@ -198,11 +210,12 @@ impl Airflow {
         if self.first_scan && not_utf8 > 0 {
             tracing::warn!(source = %self.config.id, "{not_utf8} file names are not UTF-8; each such byte is shown as \\xNN");
         }
-        if self.first_scan && sights.is_empty() && unreadable.is_empty() {
+        let letters = self.letters.is_some();
+        if self.first_scan && sights.is_empty() && unreadable.is_empty() && !letters {
             tracing::warn!(source = %self.config.id, folder = %self.discovery.root().display(),
                 "no log file there yet that `include` and `exclude` let through; waiting for some");
         }
-        if sights.is_empty() && !self.remembered.is_empty() {
+        if sights.is_empty() && !self.remembered.is_empty() && !letters {
             if self.complained.insert(PathBuf::new()) {
                 tracing::warn!(source = %self.config.id, folder = %self.discovery.root().display(),
                     "is empty, though there were files before: not mounted yet? Nothing is forgotten until there are some");
@@ -268,164 +281,4 @@ impl Airflow {
         self.bury().await?;
         Ok(rescan)
     }
-
-    async fn apply(&mut self, sights: Vec<(Found, std::io::Result<Sight>)>) -> Result<(), StoreError> {
-        let mut begin = Vec::new();
-        for (found, sight) in sights {
-            match sight {
-                Ok(Sight::Same) => {}
-                Ok(Sight::Grew { size, modified, identity }) => {
-                    self.grew(found, size, modified, identity).await?;
-                }
-                Ok(Sight::New { identity, size, modified, same_inode }) => {
-                    self.vanish(&found.rel, same_inode);
-                    if let Some(row) = self.remembered.remove(&found.rel) {
-                        self.vanished_unseen(row).await?;
-                    }
-                    begin.push((found, identity, size, modified));
-                }
-                // Deleted since it was found: the next scan knows.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    self.all_seen = false;
-                    if self.complained.insert(found.abs.clone()) {
-                        tracing::warn!(source = %self.config.id, path = %found.rel,
-                            "cannot read it: {error}; will try again, and say no more of it");
-                    }
-                }
-            }
-        }
-        self.begin(begin).await
-    }
-
-    async fn grew(
-        &mut self,
-        found: Found,
-        size: u64,
-        modified: i64,
-        identity: Option<Identity>,
-    ) -> Result<(), StoreError> {
-        if let Some(row) = self.remembered.remove(&found.rel) {
-            let stream = self.stream(row.id, &found, row.generation, row.first_seen, row.identity);
-            stream.grow(size, modified);
-            settle(&stream, modified);
-            self.listener.began(&stream, &row.cursors);
-            self.known.insert(found.rel.clone(), stream);
-        }
-        let Some(stream) = self.known.get(&found.rel) else { return Ok(()) };
-        if let Some(identity) = identity {
-            stream.set_identity(identity.clone());
-            self.store.identify(stream.id, identity).await?;
-        }
-        stream.grow(size, modified);
-        if !self.listener.delivered(stream.id) {
-            self.files.hold(stream);
-            self.listener.changed(stream);
-        }
-        Ok(())
-    }
-
-    async fn begin(&mut self, begin: Vec<(Found, Identity, u64, i64)>) -> Result<(), StoreError> {
-        if begin.is_empty() {
-            return Ok(());
-        }
-        let first_seen = ns(SystemTime::now()) / 1_000_000;
-        let skip = self.first_scan && self.config.read_from == config::ReadFrom::End;
-        let rows: Vec<NewStream> = begin
-            .iter()
-            .map(|(found, identity, size, _)| NewStream {
-                source: self.config.id.clone(),
-                path: found.rel.clone(),
-                generation: uuid::Uuid::new_v4().to_string(),
-                first_seen,
-                identity: identity.clone(),
-                size: *size,
-                skip_to: skip.then(|| (*size, self.sinks.clone())),
-            })
-            .collect();
-        let ids = self.store.begin(rows.clone()).await?;
-        for ((id, row), (found, identity, size, modified)) in ids.into_iter().zip(rows).zip(begin) {
-            let stream = self.stream(id, &found, row.generation, first_seen, identity);
-            stream.grow(size, modified);
-            settle(&stream, modified);
-            self.files.hold(&stream);
-            let cursors: Vec<_> = row
-                .skip_to
-                .iter()
-                .flat_map(|(offset, sinks)| sinks.iter().map(|sink| (sink.clone(), *offset)))
-                .map(|(sink, offset)| (sink, CursorRow { offset, ..CursorRow::default() }))
-                .collect();
-            self.listener.began(&stream, &cursors);
-            self.known.insert(found.rel, stream);
-        }
-        Ok(())
-    }
-
-    fn stream(
-        &self,
-        id: StreamId,
-        found: &Found,
-        generation: String,
-        first_seen: i64,
-        identity: Identity,
-    ) -> Arc<Stream> {
-        let (kind, task) = identify(&found.rel);
-        let origin = Origin {
-            source: self.config.id.clone(),
-            path: found.rel.clone(),
-            host: self.host.clone(),
-            kind,
-            task,
-            deployment: self.deployment.clone(),
-        };
-        Arc::new(Stream::new(id, self.index, origin, generation, first_seen, found.abs.clone(), identity))
-    }
-
-    /// The path no longer leads to the stream that was known by it.
-    fn vanish(&mut self, rel: &str, rewritten_in_place: bool) {
-        let Some(stream) = self.known.remove(rel) else { return };
-        stream.set_gone();
-        if rewritten_in_place {
-            // The open file shows the new content: what was not read of the old is nowhere any more.
-            self.files.close(stream.id);
-        } else {
-            self.files.orphan(stream.id);
-        }
-        self.listener.changed(&stream);
-        self.gone.push(stream);
-    }
-
-    /// A stream that the store remembers and that nobody will read again: counts what its sinks did not have.
-    async fn vanished_unseen(&self, row: StreamRow) -> Result<(), StoreError> {
-        for sink in &self.sinks {
-            let cursor = row.cursors.iter().find(|(id, _)| id == sink);
-            let lost = row.size.saturating_sub(cursor.map_or(0, |(_, cursor)| cursor.offset));
-            if lost > 0 {
-                self.listener.lost(sink, &row.path, lost);
-            }
-        }
-        self.store.forget(row.id).await
-    }
-
-    /// Forgets streams that are gone and that every sink has.
-    async fn bury(&mut self) -> Result<(), StoreError> {
-        let (done, rest) = std::mem::take(&mut self.gone)
-            .into_iter()
-            .partition::<Vec<_>, _>(|stream| self.listener.delivered(stream.id));
-        self.gone = rest;
-        let mut result = Ok(());
-        for stream in done {
-            self.listener.ended(stream.id);
-            self.files.close(stream.id);
-            // If the store fails now, the next start forgets it.
-            result = result.and(self.store.forget(stream.id).await);
-        }
-        result
-    }
-}
-
-/// A file that was last written long ago need not be waited for.
-fn settle(stream: &Stream, modified: i64) {
-    let quiet_for = ns(SystemTime::now()).saturating_sub(modified);
-    stream.settle(Duration::from_nanos(u64::try_from(quiet_for).unwrap_or(0)));
 }

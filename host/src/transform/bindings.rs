@@ -180,7 +180,7 @@ fn origin_param(origin: &Origin) -> types::LogStream<'_> {
             StreamKind::Trigger => types::StreamKind::Trigger,
             StreamKind::Scheduler => types::StreamKind::Scheduler,
             StreamKind::DagProcessor => types::StreamKind::DagProcessor,
-            StreamKind::Other => types::StreamKind::Other,
+            StreamKind::DeadLetter | StreamKind::Other => types::StreamKind::Other,
         },
         task: origin.task.as_ref().map(|task| types::TaskTry {
             dag_id: &task.dag_id,

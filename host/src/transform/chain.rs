@@ -5,7 +5,7 @@
 
 use super::{Component, GuestError, check, clock, native};
 use crate::config::OnError;
-use crate::event::{Batch, Events};
+use crate::event::{Batch, Events, Recipe};
 use crate::source::tail::{self, Lines, Want};
 use crate::source::{OpenFiles, Stream};
 use lru::LruCache;
@@ -74,16 +74,50 @@ impl Chain {
         {
             return Step::Batch(batch);
         }
-        let step = self.make(stream, offset, clock, closing);
+        let step = self.make(stream, offset, clock, stream.snapshot().size, closing);
         if let (Some(memo), Step::Batch(batch)) = (&self.memo, &step) {
             memo.lock().unwrap_or_else(PoisonError::into_inner).put(key, batch.clone());
         }
         step
     }
 
-    fn make(&self, stream: &Stream, offset: u64, clock: i64, closing: bool) -> Step {
+    /// The same, but of nothing from `end` on: what is there belongs to a batch that was made before.
+    pub fn step_up_to(&self, stream: &Stream, offset: u64, clock: i64, end: u64) -> Step {
+        self.make(stream, offset, clock, end.min(stream.snapshot().size), true)
+    }
+
+    /// A batch that was made before, again.
+    pub fn remake(&self, stream: &Stream, recipe: &Recipe) -> Step {
+        let file = match self.files.get(stream) {
+            Ok(file) => file,
+            Err(error) => return Step::Unreadable(error),
+        };
+        let want = Want { lines: usize::MAX, bytes: usize::MAX, unfinished: true };
+        let end = recipe.offset.saturating_add(recipe.shown);
+        let lines = match tail::read(&file, recipe.offset, end, want) {
+            Ok(lines) => lines,
+            Err(error) => return Step::Unreadable(error),
+        };
+        if let Err(error) = stream.still_is(&file) {
+            return Step::Unreadable(error);
+        }
+        if lines.bytes.len() as u64 != recipe.shown {
+            return Step::Unreadable(std::io::Error::new(
+                std::io::ErrorKind::UnexpectedEof,
+                format!("the file ends before byte {end}, though it was read up to there before"),
+            ));
+        }
+        match self.stages(stream, *recipe, lines) {
+            Ok(Some(batch)) => Step::Batch(Arc::new(batch)),
+            // The component is another by now, and takes nothing of it.
+            Ok(None) => Step::End,
+            Err(stop) => stop.into(),
+        }
+    }
+
+    fn make(&self, stream: &Stream, offset: u64, clock: i64, size: u64, closing: bool) -> Step {
         let now = stream.snapshot();
-        if offset >= now.size {
+        if offset >= size {
             return Step::End;
         }
         let file = match self.files.get(stream) {
@@ -95,7 +129,7 @@ impl Chain {
         let unfinished = over || now.grew.elapsed() >= self.partial_line;
         let mut want = Want { lines: BATCH_LINES, bytes: BATCH_BYTES, unfinished };
         loop {
-            let lines = match tail::read(&file, offset, now.size, want) {
+            let lines = match tail::read(&file, offset, size, want) {
                 Ok(lines) => lines,
                 Err(error) => return Step::Unreadable(error),
             };
@@ -105,7 +139,7 @@ impl Chain {
             if lines.ends.is_empty() && !lines.left_unfinished {
                 return Step::Unreadable(std::io::Error::new(
                     std::io::ErrorKind::UnexpectedEof,
-                    format!("the file ends before byte {offset}, though it had {} bytes", now.size),
+                    format!("the file ends before byte {offset}, though it had {size} bytes"),
                 ));
             }
             if lines.ends.is_empty() {
@@ -114,7 +148,10 @@ impl Chain {
             let too_much = want.bytes >= MAX_BATCH_BYTES;
             let last = too_much || (lines.at_end && quiet && !lines.left_unfinished);
             let at_end = lines.at_end;
-            match self.stages(stream, offset, clock, now.modified, lines, last) {
+            let made_at = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(now.modified);
+            let shown = lines.bytes.len() as u64;
+            let recipe = Recipe { offset, clock, shown, last, file_time: now.modified, made_at };
+            match self.stages(stream, recipe, lines) {
                 Ok(Some(batch)) => return Step::Batch(Arc::new(batch)),
                 Ok(None) if at_end => {
                     // Its last event may still grow; the join time decides, or the rest of an unfinished line.
@@ -122,21 +159,14 @@ impl Chain {
                     return Step::Wait { until: Some(now.grew + silence) };
                 }
                 Ok(None) => want = Want { lines: want.lines * 2, bytes: want.bytes * 2, ..want },
-                Err((component, error)) => return Step::Halt { component, error },
+                Err(stop) => return stop.into(),
             }
         }
     }
 
     /// None: nothing was consumed.
-    fn stages(
-        &self,
-        stream: &Stream,
-        offset: u64,
-        clock: i64,
-        file_time: i64,
-        lines: Lines,
-        last: bool,
-    ) -> Result<Option<Batch>, (String, GuestError)> {
+    fn stages(&self, stream: &Stream, recipe: Recipe, lines: Lines) -> Result<Option<Batch>, Stop> {
+        let Recipe { offset, clock, last, file_time, made_at, .. } = recipe;
         let given = lines.ends.len();
         let (first, rest) = match self.stages.split_first() {
             Some((first, rest)) if first.normalizes() => (Some(first), rest),
@@ -145,35 +175,69 @@ impl Chain {
         let Lines { mut bytes, ends, .. } = lines;
         let (consumed, mut events) = match first {
             None => (given as u32, native::lines_as_they_stand(&bytes, &ends)),
-            Some(component) => normalize(component, stream, &mut bytes, &ends, last)?,
+            Some(component) => normalize(component, stream, offset, &mut bytes, &ends, last)?,
         };
         if consumed == 0 {
             return Ok(None);
         }
         let before = clock;
-        let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(file_time);
-        let clock = clock::repair(&mut events, bytes.len(), before, file_time, now);
+        let clock = clock::repair(&mut events, bytes.len(), before, file_time, made_at);
         for component in rest {
-            events = transform(component, stream, &bytes, events)?;
+            events = transform(component, stream, offset, &bytes, events)?;
         }
         // Transforms may set times, too.
         let clock = if rest.is_empty() {
             clock
         } else {
-            clock::repair(&mut events, bytes.len(), before, file_time, now)
+            clock::repair(&mut events, bytes.len(), before, file_time, made_at)
         };
         let range = offset..offset + bytes.len() as u64;
-        Ok(Some(Batch { origin: stream.origin.clone(), range, bytes, events, lines: consumed, clock }))
+        Ok(Some(Batch {
+            origin: stream.origin.clone(),
+            range,
+            bytes,
+            events,
+            lines: consumed,
+            clock,
+            recipe,
+        }))
+    }
+}
+
+/// Why there is no batch where there are lines.
+enum Stop {
+    /// See [`Step::Halt`].
+    Halt { component: String, error: GuestError },
+    /// The dead letters of a component that failed are not safe on disk.
+    NotKept(std::io::Error),
+}
+
+impl Stop {
+    fn halt(component: &Component, error: GuestError) -> Self {
+        Self::Halt { component: component.id().to_owned(), error }
+    }
+}
+
+impl From<Stop> for Step {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Halt { component, error } => Self::Halt { component, error },
+            // Whatever kind of error: the file itself is there, and nothing of it is to be given up.
+            Stop::NotKept(error) => {
+                Self::Unreadable(std::io::Error::other(format!("its dead letters cannot be kept: {error}")))
+            }
+        }
     }
 }
 
 fn normalize(
     component: &Component,
     stream: &Stream,
+    offset: u64,
     bytes: &mut Vec<u8>,
     ends: &[u32],
     last: bool,
-) -> Result<(u32, Events), (String, GuestError)> {
+) -> Result<(u32, Events), Stop> {
     let result = component.run(|instance| {
         let (consumed, mut events) = instance.normalize(&stream.origin, bytes, ends, last)?;
         check::normalized(bytes, ends, last, consumed, &mut events)?;
@@ -185,10 +249,14 @@ fn normalize(
     };
     let mut events = native::lines_as_they_stand(bytes, ends);
     match component.on_error(true) {
-        OnError::Halt => return Err((component.id().to_owned(), error)),
+        OnError::Halt => return Err(Stop::halt(component, error)),
         OnError::Pass => report(component, stream, &error, "its lines go on as they stand"),
         OnError::Drop => {
             report(component, stream, &error, "its lines are dropped");
+            native::drop_all(&mut events);
+        }
+        OnError::DeadLetter => {
+            keep(component, stream, &error, offset, bytes, &events)?;
             native::drop_all(&mut events);
         }
     }
@@ -198,9 +266,10 @@ fn normalize(
 fn transform(
     component: &Component,
     stream: &Stream,
+    offset: u64,
     bytes: &[u8],
     mut given: Events,
-) -> Result<Events, (String, GuestError)> {
+) -> Result<Events, Stop> {
     let result = component.run(|instance| {
         let mut events = instance.transform(&stream.origin, bytes, &given)?;
         check::transformed(bytes, &given, &mut events)?;
@@ -208,7 +277,7 @@ fn transform(
     });
     match (result, component.on_error(false)) {
         (Ok(events), _) => Ok(events),
-        (Err(error), OnError::Halt) => Err((component.id().to_owned(), error)),
+        (Err(error), OnError::Halt) => Err(Stop::halt(component, error)),
         (Err(error), OnError::Pass) => {
             report(component, stream, &error, "its events go on unchanged");
             Ok(given)
@@ -218,7 +287,35 @@ fn transform(
             native::drop_all(&mut given);
             Ok(given)
         }
+        (Err(error), OnError::DeadLetter) => {
+            keep(component, stream, &error, offset, bytes, &given)?;
+            native::drop_all(&mut given);
+            Ok(given)
+        }
     }
+}
+
+/// What a component failed on goes to its sink for dead letters; nothing of it goes on before it is safe there.
+fn keep(
+    component: &Component,
+    stream: &Stream,
+    error: &GuestError,
+    offset: u64,
+    bytes: &[u8],
+    events: &Events,
+) -> Result<(), Stop> {
+    if let Some(failures) = component.failures() {
+        let kept = failures.keep(&error.to_string(), stream, offset, bytes, events);
+        if kept.map_err(Stop::NotKept)? {
+            report(
+                component,
+                stream,
+                error,
+                &format!("what it was given goes to sink `{}`", failures.sink()),
+            );
+        }
+    }
+    Ok(())
 }
 
 fn report(component: &Component, stream: &Stream, error: &GuestError, outcome: &str) {

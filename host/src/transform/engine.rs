@@ -5,6 +5,7 @@ use super::bindings::{self, Calls, Exports};
 use super::instance::Instance;
 use super::limits::{Counts, State, TICK};
 use crate::config;
+use crate::dead_letter::Failures;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -154,6 +155,7 @@ impl Engine {
             exports,
             idle: Mutex::new(Vec::new()),
             counts: Arc::default(),
+            failures: None,
         };
         // On a thread of its own: the guest runs, and WASI cannot wait on a thread of the caller's runtime.
         let first = std::thread::scope(|scope| scope.spawn(|| Instance::new(&component)).join())
@@ -187,9 +189,20 @@ pub struct Component {
     exports: Exports,
     idle: Mutex<Vec<Instance>>,
     counts: Arc<Mutex<Counts>>,
+    /// Where what it fails on goes, if it goes anywhere.
+    failures: Option<Failures>,
 }
 
 impl Component {
+    /// What it fails on goes there, where its `on_error` says so.
+    pub fn keep_failures(&mut self, failures: Failures) {
+        self.failures = Some(failures);
+    }
+
+    pub(super) fn failures(&self) -> Option<&Failures> {
+        self.failures.as_ref()
+    }
+
     /// Its id in the config.
     pub fn id(&self) -> &str {
         &self.id

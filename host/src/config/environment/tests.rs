@@ -25,7 +25,7 @@ fn the_cloudwatch_page_is_enough() {
     assert_eq!(cw.group_name.source(), "/astro/{{ cluster_id }}/{{ workspace_id }}");
     assert_eq!((cw.stream_name.source(), cw.codec), ("{{ deployment_id }}", Codec::Json));
     assert_eq!(cw.aws.region, None, "the ambient one");
-    assert_eq!(cw.aws.auth.as_ref().expect("role").role_arn, "arn:aws:iam::123456789012:role/rolename");
+    assert_eq!(cw.aws.auth.roles, ["arn:aws:iam::123456789012:role/rolename"]);
     assert!(cw.create_missing_group && cw.create_missing_stream);
     assert_eq!(config.sinks[0].id, "cloudwatch");
     assert_eq!(config.sinks[0].branches, [Branch { source: 0, transforms: vec![0] }]);
@@ -39,8 +39,9 @@ fn the_s3_page_is_enough_with_and_without_a_role() {
     for (page, role) in [(&S3_PAGE[..], true), (&S3_PAGE[..2], false)] {
         let config = from(&[&PLATFORM, page]).expect("the page's set-up");
         let s3 = s3(&config);
-        assert_eq!((&*s3.bucket, &*s3.key_prefix, s3.key.source()), ("my-bucket", "logs/", "{{ path }}"));
-        assert_eq!((s3.aws.auth.is_some(), s3.aws.region.is_some()), (role, role));
+        assert_eq!((&*s3.bucket, &*s3.key_prefix), ("my-bucket", "logs/"));
+        assert!(matches!(&s3.layout, Layout::Mirror(mirror) if mirror.key.source() == "{{ path }}"));
+        assert_eq!((!s3.aws.auth.roles.is_empty(), s3.aws.region.is_some()), (role, role));
         assert_eq!(config.sinks[0].id, "s3");
         assert_eq!(
             config.sinks[0].branches,

@@ -27,6 +27,8 @@ impl fmt::Display for LogStreamName {
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) sdk: aws_sdk_cloudwatchlogs::Client,
+    /// Bodies of puts are compressed.
+    pub(super) gzip: bool,
     caller: Arc<Caller>,
 }
 
@@ -38,13 +40,25 @@ impl Client {
             config = config.endpoint_url(endpoint);
         }
         let sdk = aws_sdk_cloudwatchlogs::Client::from_conf(config.build());
-        Self { sdk, caller: Arc::clone(&access.caller) }
+        Self { sdk, gzip: false, caller: Arc::clone(&access.caller) }
+    }
+
+    /// The same, with bodies of puts compressed or not.
+    #[must_use]
+    pub fn compressing(self, gzip: bool) -> Self {
+        Self { gzip, ..self }
     }
 
     pub(super) fn call_on_stream(&self, action: &'static str, stream: &LogStreamName) -> Call {
         let LogStreamName { group, name } = stream;
         let resource = format!("arn:aws:logs:*:*:log-group:{group}:log-stream:{name}");
         Call { caller: Arc::clone(&self.caller), action, target: stream.to_string(), resource }
+    }
+
+    /// What could not be done for want of credentials, to log groups that nobody knows yet.
+    pub(in crate::sink) fn call_for_groups(&self, template: &str) -> Call {
+        let target = format!("log groups by the template {template:?}");
+        Call { target, ..self.call_on_group("logs:PutLogEvents", "*") }
     }
 
     pub(super) fn call_on_group(&self, action: &'static str, group: &str) -> Call {

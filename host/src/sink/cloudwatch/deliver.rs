@@ -1,12 +1,15 @@
 //! Sends one put for as long as it takes: creates what is missing, waits out what passes, halves what is refused.
 
 use super::client::LogStreamName;
+use super::create_log_group::Made;
 use super::put_log_events::{Accepted, Rejected};
 use super::{CloudWatch, Ticket};
+use crate::dead_letter::Reason;
 use crate::sink::batch::{Encoded, Put};
 use crate::sink::complaint::Complaint;
 use crate::sink::retry::{Backoff, CAP, Missing, Verdict};
 use crate::sink::service_error::ServiceError;
+use std::sync::PoisonError;
 use std::time::Instant;
 
 impl CloudWatch {
@@ -25,7 +28,7 @@ impl CloudWatch {
             };
             let failure = match answer {
                 Ok(accepted) => {
-                    self.account(&events, &accepted);
+                    self.account(&events, &accepted).await;
                     backoff.reset();
                     created = false;
                     if complaint.settle() {
@@ -49,7 +52,7 @@ impl CloudWatch {
                 Err(failure) => failure,
             };
             if failure.verdict == Verdict::Reject {
-                self.isolate(events, &failure, &mut left);
+                self.isolate(events, &failure, &mut left).await;
                 continue;
             }
             if complaint.raise(&format!("{} {:?}", failure.action, failure.code), Instant::now()) {
@@ -72,37 +75,53 @@ impl CloudWatch {
         failure: Box<ServiceError>,
     ) -> Result<(), Box<ServiceError>> {
         let Verdict::Create(missing) = failure.verdict else { return Err(failure) };
-        let allowed = match missing {
-            Missing::LogGroup => self.config.create_missing_group,
-            Missing::LogStream => self.config.create_missing_stream || self.config.create_missing_group,
-        };
-        if !allowed {
-            return Err(may_not_create(failure));
+        if missing == Missing::LogGroup || !self.config.create_missing_stream {
+            return self.create_group(name, failure).await;
         }
-        self.lanes.counters.requests.add(1);
-        let created = match missing {
-            Missing::LogGroup => self.client.create_log_group(&name.group).await,
-            Missing::LogStream if !self.config.create_missing_stream => {
-                return Err(may_not_create(failure));
-            }
-            Missing::LogStream => self.client.create_log_stream(name).await,
-        };
-        match created {
-            Ok(()) => Ok(()),
+        match self.create_stream(name).await {
             // The stream could not be made for want of its group.
             Err(failure) if failure.verdict == Verdict::Create(Missing::LogGroup) => {
-                if !self.config.create_missing_group {
-                    return Err(may_not_create(failure));
-                }
-                self.lanes.counters.requests.add(1);
-                self.client.create_log_group(&name.group).await
+                self.create_group(name, failure).await
             }
-            Err(failure) => Err(failure),
+            created => created,
+        }
+    }
+
+    async fn create_stream(&self, name: &LogStreamName) -> Result<(), Box<ServiceError>> {
+        let wait = self.new_streams.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        // Here only this log stream waits.
+        tokio::time::sleep(wait).await;
+        self.lanes.counters.requests.add(1);
+        self.client.create_log_stream(name).await
+    }
+
+    /// `failure` says that the group is missing, or the stream where we may make none: then perhaps its group.
+    async fn create_group(
+        &self,
+        name: &LogStreamName,
+        failure: Box<ServiceError>,
+    ) -> Result<(), Box<ServiceError>> {
+        if !self.config.create_missing_group {
+            return Err(may_not_create(failure));
+        }
+        let perhaps_the_stream = failure.verdict == Verdict::Create(Missing::LogStream);
+        match self.groups.create(&name.group).await {
+            Ok(Made::Before) if perhaps_the_stream => Err(may_not_create(failure)),
+            Ok(Made::Now | Made::Before) => Ok(()),
+            Err(mut refused) if perhaps_the_stream => {
+                let remedy = refused.remedy.take().map_or(String::new(), |remedy| format!("{remedy}; "));
+                refused.remedy = Some(format!(
+                    "{remedy}if the group is there, it is {name} that is missing: create it, or set \
+                     create_missing_stream: true"
+                ));
+                Err(refused)
+            }
+            Err(refused) => Err(refused),
         }
     }
 
     /// A put that the service calls malformed: its halves are tried, until the event at fault is alone.
-    fn isolate(
+    async fn isolate(
         &self,
         mut events: Vec<Encoded<Ticket>>,
         failure: &ServiceError,
@@ -114,37 +133,26 @@ impl CloudWatch {
             left.push(events);
             return;
         }
-        for event in &events {
-            self.lanes.counters.invalid.add(1);
-            let lane = &event.ticket.lane;
-            if lane.first_time(Complaint::INVALID) {
-                tracing::error!(path = %lane.stream.origin.path, "an event is refused and counted as rejected: {failure}");
-            }
-        }
+        let why = match &failure.code {
+            Some(code) => format!("{code}: {}", failure.message),
+            None => failure.message.clone(),
+        };
+        self.refuse(&events, Reason::Malformed, &why, &failure.to_string()).await;
     }
 
-    fn account(&self, events: &[Encoded<Ticket>], accepted: &Accepted) {
-        let counters = &self.lanes.counters;
+    async fn account(&self, events: &[Encoded<Ticket>], accepted: &Accepted) {
         let Some(Rejected { too_old, expired, too_new }) = &accepted.rejected else {
-            return counters.delivered.add(events.len() as u64);
+            return self.lanes.counters.delivered.add(events.len() as u64);
         };
-        let refused = too_old.len() + expired.len() + too_new.len();
-        counters.delivered.add((events.len() - refused) as u64);
-        counters.too_old.add((too_old.len() + expired.len()) as u64);
-        counters.too_new.add(too_new.len() as u64);
-        let reasons = [
-            (too_old, Complaint::TOO_OLD, "older than CloudWatch takes (14 days)"),
-            (expired, Complaint::TOO_OLD, "older than the log group's retention"),
-            (too_new, Complaint::TOO_NEW, "more than 2 hours ahead of AWS's clock"),
+        let refused = [
+            (too_old, Reason::TooOld, "older than CloudWatch takes (14 days)"),
+            (expired, Reason::Expired, "older than the log group's retention"),
+            (too_new, Reason::TooNew, "more than 2 hours ahead of AWS's clock"),
         ];
-        for (range, kind, reason) in reasons {
-            for event in &events[range.clone()] {
-                let lane = &event.ticket.lane;
-                if lane.first_time(kind) {
-                    tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
-                        "CloudWatch refuses events of this file: {reason}; they are counted as rejected (said once per file)");
-                }
-            }
+        let count: usize = refused.iter().map(|(range, ..)| range.len()).sum();
+        self.lanes.counters.delivered.add((events.len() - count) as u64);
+        for (range, reason, why) in refused {
+            self.refuse(&events[range.clone()], reason, why, why).await;
         }
     }
 }

@@ -1,17 +1,26 @@
 //! CloudWatch Logs: events of many files, packed into full puts, one under way per log stream.
 //!
 //! `mod` gives each event to the outlet of its log stream; `outlet` waits until a put is full or old enough,
-//! sends it, and acknowledges; `deliver` sends one put for as long as it takes. One file per AWS operation.
+//! sends it, and acknowledges; `deliver` sends one put for as long as it takes; `groups` looks after the log groups
+//! that it made, `budget` says when a log stream may be made; `refused` sees to what CloudWatch does not take. One file
+//! per AWS operation.
 
+mod budget;
 pub mod client;
 mod create_log_group;
 mod create_log_stream;
 mod deliver;
+mod describe_log_streams;
+mod groups;
+mod gzip;
 pub mod limits;
 mod outlet;
 mod put_log_events;
+mod put_retention_policy;
+mod refused;
 
 use crate::config::{self, Env};
+use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, DEFAULT_LABEL};
 use crate::lane::{Lane, Seq};
 use crate::lanes::{Lanes, Taken};
@@ -19,9 +28,12 @@ use crate::route;
 use crate::route::template::{Names, Template};
 use crate::sink::batch::{Encoded, Limits};
 use crate::sink::complaint::Complaint;
-use crate::sink::{EventSink, encode};
+use crate::sink::{EventSink, Flush, encode};
+use budget::Budget;
 use client::{Client, LogStreamName};
+use groups::Groups;
 use outlet::Outlet;
+use refused::Original;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,9 +41,8 @@ use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Puts of one sink that may be under way at once, each to another log stream.
-const PUTS_AT_ONCE: usize = 8;
-/// Events waiting for one log stream, counted as AWS counts them: one put under way and one being filled…
+/// Events waiting for one log stream, counted as AWS counts them: one put under way and one being filled… (With a sink for
+/// dead letters, as much again for their original bytes.)
 const OUTLET_BYTES: usize = 2 * limits::MAX_PUT_BYTES;
 /// …and for all log streams of a sink together.
 const SINK_BYTES: usize = 16 * limits::MAX_PUT_BYTES;
@@ -47,6 +58,10 @@ pub struct CloudWatch {
     tasks: Mutex<JoinSet<()>>,
     runtime: tokio::runtime::Handle,
     puts: Semaphore,
+    groups: Arc<Groups>,
+    new_streams: Mutex<Budget>,
+    /// Where what is refused goes, if it goes anywhere.
+    letters: Option<DeadLetters>,
     /// Lanes that found no room.
     waiting: Mutex<HashSet<i64>>,
     /// All lanes are read to their ends: nothing will make a put any fuller.
@@ -59,22 +74,36 @@ pub struct Ticket {
     lane: Arc<Lane>,
     seq: Seq,
     arrived: Instant,
+    /// Kept for a dead letter, where there may be one.
+    original: Option<Arc<Original>>,
+    /// Memory that goes when this one is answered: that of the original, with the last part of its event.
+    holds: usize,
 }
 
 impl CloudWatch {
     /// A sink that is ready to take events.
-    pub fn new(client: Client, config: config::CloudWatch, env: Env, lanes: Arc<Lanes>) -> Arc<Self> {
+    pub fn new(
+        client: Client,
+        config: config::CloudWatch,
+        env: Env,
+        lanes: Arc<Lanes>,
+        letters: Option<DeadLetters>,
+    ) -> Arc<Self> {
         let limits = limits::of_put(config.max_events, config.max_bytes);
+        let client = client.compressing(config.gzip);
         Arc::new(Self {
+            groups: Groups::new(client.clone(), config.new_groups.clone(), lanes.clone()),
+            new_streams: Mutex::new(Budget::new(config.create_stream_rate)),
+            puts: Semaphore::new(config.aws.concurrency),
             client,
             config,
             env,
             limits,
             lanes,
+            letters,
             outlets: Mutex::default(),
             tasks: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
-            puts: Semaphore::new(PUTS_AT_ONCE),
             waiting: Mutex::default(),
             flush: AtomicBool::new(false),
         })
@@ -91,6 +120,12 @@ impl CloudWatch {
     /// Stops at once: what is under way and not acknowledged comes again at the next start.
     pub fn stop(&self) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.groups.stop();
+    }
+
+    /// Nothing is left but what goes on for as long as the sink runs.
+    pub fn settled(&self) -> bool {
+        self.groups.settled()
     }
 
     /// Where events of this stream and label go.
@@ -161,6 +196,20 @@ impl CloudWatch {
     }
 }
 
+impl Flush for CloudWatch {
+    fn flush(self: Arc<Self>) {
+        Self::flush(&self);
+    }
+
+    fn stop(&self) {
+        Self::stop(self);
+    }
+
+    fn settled(&self) -> bool {
+        Self::settled(self)
+    }
+}
+
 /// The sink as its lanes see it.
 pub struct Handle(pub Arc<CloudWatch>);
 
@@ -185,30 +234,45 @@ impl EventSink for Handle {
         let sink = &self.0;
         let labels = &batch.events.label_names;
         let max_event = limits::max_event_bytes(&sink.limits);
-        let mut parts: Vec<(usize, i64, String)> = Vec::with_capacity(batch.events.len());
+        let mut parts: Vec<Part> = Vec::with_capacity(batch.events.len());
         for event in batch.iter().filter(|event| event.label().is_some()) {
             let label = usize::from(event.label_index());
             // The service takes no time before the epoch; that old it refuses anyway.
             let timestamp_ms = event.timestamp().div_euclid(1_000_000).max(0);
+            let original = sink.letters.as_ref().map(|_| Arc::new(Original::of(event)));
             encode::texts(sink.config.codec, event, max_event, |text| {
-                parts.push((label, timestamp_ms, not_empty(text)));
+                let (text, original) = (not_empty(text), original.clone());
+                parts.push(Part { label, timestamp_ms, text, original, holds: 0 });
             });
+            if let (Some(last), Some(original)) = (parts.last_mut(), original) {
+                last.holds = original.weight();
+            }
         }
         if parts.is_empty() {
             return Ok(Taken::Done { events: 0, target: None });
         }
         let seq = lane.begin(batch, parts.len());
-        let ticket = Ticket { lane: lane.clone(), seq, arrived: Instant::now() };
+        let arrived = Instant::now();
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
-        for (label, timestamp_ms, text) in parts {
+        for Part { label, timestamp_ms, text, original, holds } in parts {
+            let ticket = Ticket { lane: lane.clone(), seq, arrived, original, holds };
             let lane = lane.stream.id.cast_unsigned();
-            by_label[label].push(Encoded { lane, timestamp_ms, text, ticket: ticket.clone() });
+            by_label[label].push(Encoded { lane, timestamp_ms, text, ticket });
         }
         for (label, events) in labels.iter().zip(by_label).filter(|(_, events)| !events.is_empty()) {
             sink.push(sink.name(lane, label), events);
         }
         Ok(Taken::UnderWay)
     }
+}
+
+/// An event, or a part of one, before it is under way.
+struct Part {
+    label: usize,
+    timestamp_ms: i64,
+    text: String,
+    original: Option<Arc<Original>>,
+    holds: usize,
 }
 
 /// CloudWatch takes no empty message; a blank line (codecs `raw` and `text`) goes as one space.

@@ -21,6 +21,8 @@ pub struct Outlet {
     packer: Mutex<Packer<Ticket>>,
     /// Bytes of the put under way.
     under_way: AtomicUsize,
+    /// Bytes that all these events hold for dead letters.
+    originals: AtomicUsize,
     notify: Notify,
 }
 
@@ -37,6 +39,7 @@ impl Outlet {
             name,
             packer: Mutex::new(Packer::new(limits)),
             under_way: AtomicUsize::new(0),
+            originals: AtomicUsize::new(0),
             notify: Notify::new(),
         }
     }
@@ -56,6 +59,8 @@ impl Outlet {
                 tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes = len, "{misfit}");
                 lanes.counters.invalid.add(1);
                 ticket.lane.acknowledge(ticket.seq, 1);
+            } else {
+                self.originals.fetch_add(ticket.holds, Ordering::Relaxed);
             }
         }
         drop(packer);
@@ -67,9 +72,10 @@ impl Outlet {
         self.notify.notify_one();
     }
 
-    /// How much waits or is under way, as AWS counts it.
+    /// How much waits or is under way, as AWS counts it, or what is held of it for dead letters where that is more.
     pub fn bytes(&self) -> usize {
-        self.packer().bytes() + self.under_way.load(Ordering::Relaxed)
+        let sent = self.packer().bytes() + self.under_way.load(Ordering::Relaxed);
+        sent.max(self.originals.load(Ordering::Relaxed))
     }
 
     /// Nothing waits.
@@ -109,7 +115,9 @@ impl Outlet {
         self.under_way.store(put.bytes, Ordering::Relaxed);
         sink.wake_waiting();
         let lanes = acknowledgements(&put);
+        let held: usize = put.events.iter().map(|event| event.ticket.holds).sum();
         sink.deliver(&self.name, put).await;
+        self.originals.fetch_sub(held, Ordering::Relaxed);
         for (seq_lane, events) in &lanes {
             seq_lane.lane.acknowledge(seq_lane.seq, *events);
         }

@@ -7,6 +7,7 @@ use aws_sdk_cloudwatchlogs::error::SdkError;
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
 
 use super::client::{Client, LogStreamName};
+use super::gzip::compressed;
 use crate::sink::batch::Encoded;
 use crate::sink::retry::{Missing, Verdict};
 use crate::sink::service_error::ServiceError;
@@ -44,7 +45,12 @@ impl Client {
         let answer = match inputs {
             Ok(inputs) => {
                 let request = self.sdk.put_log_events().log_group_name(&stream.group);
-                request.log_stream_name(&stream.name).set_log_events(Some(inputs)).send().await
+                let request = request.log_stream_name(&stream.name).set_log_events(Some(inputs));
+                if self.gzip {
+                    request.customize().map_request(compressed).send().await
+                } else {
+                    request.send().await
+                }
             }
             Err(incomplete) => Err(SdkError::construction_failure(incomplete)),
         };

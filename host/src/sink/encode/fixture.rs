@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Batch, Deployment, Events, Origin, StreamKind, TaskTry};
+use crate::event::{Batch, Deployment, Events, Origin, Recipe, StreamKind, TaskTry};
 
 /// An attribute: its key, its bytes, whether they are JSON.
 pub type Attribute = (&'static str, Vec<u8>, bool);
@@ -82,6 +82,7 @@ impl Event {
             events,
             lines: 1,
             clock: self.timestamp,
+            recipe: Recipe::default(),
         }
     }
 }

@@ -132,7 +132,7 @@ impl<'a> Sorted<'a> {
 }
 
 /// As precise as the source had it: 0, 3, 6 or 9 digits of fraction.
-fn rfc3339(timestamp: i64) -> Option<String> {
+pub fn rfc3339(timestamp: i64) -> Option<String> {
     if timestamp == NO_TIMESTAMP {
         return None;
     }

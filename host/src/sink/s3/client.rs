@@ -7,12 +7,12 @@ use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use super::settings;
 use crate::aws::Access;
+use crate::config::{self, Objects};
 use crate::sink::retry::Verdict;
 use crate::sink::service_error::{Call, Caller, ServiceError};
 
-/// Every object is a log file.
-pub(super) const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
 /// `If-None-Match: *`
 pub(super) const ANY_ETAG: &str = "*";
 
@@ -42,18 +42,34 @@ pub enum Written {
 pub struct Client {
     pub(super) sdk: aws_sdk_s3::Client,
     pub(super) bucket: String,
+    objects: Arc<Objects>,
     caller: Arc<Caller>,
 }
 
 impl Client {
     /// Sends nothing yet.
-    pub fn new(access: &Access, bucket: &str, force_path_style: bool) -> Self {
-        let mut config = Builder::from(&access.sdk).force_path_style(force_path_style);
+    pub fn new(access: &Access, options: &config::S3) -> Self {
+        let mut config = Builder::from(&access.sdk).force_path_style(options.force_path_style);
         if let Some(endpoint) = &access.endpoint {
             config = config.endpoint_url(endpoint);
         }
         let sdk = aws_sdk_s3::Client::from_conf(config.build());
-        Self { sdk, bucket: bucket.to_owned(), caller: Arc::clone(&access.caller) }
+        Self {
+            sdk,
+            bucket: options.bucket.clone(),
+            objects: Arc::new(options.objects.clone()),
+            caller: Arc::clone(&access.caller),
+        }
+    }
+
+    /// What all objects of the sink are like.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// The bucket's name.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
     }
 
     pub(super) fn call(&self, action: &'static str, key: &str) -> Call {
@@ -92,6 +108,23 @@ impl Client {
                 let region = region.as_deref().unwrap_or("the one that the bucket is in");
                 failure.verdict = Verdict::RetrySlowly;
                 failure.remedy = Some(format!("set the sink's region to {region}: bucket {bucket} is there"));
+            }
+            (Some("AccessDenied"), _) if call.action == "s3:PutObject" => {
+                if let Some(more) = settings::further_rights(&self.objects) {
+                    let remedy = failure.remedy.take().unwrap_or_default();
+                    failure.remedy = Some(format!("{remedy}; what the sink asks for needs besides {more}"));
+                }
+            }
+            (Some("AccessControlListNotSupported"), _) => {
+                failure.remedy =
+                    Some(format!("enable ACLs on {bucket} (Object Ownership), or leave out `acl`"));
+            }
+            // S3 has no code of its own for it.
+            (Some("InvalidRequest"), _)
+                if self.objects.lock.is_some() && failure.message.contains("Lock") =>
+            {
+                let remedy = "use a bucket that was made with Object Lock, or leave out `object_lock`";
+                failure.remedy = Some(remedy.to_owned());
             }
             (Some("KeyTooLongError" | "EntityTooLarge"), _) => failure.verdict = Verdict::Reject,
             _ => {}

@@ -9,77 +9,110 @@ use crate::source::tail;
 use crate::transform::Step;
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;
+use std::time::Instant;
 
-/// Reads what a stream's object is to hold, from its first byte on.
+/// A place in a file at which reading can go on: where a batch begins, if components make the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes before it.
+    pub offset: u64,
+    /// Time of the last event before it, ns since the epoch.
+    pub clock: i64,
+}
+
+impl Place {
+    /// The file's first byte.
+    pub const START: Self = Self { offset: 0, clock: NO_TIMESTAMP };
+}
+
+/// Reads what a stream's object is to hold, from some place on.
 pub struct Content {
     lane: Arc<Lane>,
     files: Arc<OpenFiles>,
     /// How far it goes: the file's size when it was begun.
     size: u64,
-    /// Place in the file.
-    offset: u64,
-    clock: i64,
-    /// Made but not given out yet.
-    left: Vec<u8>,
+    place: Place,
     closing: bool,
+    ended: bool,
+    waits_until: Option<Instant>,
 }
 
 impl Content {
     /// The stream as it is now. `closing`: its unfinished end belongs to it.
-    pub fn new(lane: Arc<Lane>, files: Arc<OpenFiles>, closing: bool) -> Self {
+    pub fn new(lane: Arc<Lane>, files: Arc<OpenFiles>, closing: bool, from: Place) -> Self {
         let size = lane.stream.snapshot().size;
-        Self { lane, files, size, offset: 0, clock: NO_TIMESTAMP, left: Vec::new(), closing }
+        Self { lane, files, size, place: from, closing, ended: false, waits_until: None }
     }
 
-    /// Up to which byte of the file it went, once it has ended.
-    pub fn covered(&self) -> u64 {
-        self.offset
+    /// Up to which place it was given out.
+    pub fn place(&self) -> Place {
+        self.place
     }
 
-    /// The next `len` bytes; fewer only at the end. Blocks: call it on a worker thread.
+    /// All that there is was given out.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Why it ended before the file's end: the rest is unfinished until then.
+    pub fn waits_until(&self) -> Option<Instant> {
+        self.waits_until
+    }
+
+    /// The next `len` bytes; less only at the end, and up to a batch more where components make them: a part ends
+    /// where a batch does. Blocks: call it on a worker thread.
     pub fn part(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
         if self.lane.chain.is_none() {
             return self.copy(len);
         }
-        while self.left.len() < len && self.more()? {}
-        let rest = self.left.split_off(self.left.len().min(len));
-        Ok(std::mem::replace(&mut self.left, rest))
-    }
-
-    fn copy(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
-        let wanted = (self.size - self.offset).min(len as u64) as usize;
-        let mut part = vec![0; wanted];
-        let file = self.files.get(&self.lane.stream)?;
-        let read = tail::read_full(&file, &mut part, self.offset)?;
-        if read < wanted {
-            return Err(Error::new(
-                ErrorKind::UnexpectedEof,
-                format!(
-                    "the file ends at byte {}, though it had {} bytes",
-                    self.offset + read as u64,
-                    self.size
-                ),
-            ));
+        let mut part = Vec::new();
+        while part.len() < len && !self.ended {
+            self.batch(&mut part)?;
         }
-        self.lane.stream.still_is(&file)?;
-        self.offset += read as u64;
         Ok(part)
     }
 
-    /// One more batch; false at the end.
-    fn more(&mut self) -> std::io::Result<bool> {
-        let Some(chain) = self.lane.chain.clone() else { return Ok(false) };
-        if self.offset >= self.size {
-            return Ok(false);
+    fn copy(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
+        let offset = self.place.offset;
+        let wanted = self.size.saturating_sub(offset).min(len as u64) as usize;
+        self.ended = wanted < len;
+        // A file that is gone need not be there for nothing.
+        if wanted == 0 {
+            return Ok(Vec::new());
         }
-        match chain.step(&self.lane.stream, self.offset, self.clock, self.closing) {
+        let mut part = vec![0; wanted];
+        let file = self.files.get(&self.lane.stream)?;
+        let read = tail::read_full(&file, &mut part, offset)?;
+        if read < wanted {
+            return Err(Error::new(
+                ErrorKind::UnexpectedEof,
+                format!("the file ends at byte {}, though it had {} bytes", offset + read as u64, self.size),
+            ));
+        }
+        self.lane.stream.still_is(&file)?;
+        self.place.offset += read as u64;
+        Ok(part)
+    }
+
+    /// One more batch, or the end.
+    fn batch(&mut self, part: &mut Vec<u8>) -> std::io::Result<()> {
+        self.ended = true;
+        let Some(chain) = self.lane.chain.clone() else { return Ok(()) };
+        if self.place.offset >= self.size {
+            return Ok(());
+        }
+        match chain.step(&self.lane.stream, self.place.offset, self.place.clock, self.closing) {
             Step::Batch(batch) => {
-                joined::raw(&batch, &mut self.left);
-                self.offset = batch.range.end;
-                self.clock = batch.clock;
-                Ok(true)
+                joined::raw(&batch, part);
+                self.place = Place { offset: batch.range.end, clock: batch.clock };
+                self.ended = false;
+                Ok(())
             }
-            Step::Wait { .. } | Step::End => Ok(false),
+            Step::Wait { until } => {
+                self.waits_until = until;
+                Ok(())
+            }
+            Step::End => Ok(()),
             Step::Halt { component, error } => Err(Error::other(format!(
                 "transform `{component}` failed twice on a batch: {error}; the stream waits (`on_error: halt`)"
             ))),

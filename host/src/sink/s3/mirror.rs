@@ -4,10 +4,15 @@
 //! The first write of a generation takes a key that nobody has (`If-None-Match: *`) and says in the object's
 //! metadata whose it is; so a host that crashed after the put recognises its own, and nothing that anybody
 //! acknowledged is ever overwritten. A key once chosen stays with the cursor.
+//!
+//! An object of some size that grew is made anew of a copy that S3 makes of it and of what is new.
 
 use super::client::{Client, Precondition};
-use super::content::Content;
-use super::upload::{Object, UploadError, Uploaded, upload};
+use super::head_object::Found;
+use super::limits::{MIN_PART_BYTES, PART_BYTES};
+use super::outcome::{Done, News, UploadError, Uploaded};
+use super::settings::{self, ObjectSettings};
+use super::upload::{GENERATION, Writer};
 use crate::config::{self, Env};
 use crate::cursor::CursorRow;
 use crate::event::DEFAULT_LABEL;
@@ -18,22 +23,21 @@ use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
 use crate::sink::generation;
 use crate::sink::retry::{Backoff, CAP, Verdict};
+use crate::sink::service_error::ServiceError;
 use crate::transform::Workers;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Objects written at once; each may hold two parts in memory.
-const UPLOADS_AT_ONCE: usize = 4;
 /// A file that nobody wrote for so long is copied at once; a busy one waits for `refresh_secs`.
 const QUIET: Duration = Duration::from_secs(5);
-/// Key of the object metadata that says which generation of which file an object holds.
-const GENERATION: &str = "updraft-generation";
+/// A key that is taken when it is written, and free or ours when we look, is tried so often before it is left.
+const CLAIM_TRIES: u32 = 3;
 
 /// A sink of type `aws_s3`, layout `mirror`.
 pub struct Mirror {
     client: Client,
     config: config::S3,
+    layout: config::Mirror,
     env: Env,
     lanes: Arc<Lanes>,
     workers: Arc<Workers>,
@@ -48,6 +52,9 @@ struct State {
     pause: Option<Pause>,
 }
 
+/// Nothing is to be done until then; none: until the file grows.
+struct Rest(Option<Instant>);
+
 /// The service is left alone for a while.
 #[derive(Clone, Copy)]
 struct Pause {
@@ -61,18 +68,19 @@ impl Mirror {
     pub fn new(
         client: Client,
         config: config::S3,
+        layout: config::Mirror,
         env: Env,
         lanes: Arc<Lanes>,
         workers: Arc<Workers>,
     ) -> Arc<Self> {
-        Arc::new(Self { client, config, env, lanes, workers, state: Mutex::default() })
+        Arc::new(Self { client, config, layout, env, lanes, workers, state: Mutex::default() })
     }
 
     /// Copies for as long as it is polled.
     pub async fn run(self: Arc<Self>) {
         let lanes = self.lanes.clone();
         lanes
-            .give_turns(UPLOADS_AT_ONCE, move |lane| {
+            .give_turns(self.config.aws.concurrency, move |lane| {
                 let mirror = self.clone();
                 async move { mirror.turn(&lane).await }
             })
@@ -88,12 +96,16 @@ impl Mirror {
             return self.lanes.schedule.wake_at(lane.stream.id, due);
         }
         match self.bring_up_to_date(lane).await {
-            Ok(()) => {
+            Ok(rest) => {
                 if self.recovered() {
                     tracing::info!(sink = %self.lanes.sink, "works again");
                 }
-                // It may have grown meanwhile, or its last event may still wait for its end.
-                self.lanes.schedule.wake(lane.stream.id);
+                match rest {
+                    // It may have grown meanwhile.
+                    None => self.lanes.schedule.wake(lane.stream.id),
+                    Some(Rest(Some(until))) => self.lanes.schedule.wake_at(lane.stream.id, until),
+                    Some(Rest(None)) => {}
+                }
             }
             Err(UploadError::Source(error)) => self.lanes.unreadable(lane, &error),
             Err(error) => self.failed(lane, &error),
@@ -110,84 +122,197 @@ impl Mirror {
         if pause.is_some() || closing || now.gone {
             return pause.map(|pause| pause.until);
         }
+        if let Some(quiet) = self.layout.write_once {
+            let due = now.grew + quiet;
+            return (due > Instant::now()).then_some(due);
+        }
         // The first object waits for a pause in the file, but not for longer than any other.
         let due = match lane.written_at() {
-            Some(written) => written + self.config.refresh,
-            None => (now.grew + QUIET.min(self.config.refresh)).min(lane.seen_at() + self.config.refresh),
+            Some(written) => written + self.layout.refresh,
+            None => (now.grew + QUIET.min(self.layout.refresh)).min(lane.seen_at() + self.layout.refresh),
         };
         (due > Instant::now()).then_some(due)
     }
 
-    async fn bring_up_to_date(&self, lane: &Arc<Lane>) -> Result<(), UploadError> {
-        let cursor = lane.cursor();
-        let (target, uploaded) = match cursor.target.clone() {
-            Some(key) => {
-                let uploaded = self.write(lane, &key, Precondition::None).await?;
-                (key, uploaded)
+    /// None: there may be more to do.
+    async fn bring_up_to_date(&self, lane: &Arc<Lane>) -> Result<Option<Rest>, UploadError> {
+        let done = match self.write(lane).await {
+            // What stood in the way is forgotten.
+            Err(UploadError::Anew(why)) => {
+                tracing::debug!(sink = %self.lanes.sink, path = %lane.stream.origin.path, "{}", UploadError::Anew(why));
+                self.write(lane).await?
             }
-            None => self.first_write(lane).await?,
+            done => done?,
+        };
+        let Uploaded { key, place, length, lines } = match done {
+            Done::Stored(uploaded) => uploaded,
+            Done::Nothing { until } => return Ok(Some(Rest(until))),
         };
         lane.set_written_at(Instant::now());
         // To a mirror each line is an event as it stands.
-        self.lanes.counters.lines.add(uploaded.lines);
-        self.lanes.counters.delivered.add(uploaded.lines);
+        self.lanes.counters.lines.add(lines);
+        self.lanes.counters.delivered.add(lines);
+        let cursor = lane.cursor();
         let row = CursorRow {
-            offset: uploaded.covered.max(cursor.offset),
-            target: Some(target),
-            written: uploaded.length,
-            ..cursor
+            offset: place.offset.max(cursor.offset),
+            clock: if place.offset > cursor.offset { place.clock } else { cursor.clock },
+            target: Some(key),
+            written: length,
         };
         self.lanes.commit_cursor(lane, row).await;
-        Ok(())
+        Ok(None)
+    }
+
+    async fn write(&self, lane: &Arc<Lane>) -> Result<Done, UploadError> {
+        let settings = self.settings(lane);
+        let (client, workers, lanes) = (&self.client, &self.workers, &self.lanes);
+        let writer = Writer { client, workers, lanes, lane, settings: &settings };
+        if let Some(upload) = self.lanes.store().upload(lane.stream.id, &self.lanes.sink).await? {
+            match writer.resume(upload).await {
+                // The key was free when it was begun.
+                Err(UploadError::Taken) => {}
+                done => return done,
+            }
+        }
+        match lane.cursor().target {
+            Some(key) => self.grow(&writer, &key).await,
+            None => self.first_write(&writer).await,
+        }
+    }
+
+    /// Brings an object up to date that was written before.
+    async fn grow(&self, writer: &Writer<'_>, key: &str) -> Result<Done, UploadError> {
+        let cursor = writer.lane.cursor();
+        if writer.lane.chain.is_some() {
+            match writer.news().await? {
+                News::Bytes => {}
+                News::Dropped(place) => {
+                    let key = key.to_owned();
+                    return Ok(Done::Stored(Uploaded { key, place, length: cursor.written, lines: 0 }));
+                }
+                News::None { until } => return Ok(Done::Nothing { until }),
+            }
+        }
+        if self.layout.write_once.is_some() && writer.lane.first_time(Complaint::WROTE_AGAIN) {
+            tracing::warn!(sink = %self.lanes.sink, path = %writer.lane.stream.origin.path, key,
+                "the file grew after its object was written (`write_once`): it is written again, as a new version \
+                 where the bucket keeps versions; a longer `quiet_secs` avoids that");
+        }
+        if cursor.written < MIN_PART_BYTES {
+            return writer.whole(key, Precondition::None).await;
+        }
+        let path = &writer.lane.stream.origin.path;
+        match self.look(key).await {
+            Ok(Some(found)) if writer.owns(&found) => self.renew(writer, key, &found).await,
+            Ok(Some(_)) => {
+                tracing::warn!(sink = %self.lanes.sink, path = %path, key,
+                    "the object was replaced by somebody: it is left alone, and the file gets another one");
+                self.first_write(writer).await
+            }
+            Ok(None) => {
+                if writer.lane.first_time(Complaint::OBJECT_GONE) {
+                    tracing::warn!(sink = %self.lanes.sink, path = %path, key,
+                        "the object was deleted while its file still grows: it is written again");
+                }
+                match writer.whole(key, Precondition::Absent).await {
+                    Err(UploadError::Taken) => self.first_write(writer).await,
+                    done => done,
+                }
+            }
+            Err(failure) if failure.status == Some(403) => {
+                self.cannot_copy(writer, &failure);
+                writer.whole(key, Precondition::None).await
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Brings an object of ours that was found there up to date, at the cost of what is new if that can be.
+    async fn renew(&self, writer: &Writer<'_>, key: &str, found: &Found) -> Result<Done, UploadError> {
+        let done = match writer.trusted(found) {
+            Some(trusted) if trusted >= MIN_PART_BYTES => writer.append(key, found, trusted).await,
+            _ => return writer.whole(key, Precondition::None).await,
+        };
+        match done {
+            Err(UploadError::NotCopied(failure)) => {
+                self.cannot_copy(writer, &failure);
+                writer.whole(key, Precondition::None).await
+            }
+            done => done,
+        }
+    }
+
+    fn cannot_copy(&self, writer: &Writer<'_>, failure: &ServiceError) {
+        if writer.lane.first_time(Complaint::NOT_COPIED) {
+            tracing::warn!(sink = %self.lanes.sink, path = %writer.lane.stream.origin.path,
+                "what the object holds cannot be copied, so all of it is uploaded again each time: {failure}");
+        }
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Found>, Box<ServiceError>> {
+        self.lanes.counters.requests.add(1);
+        self.client.head_object(key).await
     }
 
     /// Finds a key that nobody else has.
-    async fn first_write(&self, lane: &Arc<Lane>) -> Result<(String, Uploaded), UploadError> {
-        let key = self.key(lane);
-        let others = [generation::key(&key, &lane.stream), generation::unique_key(&key, &lane.stream)];
+    async fn first_write(&self, writer: &Writer<'_>) -> Result<Done, UploadError> {
+        let stream = &writer.lane.stream;
+        let key = self.key(writer.lane);
+        let others = [generation::key(&key, stream), generation::unique_key(&key, stream)];
         for key in std::iter::once(key).chain(others) {
-            match self.write(lane, &key, Precondition::Absent).await {
+            match self.claim(writer, &key).await {
                 Err(UploadError::Taken) => {}
-                done => return done.map(|uploaded| (key, uploaded)),
-            }
-            let precondition = match self.client.head_object(&key).await? {
-                Some(found) if found.metadata.get(GENERATION) == Some(&lane.stream.generation) => {
-                    Precondition::None
-                }
-                Some(_) => continue,
-                // Deleted since: it may be anybody's again.
-                None => Precondition::Absent,
-            };
-            match self.write(lane, &key, precondition).await {
-                Err(UploadError::Taken) => {}
-                done => return done.map(|uploaded| (key, uploaded)),
+                done => return done,
             }
         }
         Err(UploadError::Taken)
     }
 
-    async fn write(
-        &self,
-        lane: &Arc<Lane>,
-        key: &str,
-        precondition: Precondition,
-    ) -> Result<Uploaded, UploadError> {
-        self.lanes.counters.requests.add(1);
-        let metadata = HashMap::from([(GENERATION.to_owned(), lane.stream.generation.clone())]);
-        let content = Content::new(lane.clone(), self.lanes.files().clone(), self.lanes.closing());
-        let size = lane.stream.snapshot().size;
-        let object = Object { key, metadata, precondition, counted: lane.cursor().written };
-        upload(&self.client, &self.workers, &object, size, content, &self.lanes.counters.uploaded).await
+    async fn claim(&self, writer: &Writer<'_>, key: &str) -> Result<Done, UploadError> {
+        // That a key is taken shows when all of a large file is there: better to look before.
+        let mut look = writer.lane.stream.snapshot().size >= PART_BYTES;
+        for tries in 0..CLAIM_TRIES {
+            if look {
+                match self.look(key).await {
+                    Ok(Some(found)) if writer.owns(&found) => return self.renew(writer, key, &found).await,
+                    Ok(Some(_)) => return Err(UploadError::Taken),
+                    // Deleted since, perhaps: then it may be anybody's again.
+                    Ok(None) => {}
+                    // It need not be there, and then we need not look.
+                    Err(failure) if failure.status == Some(403) && tries == 0 => {}
+                    Err(failure) => return Err(failure.into()),
+                }
+            }
+            match writer.whole(key, Precondition::Absent).await {
+                Err(UploadError::Taken) => look = true,
+                done => return done,
+            }
+        }
+        Err(UploadError::Taken)
+    }
+
+    /// What the object of a stream is to be like.
+    fn settings(&self, lane: &Lane) -> ObjectSettings {
+        let (stream, objects) = (&lane.stream, self.client.objects());
+        let mut settings =
+            ObjectSettings::new(objects, settings::LOG, None).noting(GENERATION, &stream.generation);
+        let names = Names { origin: &stream.origin, label: DEFAULT_LABEL, env: &self.env };
+        let left_out = settings.describe(objects, &names);
+        if !left_out.is_empty() && lane.first_time(Complaint::LEFT_OUT) {
+            tracing::warn!(sink = %self.lanes.sink, path = %stream.origin.path,
+                "{} left out: the stream lacks what they name, or S3 has no room for them", left_out.join(", "));
+        }
+        settings
     }
 
     fn key(&self, lane: &Lane) -> String {
         let origin = &lane.stream.origin;
         let names = Names { origin, label: DEFAULT_LABEL, env: &self.env };
-        let text = match self.config.key.render(&names) {
+        let text = match self.layout.key.render(&names) {
             Ok(rendered) => {
                 if rendered.fell_back && lane.first_time(Complaint::FELL_BACK) {
                     tracing::warn!(sink = %self.lanes.sink, path = %origin.path,
-                        "key `{}` names what this stream lacks; its path is used instead", self.config.key.source());
+                        "key `{}` names what this stream lacks; its path is used instead", self.layout.key.source());
                 }
                 rendered.text
             }
@@ -206,6 +331,7 @@ impl Mirror {
             UploadError::Service(failure) => {
                 (format!("{} {:?}", failure.action, failure.code), failure.verdict)
             }
+            UploadError::Anew(_) => ("anew".to_owned(), Verdict::RetrySlowly),
             other => (other.to_string(), Verdict::RetrySlowly),
         };
         let (say, wait) = {

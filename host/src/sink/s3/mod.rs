@@ -5,11 +5,16 @@
 
 pub mod client;
 mod content;
+mod head_bucket;
 mod head_object;
 pub mod limits;
 mod mirror;
 mod multipart;
+mod outcome;
 mod put_object;
+mod reader;
+pub mod settings;
 mod upload;
+mod upload_part_copy;
 
 pub use mirror::Mirror;

@@ -1,145 +1,353 @@
 //! Gets one object's content to S3: one put where it fits into a part, else a multipart upload, a part in memory.
+//!
+//! What a multipart upload has got so far is written down after each part, so that the next turn, or the next process,
+//! goes on with the first part that is missing. Nothing is tried again here: the mirror's next turn does.
 
 use super::client::{Client, Precondition, Written};
-use super::content::Content;
-use super::limits;
-use super::multipart::must_begin_anew;
-use crate::counters::Counter;
+use super::content::{Content, Place};
+use super::head_object::Found;
+use super::limits::{self, MAX_PARTS, MIN_PART_BYTES};
+use super::multipart::{Part, Upload, must_begin_anew};
+use super::outcome::{Done, News, UploadError, Uploaded};
+use super::reader::Reader;
+use super::settings::ObjectSettings;
+use super::upload_part_copy::{CopySource, cannot_be_copied, source_changed};
+use crate::cursor::{PartRow, Store, UploadRow};
+use crate::lane::Lane;
+use crate::lanes::Lanes;
 use crate::sink::service_error::ServiceError;
-use crate::transform::{WorkerGone, Workers};
+use crate::transform::Workers;
 use bytes::Bytes;
-use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::Arc;
 
-/// A part that fails is sent again so often before the whole upload is given up, to be begun anew later.
-const PART_TRIES: u32 = 5;
-/// Between those, growing.
-const PART_PAUSE: Duration = Duration::from_millis(500);
+/// Key of the object metadata that says which generation of which file an object holds.
+pub const GENERATION: &str = "updraft-generation";
 
-/// What is to be written.
-pub struct Object<'a> {
-    /// Its key.
-    pub key: &'a str,
-    /// User metadata.
-    pub metadata: HashMap<String, String>,
-    /// Whether the key may be taken already.
-    pub precondition: Precondition,
-    /// Line breaks before this byte were counted already.
-    pub counted: u64,
+/// Writes the object of one stream.
+pub struct Writer<'a> {
+    pub client: &'a Client,
+    pub workers: &'a Workers,
+    pub lanes: &'a Lanes,
+    pub lane: &'a Arc<Lane>,
+    /// What the object is to be like.
+    pub settings: &'a ObjectSettings,
 }
 
-/// An object that was written.
-pub struct Uploaded {
-    /// Up to which byte of the file.
-    pub covered: u64,
-    /// How many bytes it has.
-    pub length: u64,
-    /// How many line breaks are new in it.
-    pub lines: u64,
-}
-
-/// Why an object was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The key belongs to somebody else, or to an earlier write of ours.
-    #[error("the key is taken")]
-    Taken,
-    /// The service said no.
-    #[error(transparent)]
-    Service(#[from] Box<ServiceError>),
-    /// The file can't be read, or a guest halts.
-    #[error(transparent)]
-    Source(#[from] std::io::Error),
-    /// A worker ended: a bug of ours.
-    #[error(transparent)]
-    Worker(#[from] WorkerGone),
-    /// More than S3 takes.
-    #[error("{0} bytes are more than an object of S3 can hold")]
-    TooLarge(u64),
-}
-
-/// Writes the whole object. Needs no more memory than two parts, whatever its size. `progress`: bytes of parts.
-pub async fn upload(
-    client: &Client,
-    workers: &Workers,
-    object: &Object<'_>,
-    size: u64,
-    content: Content,
-    progress: &Counter,
-) -> Result<Uploaded, UploadError> {
-    let part_size = limits::part_size_for(size).ok_or(UploadError::TooLarge(size))?;
-    let part_size = usize::try_from(part_size).map_err(|_| UploadError::TooLarge(size))?;
-    let mut reader =
-        Reader { content: Some(content), part_size, counted: object.counted, length: 0, lines: 0 };
-    let first = reader.next(workers).await?;
-    if first.len() < part_size {
-        let written =
-            client.put_object(object.key, first, object.metadata.clone(), object.precondition).await?;
-        return finish(reader, &written);
+impl Writer<'_> {
+    /// Whether an object is this generation's.
+    pub fn owns(&self, found: &Found) -> bool {
+        found.metadata.get(GENERATION) == Some(&self.lane.stream.generation)
     }
-    let upload = client.create_upload(object.key, object.metadata.clone()).await?;
-    let (mut parts, mut bytes) = (Vec::new(), first);
-    while !bytes.is_empty() {
-        let number = u16::try_from(parts.len() + 1).map_err(|_| UploadError::TooLarge(reader.length))?;
-        parts.push(persist(|| client.upload_part(&upload, number, bytes.clone())).await?);
-        progress.add(bytes.len() as u64);
-        bytes = reader.next(workers).await?;
-    }
-    let written = persist(|| client.complete_upload(&upload, parts.clone(), object.precondition)).await?;
-    finish(reader, &written)
-}
 
-fn finish(reader: Reader, written: &Written) -> Result<Uploaded, UploadError> {
-    match written {
-        Written::Taken => Err(UploadError::Taken),
-        Written::Stored { .. } => Ok(Uploaded {
-            covered: reader.content.map_or(0, |content| content.covered()),
-            length: reader.length,
-            lines: reader.lines,
-        }),
+    /// Where the cursor stands.
+    fn cursor_place(&self) -> Place {
+        let cursor = self.lane.cursor();
+        Place { offset: cursor.offset, clock: cursor.clock }
     }
-}
 
-/// Tries an operation of a multipart upload a few times: what was uploaded so far is worth it.
-async fn persist<T, F: Future<Output = Result<T, Box<ServiceError>>>>(
-    operation: impl Fn() -> F,
-) -> Result<T, Box<ServiceError>> {
-    let mut tries = 1;
-    loop {
-        match operation().await {
-            Err(failure) if tries < PART_TRIES && !must_begin_anew(&failure) => {
-                tokio::time::sleep(PART_PAUSE * tries).await;
-                tries += 1;
-            }
-            done => return done,
+    /// How much of an object of ours is surely what it should be. A copy is a beginning of its file however it came to
+    /// be, and may be longer than the cursor says: an answer was lost, or we were killed. None: unusable.
+    pub fn trusted(&self, found: &Found) -> Option<u64> {
+        let written = self.lane.cursor().written;
+        let copies = self.lane.chain.is_none() && found.length <= self.lane.stream.snapshot().size;
+        (found.length == written || (found.length > written && copies)).then_some(found.length)
+    }
+
+    /// The place in the file that an object of so many bytes goes up to.
+    fn place_of(&self, length: u64) -> Place {
+        match self.lane.chain {
+            Some(_) => self.cursor_place(),
+            None => Place { offset: length, ..Place::START },
         }
     }
-}
 
-/// Reads parts on a worker thread and counts what went by.
-struct Reader {
-    content: Option<Content>,
-    part_size: usize,
-    counted: u64,
-    length: u64,
-    lines: u64,
-}
-
-impl Reader {
-    async fn next(&mut self, workers: &Workers) -> Result<Bytes, UploadError> {
-        let Some(mut content) = self.content.take() else { return Ok(Bytes::new()) };
-        let len = self.part_size;
-        let (content, part) = workers
-            .run(move || {
-                let part = content.part(len);
-                (content, part)
-            })
-            .await?;
-        self.content = Some(content);
-        let part = part?;
-        let known = self.counted.saturating_sub(self.length).min(part.len() as u64) as usize;
-        self.lines += memchr::memchr_iter(b'\n', &part[known..]).count() as u64;
-        self.length += part.len() as u64;
-        Ok(part.into())
+    /// What a chain has to add at the cursor.
+    pub async fn news(&self) -> Result<News, UploadError> {
+        let cursor = self.cursor_place();
+        let mut reader = self.reader(cursor, MAX_PARTS)?;
+        if reader.peek(self.workers).await? {
+            return Ok(News::Bytes);
+        }
+        let place = reader.place();
+        if place.offset > cursor.offset {
+            return Ok(News::Dropped(place));
+        }
+        Ok(News::None { until: reader.waits_until() })
     }
+
+    /// Sends all of it.
+    pub async fn whole(&self, key: &str, precondition: Precondition) -> Result<Done, UploadError> {
+        let mut reader = self.reader(Place::START, MAX_PARTS)?;
+        reader.known = self.lane.cursor().written;
+        let (first, lines) = reader.next(self.workers).await?;
+        if reader.place().offset == 0 {
+            return Ok(Done::Nothing { until: reader.waits_until() });
+        }
+        if !reader.is_part(&first) {
+            self.lanes.counters.requests.add(1);
+            let length = first.len() as u64;
+            return match self.client.put_object(key, first, self.settings, precondition).await? {
+                Written::Taken => Err(UploadError::Taken),
+                Written::Stored { .. } => {
+                    Ok(Done::Stored(Uploaded { key: key.to_owned(), place: reader.place(), length, lines }))
+                }
+            };
+        }
+        let upload = self.begin(key, precondition, 0).await?;
+        self.send(upload, reader, (first, lines)).await
+    }
+
+    /// Copies what an object of ours holds, of which so many bytes are [`trusted`](Self::trusted), and sends only
+    /// what is new.
+    pub async fn append(&self, key: &str, found: &Found, trusted: u64) -> Result<Done, UploadError> {
+        let cursor = self.lane.cursor();
+        let room = MAX_PARTS - limits::copy_ranges(trusted).len() as u64;
+        let from = match self.lane.chain {
+            Some(_) => self.cursor_place(),
+            // What is there and was never counted is not sent, but counted now.
+            None => Place { offset: cursor.written, ..Place::START },
+        };
+        let mut reader = self.reader(from, room)?;
+        let counted = reader.pass_over(self.workers, trusted - cursor.written).await?;
+        let first = reader.next(self.workers).await?;
+        let place = reader.place();
+        if first.0.is_empty() {
+            if (place.offset, trusted) == (cursor.offset, cursor.written) {
+                return Ok(Done::Nothing { until: reader.waits_until() });
+            }
+            let key = key.to_owned();
+            return Ok(Done::Stored(Uploaded { key, place, length: trusted, lines: counted }));
+        }
+        let mut upload = self.begin(key, Precondition::None, trusted).await?;
+        self.copy(&mut upload, found, counted).await?;
+        self.send(upload, reader, first).await
+    }
+
+    /// Goes on with an upload that a turn, or a process, before this one began.
+    pub async fn resume(&self, mut upload: UploadRow) -> Result<Done, UploadError> {
+        if upload.checksum != self.client.checksum_name() {
+            return self.anew("its checksums are of another kind than the config says now").await;
+        }
+        let last = upload.parts.last().map(|part| part.length);
+        // S3 takes nothing after a small part.
+        if upload.sealed || last.is_some_and(|length| length < MIN_PART_BYTES) {
+            return self.complete(upload).await;
+        }
+        if upload.length() < upload.copied {
+            self.lanes.counters.requests.add(1);
+            match self.client.head_object(&upload.key).await {
+                Ok(Some(found)) if self.owns(&found) && self.trusted(&found) == Some(upload.copied) => {
+                    self.copy(&mut upload, &found, 0).await?;
+                }
+                Ok(_) => return self.anew("the object that it copied from is no more").await,
+                Err(failure) if failure.status == Some(403) => return self.anew(&failure.to_string()).await,
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        let place =
+            upload.parts.last().map_or(Place::START, |part| Place { offset: part.offset, clock: part.clock });
+        let mut reader = self.reader(place, MAX_PARTS - upload.parts.len() as u64)?;
+        reader.known = self.lane.cursor().written.saturating_sub(upload.length());
+        let first = reader.next(self.workers).await?;
+        if first.0.is_empty() && upload.length() == upload.copied {
+            return self.anew("there is nothing to add any more").await;
+        }
+        self.send(upload, reader, first).await
+    }
+
+    async fn begin(
+        &self,
+        key: &str,
+        precondition: Precondition,
+        copied: u64,
+    ) -> Result<UploadRow, UploadError> {
+        self.lanes.counters.requests.add(1);
+        let Upload { key, id } = self.client.create_upload(key, self.settings).await?;
+        let row = UploadRow {
+            key,
+            id,
+            checksum: self.client.checksum_name().to_owned(),
+            key_is_new: precondition == Precondition::Absent,
+            copied,
+            sealed: false,
+            parts: Vec::new(),
+        };
+        self.store().begin_upload(self.lane.stream.id, &self.lanes.sink, row.clone()).await?;
+        Ok(row)
+    }
+
+    /// Copies what is still missing of the object before it. `lines`: of that, what was never counted.
+    async fn copy(&self, upload: &mut UploadRow, found: &Found, lines: u64) -> Result<(), UploadError> {
+        let ranges = limits::copy_ranges(upload.copied);
+        let whole = ranges.len() == 1;
+        let place = self.place_of(upload.copied);
+        for (at, range) in ranges.into_iter().enumerate().skip(upload.parts.len()) {
+            let length = range.end - range.start;
+            let range = (!whole).then_some(range);
+            let key = upload.key.clone();
+            let source = CopySource { key: &key, etag: found.etag.as_deref(), range };
+            let number = u16::try_from(at + 1).map_err(|_| UploadError::TooLarge(upload.copied))?;
+            self.lanes.counters.requests.add(1);
+            match self.client.upload_part_copy(&handle(upload), number, &source).await {
+                Ok(part) => {
+                    self.keep(upload, part, length, if at == 0 { lines } else { 0 }, place).await?;
+                }
+                Err(failure) if source_changed(&failure) => return self.anew(&failure.to_string()).await,
+                Err(failure) if cannot_be_copied(&failure) => {
+                    self.forget().await?;
+                    return Err(UploadError::NotCopied(failure));
+                }
+                Err(failure) => {
+                    self.gone_or(upload, failure).await?;
+                    return self.anew("it was completed before all was copied").await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what the reader has, and completes the upload.
+    async fn send(
+        &self,
+        mut upload: UploadRow,
+        mut reader: Reader,
+        (mut bytes, mut lines): (Bytes, u64),
+    ) -> Result<Done, UploadError> {
+        while !bytes.is_empty() {
+            let length = bytes.len() as u64;
+            let number = upload.parts.len() as u64 + 1;
+            let number = u16::try_from(number)
+                .ok()
+                .filter(|&number| u64::from(number) <= MAX_PARTS)
+                .ok_or(UploadError::TooLarge(upload.length() + length))?;
+            self.lanes.counters.requests.add(1);
+            match self.client.upload_part(&handle(&upload), number, bytes).await {
+                Ok(part) => self.keep(&mut upload, part, length, lines, reader.place()).await?,
+                Err(failure) => return self.gone_or(&upload, failure).await.map(Done::Stored),
+            }
+            self.lanes.counters.uploaded.add(length);
+            (bytes, lines) = reader.next(self.workers).await?;
+        }
+        self.complete(upload).await
+    }
+
+    async fn complete(&self, mut upload: UploadRow) -> Result<Done, UploadError> {
+        // Should the answer be late or lost, no part may be added: S3 may be at work on these.
+        if !upload.sealed {
+            self.store().seal_upload(self.lane.stream.id, &self.lanes.sink).await?;
+            upload.sealed = true;
+        }
+        let precondition = if upload.key_is_new { Precondition::Absent } else { Precondition::None };
+        match self.try_to_complete(&upload, precondition).await {
+            Ok(Written::Stored { .. }) => return Ok(Done::Stored(uploaded(&upload))),
+            Ok(Written::Taken) => {}
+            Err(failure) => return self.gone_or(&upload, failure).await.map(Done::Stored),
+        }
+        self.lanes.counters.requests.add(1);
+        match self.client.head_object(&upload.key).await? {
+            Some(found) if self.owns(&found) && found.length == upload.length() => {
+                Ok(Done::Stored(uploaded(&upload)))
+            }
+            // An earlier write of ours whose answer was lost.
+            Some(found) if self.owns(&found) => {
+                match self.try_to_complete(&upload, Precondition::None).await {
+                    Ok(_) => Ok(Done::Stored(uploaded(&upload))),
+                    Err(failure) => self.gone_or(&upload, failure).await.map(Done::Stored),
+                }
+            }
+            Some(_) => {
+                self.forget().await?;
+                Err(UploadError::Taken)
+            }
+            None => self.anew("the key was taken and is free again").await,
+        }
+    }
+
+    async fn try_to_complete(
+        &self,
+        upload: &UploadRow,
+        precondition: Precondition,
+    ) -> Result<Written, Box<ServiceError>> {
+        self.lanes.counters.requests.add(1);
+        let parts = upload.parts.iter().map(|part| Part {
+            number: i32::from(part.number),
+            etag: part.etag.clone(),
+            checksum: part.checksum.clone(),
+        });
+        self.client.complete_upload(&handle(upload), parts.collect(), precondition).await
+    }
+
+    /// The upload is no more: it was completed and the answer lost, or it has to be begun anew. Or it is there, and
+    /// the failure is only that.
+    async fn gone_or(&self, upload: &UploadRow, failure: Box<ServiceError>) -> Result<Uploaded, UploadError> {
+        if !must_begin_anew(&failure) {
+            return Err(failure.into());
+        }
+        if failure.code.as_deref() == Some("NoSuchUpload") {
+            self.lanes.counters.requests.add(1);
+            match self.client.head_object(&upload.key).await {
+                Ok(Some(found)) if self.owns(&found) && found.length == upload.length() => {
+                    return Ok(uploaded(upload));
+                }
+                Err(failure) if failure.status != Some(403) => return Err(failure.into()),
+                _ => {}
+            }
+        }
+        self.anew(&failure.to_string()).await
+    }
+
+    async fn keep(
+        &self,
+        upload: &mut UploadRow,
+        part: Part,
+        length: u64,
+        lines: u64,
+        place: Place,
+    ) -> Result<(), UploadError> {
+        let row = PartRow {
+            number: part.number as u16,
+            etag: part.etag,
+            checksum: part.checksum,
+            length,
+            lines,
+            offset: place.offset,
+            clock: place.clock,
+        };
+        self.store().add_part(self.lane.stream.id, &self.lanes.sink, row.clone()).await?;
+        upload.parts.push(row);
+        Ok(())
+    }
+
+    async fn anew<T>(&self, why: &str) -> Result<T, UploadError> {
+        self.forget().await?;
+        Err(UploadError::Anew(why.to_owned()))
+    }
+
+    async fn forget(&self) -> Result<(), UploadError> {
+        Ok(self.store().drop_upload(self.lane.stream.id, &self.lanes.sink).await?)
+    }
+
+    fn store(&self) -> &Store {
+        self.lanes.store()
+    }
+
+    /// Reads from some place on, in parts of which an upload may have so many.
+    fn reader(&self, from: Place, parts: u64) -> Result<Reader, UploadError> {
+        let left = self.lane.stream.snapshot().size.saturating_sub(from.offset);
+        let part_size = limits::part_size_for(left, parts).and_then(|size| usize::try_from(size).ok());
+        let part_size = part_size.ok_or(UploadError::TooLarge(left))?;
+        let (lane, files) = (self.lane.clone(), self.lanes.files().clone());
+        Ok(Reader::new(Content::new(lane, files, self.lanes.closing(), from), part_size))
+    }
+}
+
+fn handle(upload: &UploadRow) -> Upload {
+    Upload { key: upload.key.clone(), id: upload.id.clone() }
+}
+
+fn uploaded(upload: &UploadRow) -> Uploaded {
+    let place =
+        upload.parts.last().map_or(Place::START, |part| Place { offset: part.offset, clock: part.clock });
+    let lines = upload.parts.iter().map(|part| part.lines).sum();
+    Uploaded { key: upload.key.clone(), place, length: upload.length(), lines }
 }

@@ -54,18 +54,59 @@ fn without_a_role_it_is_the_default_credentials_that_lack_a_permission() {
     assert!(failure.to_string().ends_with("to the identity that this process has"), "{failure}");
 }
 
-#[test]
-fn a_role_that_may_not_be_assumed_is_named_with_the_action_and_the_sink() {
+/// STS refused that role to whoever asked.
+fn role_refused(arn: &str, by: Option<&str>) -> CredentialsError {
     let sts = AssumeRoleError::generic(meta("AccessDenied"));
     let sts: SdkError<_, Response> = SdkError::service_error(sts, response(403));
-    let failure =
-        call(Some("arn:aws:iam::1:role/r")).failed(&unsigned(CredentialsError::provider_error(sts)));
+    let source = CredentialsError::provider_error(sts);
+    CredentialsError::provider_error(RoleRefused { arn: arn.to_owned(), by: by.map(str::to_owned), source })
+}
+
+#[test]
+fn a_role_that_may_not_be_assumed_is_named_with_the_action_and_the_sink() {
+    let refused = role_refused("arn:aws:iam::1:role/r", None);
+    let failure = call(Some("arn:aws:iam::1:role/r")).failed(&unsigned(refused));
     assert_eq!((failure.action, &*failure.target), ("sts:AssumeRole", "arn:aws:iam::1:role/r"));
     assert_eq!(failure.verdict, Verdict::RetrySlowly);
     let text = failure.to_string();
     assert!(text.starts_with("sink cloudwatch: sts:AssumeRole on arn:aws:iam::1:role/r"), "{text}");
     assert!(text.contains(" with the default credentials failed: AccessDenied: no; "), "{text}");
     assert!(text.contains("trust policy of arn:aws:iam::1:role/r"), "{text}");
+}
+
+#[test]
+fn of_a_chain_of_roles_the_one_that_was_refused_is_named_with_the_one_that_asked() {
+    let (base, via, last) =
+        ("arn:aws:iam::1:role/base", "arn:aws:iam::1:role/via", "arn:aws:iam::1:role/last");
+    // The request for `last` was never signed, since `via` was refused to `base`.
+    let refused = role_refused(via, Some(base));
+    let for_last: SdkError<AssumeRoleError, Response> =
+        SdkError::dispatch_failure(ConnectorError::other(refused.into(), None));
+    let failure = call(Some(last)).failed(&unsigned(CredentialsError::provider_error(for_last)));
+    assert_eq!((failure.action, &*failure.target), ("sts:AssumeRole", via));
+    let text = failure.to_string();
+    assert!(text.contains(&format!("with role {base} failed")), "{text}");
+    assert!(text.contains(&format!("let the trust policy of {via} name {base}")), "{text}");
+    assert!(!text.contains(last), "{text}");
+}
+
+#[test]
+fn a_role_that_a_profile_assumes_is_not_taken_for_the_sinks_own() {
+    let sts = AssumeRoleError::generic(meta("AccessDenied"));
+    let sts: SdkError<_, Response> = SdkError::service_error(sts, response(403));
+    let failure =
+        call(Some("arn:aws:iam::1:role/r")).failed(&unsigned(CredentialsError::provider_error(sts)));
+    assert_eq!(failure.target, "the role of the AWS profile");
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_a_matter_for_ca_file() {
+    let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+    let unknown = std::io::Error::other(std::io::Error::new(std::io::ErrorKind::InvalidData, unknown));
+    let failure = call(None).failed(&Answer::dispatch_failure(ConnectorError::io(unknown.into())));
+    assert_eq!(failure.verdict, Verdict::RetrySlowly);
+    assert!(failure.to_string().contains("UnknownIssuer"), "{failure}");
+    assert!(failure.to_string().contains("tls.ca_file"), "{failure}");
 }
 
 #[test]

@@ -1,0 +1,31 @@
+//! `HeadBucket`: whether the bucket is there, in this region, and lets us in.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>
+
+use aws_sdk_s3::operation::head_bucket::HeadBucketError;
+
+use super::client::Client;
+use crate::sink::retry::Verdict;
+use crate::sink::service_error::{Call, ServiceError};
+
+impl Client {
+    /// Needs `s3:ListBucket`.
+    pub async fn head_bucket(&self) -> Result<(), Box<ServiceError>> {
+        let bucket = &self.bucket;
+        let arn = if bucket.starts_with("arn:") { bucket.clone() } else { format!("arn:aws:s3:::{bucket}") };
+        let call =
+            Call { target: format!("bucket {bucket}"), resource: arn, ..self.call("s3:ListBucket", "") };
+        match self.sdk.head_bucket().bucket(bucket).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let mut failure = self.failed(&call, &error);
+                if error.as_service_error().is_some_and(HeadBucketError::is_not_found) {
+                    // An answer to HEAD has no body that could say so.
+                    "there is no such bucket".clone_into(&mut failure.message);
+                    failure.verdict = Verdict::RetrySlowly;
+                    failure.remedy = Some(format!("create the bucket {bucket}, or correct its name"));
+                }
+                Err(failure)
+            }
+        }
+    }
+}

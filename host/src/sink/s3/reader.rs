@@ -1,0 +1,80 @@
+//! Reads an object's content on a worker thread, a part at a time, and counts what goes by.
+
+use super::content::{Content, Place};
+use super::outcome::UploadError;
+use crate::transform::Workers;
+use bytes::Bytes;
+use std::time::Instant;
+
+/// Reads parts.
+pub struct Reader {
+    /// None only while a worker has it, and after a worker was lost.
+    content: Option<Content>,
+    place: Place,
+    part_size: usize,
+    /// Line breaks in so many bytes to come were counted before.
+    pub known: u64,
+}
+
+impl Reader {
+    /// Parts of that size, in bytes.
+    pub fn new(content: Content, part_size: usize) -> Self {
+        Self { place: content.place(), content: Some(content), part_size, known: 0 }
+    }
+
+    /// Up to which place of the file it has read.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Until when there is nothing more for it to read.
+    pub fn waits_until(&self) -> Option<Instant> {
+        self.content.as_ref().and_then(Content::waits_until)
+    }
+
+    /// Whether more may follow these bytes as a part of an upload.
+    pub fn is_part(&self, bytes: &Bytes) -> bool {
+        bytes.len() >= self.part_size
+    }
+
+    /// The next part and how many line breaks are new in it; empty at the end.
+    pub async fn next(&mut self, workers: &Workers) -> Result<(Bytes, u64), UploadError> {
+        let bytes = self.take(workers, self.part_size).await?;
+        let known = self.known.min(bytes.len() as u64);
+        self.known -= known;
+        let lines = memchr::memchr_iter(b'\n', &bytes[known as usize..]).count() as u64;
+        Ok((bytes.into(), lines))
+    }
+
+    /// Reads the least that there is; false if there is nothing.
+    pub async fn peek(&mut self, workers: &Workers) -> Result<bool, UploadError> {
+        Ok(!self.take(workers, 1).await?.is_empty())
+    }
+
+    /// Reads that many bytes of a file for their line breaks only; returns how many.
+    pub async fn pass_over(&mut self, workers: &Workers, mut bytes: u64) -> Result<u64, UploadError> {
+        let mut lines = 0;
+        while bytes > 0 {
+            let part = self.take(workers, bytes.min(self.part_size as u64) as usize).await?;
+            if part.is_empty() {
+                break;
+            }
+            lines += memchr::memchr_iter(b'\n', &part).count() as u64;
+            bytes -= part.len() as u64;
+        }
+        Ok(lines)
+    }
+
+    async fn take(&mut self, workers: &Workers, len: usize) -> Result<Vec<u8>, UploadError> {
+        let Some(mut content) = self.content.take() else { return Ok(Vec::new()) };
+        let (content, part) = workers
+            .run(move || {
+                let part = if content.ended() { Ok(Vec::new()) } else { content.part(len) };
+                (content, part)
+            })
+            .await?;
+        self.place = content.place();
+        self.content = Some(content);
+        Ok(part?)
+    }
+}
