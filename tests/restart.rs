@@ -100,6 +100,43 @@ fn a_kill_loses_nothing_and_repeats_at_most_the_put_that_was_in_flight() {
 }
 
 #[test]
+fn a_kill_repeats_one_put_at_most_however_small_puts_are() {
+    let moto = Moto::start();
+    let (logs, data) = (LogFolder::with_lines(0..2_000), LogFolder::empty());
+    let config = format!(
+        "data_dir: '{}'
+sources: {{ airflow: {{ type: airflow, base_log_folder: '{}' }} }}
+transforms: {{ normalize: {{ type: wasm, inputs: [airflow], component: 'builtin:airflow' }} }}
+sinks:
+  cw: {{ type: aws_cloudwatch_logs, inputs: [normalize], group_name: {GROUP}, stream_name: {STREAM}, batch: {{ max_events: 50 }} }}
+",
+        data.path().display(),
+        logs.path().display()
+    );
+    let updraft =
+        |updraft: updraft_tests::Updraft| updraft.on(&moto).as_anyone().config("small.yaml", &config);
+    // One asks for the log stream, some are taken, and one is under way: in the middle of a batch of 1,000 lines.
+    moto.hold_after(8, "PutLogEvents");
+    let running = updraft(updraft!("run")).spawn();
+    eventually("the put that is held", || (moto.requests_of("PutLogEvents").len() == 9).then_some(()));
+    running.kill();
+    moto.release();
+    eventually("the put carried out", || {
+        moto.requests_of("PutLogEvents").iter().all(|put| put.ended.is_some()).then_some(())
+    });
+    let before = moto.messages().len();
+    assert!((100..1_000).contains(&before), "{before} events: not in the middle of a batch");
+
+    updraft(updraft!("run", "--once")).run().exits(0);
+
+    let mut all = moto.messages();
+    assert_eq!(all.len(), 2_050, "the put that was in flight comes twice, and nothing else");
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 2_000);
+}
+
+#[test]
 fn a_data_dir_has_one_owner_at_a_time() {
     let moto = Moto::with_bucket();
     let logs = LogFolder::with_lines(0..3);

@@ -161,6 +161,8 @@ pub struct Batch {
     pub clock: i64,
     /// How to make it again.
     pub recipe: Recipe,
+    /// Its events are as the lines were put together: no transform has split one.
+    pub divisible: bool,
 }
 
 /// What a batch is made from, besides the file and the components. As a file only grows, and guests are pure functions,

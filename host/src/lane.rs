@@ -3,10 +3,13 @@
 //! Batches leave in order and may be acknowledged out of order; the cursor moves only over the unbroken run of
 //! acknowledged batches from the front. No clock, no network, no store: a pure state machine behind a lock.
 
+mod pending;
+
 use crate::cursor::CursorRow;
 use crate::event::Batch;
 use crate::source::Stream;
 use crate::transform::Chain;
+use pending::Pending;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,13 +41,6 @@ struct State {
     pending: VecDeque<Pending>,
     /// Number of the first pending batch.
     first: u64,
-}
-
-struct Pending {
-    end: u64,
-    clock: i64,
-    /// Events that the service has not acknowledged yet.
-    open: usize,
 }
 
 /// Where a batch stands in its lane.
@@ -79,38 +75,57 @@ impl Lane {
         (state.next, state.next_clock)
     }
 
-    /// A batch leaves, as `open` events that the service has yet to acknowledge.
+    /// A batch leaves, to be acknowledged in so many bits. The cursor moves when all have come.
     pub fn begin(&self, batch: &Batch, open: usize) -> Seq {
+        self.push(batch, Pending::whole(batch, open))
+    }
+
+    /// A batch leaves, event by event: those in `sent`, by their places in the batch, in so many parts each. The cursor
+    /// moves with each event, where reading may begin after it.
+    pub fn begin_events(&self, batch: &Batch, sent: &[(usize, u32)]) -> Seq {
+        self.push(batch, Pending::of_events(batch, sent))
+    }
+
+    fn push(&self, batch: &Batch, pending: Pending) -> Seq {
         let mut state = self.state();
         let seq = Seq(state.first + state.pending.len() as u64);
         state.next = batch.range.end;
         state.next_clock = batch.clock;
-        state.pending.push_back(Pending { end: batch.range.end, clock: batch.clock, open });
+        state.pending.push_back(pending);
         seq
     }
 
-    /// The service has acknowledged that many events of a batch.
-    pub fn acknowledge(&self, seq: Seq, events: usize) {
+    /// So many bits of a batch are acknowledged.
+    pub fn acknowledge(&self, seq: Seq, bits: usize) {
+        self.acknowledge_each(seq, [(0, bits)]);
+    }
+
+    /// Parts of events are acknowledged: of the event that was sent as this number of its batch, so many.
+    pub fn acknowledge_each(&self, seq: Seq, parts: impl IntoIterator<Item = (usize, usize)>) {
         let mut state = self.state();
         let Some(at) = seq.0.checked_sub(state.first) else { return };
         if let Some(pending) = state.pending.get_mut(at as usize) {
-            pending.open = pending.open.saturating_sub(events);
+            for (event, count) in parts {
+                pending.acknowledge(event, count);
+            }
         }
     }
 
     /// The cursor after all that was acknowledged; none if that moved nothing. Not yet written down.
     pub fn advance(&self) -> Option<CursorRow> {
         let mut state = self.state();
+        let State { cursor, pending, first, .. } = &mut *state;
         let mut moved = false;
-        while let Some(front) = state.pending.front()
-            && front.open == 0
-        {
-            let (end, clock) = (front.end, front.clock);
-            state.cursor.offset = end;
-            state.cursor.clock = clock;
-            state.pending.pop_front();
-            state.first += 1;
-            moved = true;
+        while let Some(front) = pending.front_mut() {
+            if let Some((offset, clock)) = front.advance() {
+                (cursor.offset, cursor.clock) = (offset, clock);
+                moved = true;
+            }
+            if !front.is_over() {
+                break;
+            }
+            pending.pop_front();
+            *first += 1;
         }
         moved.then(|| state.cursor.clone())
     }
@@ -125,7 +140,7 @@ impl Lane {
             state.cursor.offset = state.cursor.offset.max(size);
             self.committed.fetch_max(size, Ordering::AcqRel);
         } else if let Some(last) = state.pending.back_mut() {
-            last.end = last.end.max(size);
+            last.end.0 = last.end.0.max(size);
         }
         lost
     }
@@ -223,7 +238,19 @@ mod tests {
             lines: 1,
             clock: end as i64,
             recipe: Recipe::default(),
+            divisible: true,
         }
+    }
+
+    /// Events of ten bytes, each a line.
+    fn lines(count: usize) -> Batch {
+        let ends: Vec<u32> = (1..=count).map(|at| at as u32 * 10).collect();
+        let events = Events {
+            timestamps: ends.iter().map(|&end| i64::from(end)).collect(),
+            source_ends: ends,
+            ..Events::default()
+        };
+        Batch { bytes: b"123456789\n".repeat(count), events, ..batch(0, count as u64 * 10) }
     }
 
     fn lane() -> Lane {
@@ -254,7 +281,57 @@ mod tests {
         assert_eq!(lane.advance().map(|cursor| cursor.offset), Some(20));
     }
 
+    #[test]
+    fn the_cursor_moves_with_each_event_that_reading_may_begin_after() {
+        let lane = lane();
+        let seq = lane.begin_events(&lines(4), &[(0, 1), (1, 2), (3, 1)]);
+        lane.acknowledge_each(seq, [(1, 1)]);
+        assert_eq!(lane.advance(), None, "the first is missing");
+        lane.acknowledge_each(seq, [(0, 1)]);
+        assert_eq!(lane.advance().map(|it| (it.offset, it.clock)), Some((10, 10)));
+        lane.acknowledge_each(seq, [(1, 1)]);
+        let past_the_dropped_one = lane.advance().map(|it| (it.offset, it.clock));
+        assert_eq!(past_the_dropped_one, Some((30, 30)));
+        lane.acknowledge_each(seq, [(2, 1)]);
+        assert_eq!(lane.advance().map(|it| it.offset), Some(40));
+        assert_eq!(lane.advance(), None);
+    }
+
+    #[test]
+    fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
+        let split = Batch { divisible: false, ..lines(2) };
+        let mut within_a_line = lines(2);
+        within_a_line.bytes[9] = b'x';
+        let mut twice_the_same_line = lines(2);
+        twice_the_same_line.events.source_ends = vec![20, 20];
+        for batch in [split, within_a_line, twice_the_same_line] {
+            let lane = lane();
+            let seq = lane.begin_events(&batch, &[(0, 1), (1, 1)]);
+            lane.acknowledge_each(seq, [(0, 1)]);
+            assert_eq!(lane.advance(), None);
+            lane.acknowledge_each(seq, [(1, 1)]);
+            assert_eq!(lane.advance().map(|it| it.offset), Some(20));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_event_moves_the_cursor_when_all_before_it_are_acknowledged(
+            order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
+        ) {
+            let lane = lane();
+            let sent: Vec<(usize, u32)> = (0..12).map(|at| (at, 1)).collect();
+            let seq = lane.begin_events(&lines(12), &sent);
+            let mut there = [false; 12];
+            for at in order {
+                lane.acknowledge_each(seq, [(at, 1)]);
+                there[at] = true;
+                lane.advance();
+                let whole = there.iter().take_while(|it| **it).count() as u64 * 10;
+                prop_assert_eq!(lane.cursor().offset, whole);
+            }
+        }
+
         #[test]
         fn the_cursor_never_passes_an_event_that_was_not_acknowledged(
             sizes in prop::collection::vec(0usize..4, 1..12),

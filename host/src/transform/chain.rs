@@ -182,8 +182,11 @@ impl Chain {
         }
         let before = clock;
         let clock = clock::repair(&mut events, bytes.len(), before, file_time, made_at);
+        let mut divisible = true;
         for component in rest {
+            let ends = events.source_ends.clone();
             events = transform(component, stream, offset, &bytes, events)?;
+            divisible &= ends == events.source_ends;
         }
         // Transforms may set times, too.
         let clock = if rest.is_empty() {
@@ -200,6 +203,7 @@ impl Chain {
             lines: consumed,
             clock,
             recipe,
+            divisible,
         }))
     }
 }

@@ -28,13 +28,14 @@ use crate::route;
 use crate::route::template::{Names, Template};
 use crate::sink::batch::{Encoded, Limits};
 use crate::sink::complaint::Complaint;
+use crate::sink::waiting::Waiting;
 use crate::sink::{EventSink, Flush, encode};
 use budget::Budget;
 use client::{Client, LogStreamName};
 use groups::Groups;
 use outlet::Outlet;
 use refused::Original;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -63,7 +64,7 @@ pub struct CloudWatch {
     /// Where what is refused goes, if it goes anywhere.
     letters: Option<DeadLetters>,
     /// Lanes that found no room.
-    waiting: Mutex<HashSet<i64>>,
+    waiting: Waiting,
     /// All lanes are read to their ends: nothing will make a put any fuller.
     flush: AtomicBool,
 }
@@ -73,6 +74,8 @@ pub struct CloudWatch {
 pub struct Ticket {
     lane: Arc<Lane>,
     seq: Seq,
+    /// Which event of its batch, of those that were sent.
+    event: usize,
     arrived: Instant,
     /// Kept for a dead letter, where there may be one.
     original: Option<Arc<Original>>,
@@ -104,7 +107,7 @@ impl CloudWatch {
             outlets: Mutex::default(),
             tasks: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
-            waiting: Mutex::default(),
+            waiting: Waiting::default(),
             flush: AtomicBool::new(false),
         })
     }
@@ -183,10 +186,7 @@ impl CloudWatch {
 
     /// There may be room again.
     fn wake_waiting(&self) {
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        for stream in waiting {
-            self.lanes.schedule.wake(stream);
-        }
+        self.waiting.wake(&self.lanes.schedule);
     }
 
     fn has_space(&self, name: &LogStreamName) -> bool {
@@ -217,17 +217,7 @@ impl EventSink for Handle {
     fn has_room(&self, lane: &Arc<Lane>) -> bool {
         let sink = &self.0;
         let name = sink.name(lane, DEFAULT_LABEL);
-        if sink.has_space(&name) {
-            return true;
-        }
-        let stream = lane.stream.id;
-        sink.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(stream);
-        // It may have become free in between, and then nobody wakes us.
-        let free = sink.has_space(&name);
-        if free {
-            sink.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&stream);
-        }
-        free
+        sink.waiting.has_room(lane, || sink.has_space(&name))
     }
 
     fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken> {
@@ -235,15 +225,18 @@ impl EventSink for Handle {
         let labels = &batch.events.label_names;
         let max_event = limits::max_event_bytes(&sink.limits);
         let mut parts: Vec<Part> = Vec::with_capacity(batch.events.len());
+        let mut sent: Vec<(usize, u32)> = Vec::with_capacity(batch.events.len());
         for event in batch.iter().filter(|event| event.label().is_some()) {
             let label = usize::from(event.label_index());
             // The service takes no time before the epoch; that old it refuses anyway.
             let timestamp_ms = event.timestamp().div_euclid(1_000_000).max(0);
             let original = sink.letters.as_ref().map(|_| Arc::new(Original::of(event)));
+            let (number, before) = (sent.len(), parts.len());
             encode::texts(sink.config.codec, event, max_event, |text| {
                 let (text, original) = (not_empty(text), original.clone());
-                parts.push(Part { label, timestamp_ms, text, original, holds: 0 });
+                parts.push(Part { event: number, label, timestamp_ms, text, original, holds: 0 });
             });
+            sent.push((event.index(), u32::try_from(parts.len() - before).unwrap_or(u32::MAX)));
             if let (Some(last), Some(original)) = (parts.last_mut(), original) {
                 last.holds = original.weight();
             }
@@ -251,11 +244,11 @@ impl EventSink for Handle {
         if parts.is_empty() {
             return Ok(Taken::Done { events: 0, target: None });
         }
-        let seq = lane.begin(batch, parts.len());
+        let seq = lane.begin_events(batch, &sent);
         let arrived = Instant::now();
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
-        for Part { label, timestamp_ms, text, original, holds } in parts {
-            let ticket = Ticket { lane: lane.clone(), seq, arrived, original, holds };
+        for Part { event, label, timestamp_ms, text, original, holds } in parts {
+            let ticket = Ticket { lane: lane.clone(), seq, event, arrived, original, holds };
             let lane = lane.stream.id.cast_unsigned();
             by_label[label].push(Encoded { lane, timestamp_ms, text, ticket });
         }
@@ -268,6 +261,7 @@ impl EventSink for Handle {
 
 /// An event, or a part of one, before it is under way.
 struct Part {
+    event: usize,
     label: usize,
     timestamp_ms: i64,
     text: String,

@@ -3,7 +3,8 @@
 
 use super::client::LogStreamName;
 use super::{CloudWatch, Ticket};
-use crate::lane::Lane;
+use crate::cursor::StreamId;
+use crate::lane::{Lane, Seq};
 use crate::lanes::Lanes;
 use crate::sink::batch::{Encoded, Limits, Packer, Put};
 use std::collections::HashMap;
@@ -58,7 +59,7 @@ impl Outlet {
                 // The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
                 tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes = len, "{misfit}");
                 lanes.counters.invalid.add(1);
-                ticket.lane.acknowledge(ticket.seq, 1);
+                ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1)]);
             } else {
                 self.originals.fetch_add(ticket.holds, Ordering::Relaxed);
             }
@@ -114,14 +115,16 @@ impl Outlet {
         let Some(put) = self.packer().take() else { return };
         self.under_way.store(put.bytes, Ordering::Relaxed);
         sink.wake_waiting();
-        let lanes = acknowledgements(&put);
+        let batches = acknowledgements(&put);
         let held: usize = put.events.iter().map(|event| event.ticket.holds).sum();
         sink.deliver(&self.name, put).await;
         self.originals.fetch_sub(held, Ordering::Relaxed);
-        for (seq_lane, events) in &lanes {
-            seq_lane.lane.acknowledge(seq_lane.seq, *events);
+        let mut lanes = HashMap::new();
+        for (lane, seq, events) in batches.into_values() {
+            lane.acknowledge_each(seq, events);
+            lanes.insert(lane.stream.id, lane);
         }
-        let lanes = distinct(lanes);
+        let lanes: Vec<Arc<Lane>> = lanes.into_values().collect();
         sink.lanes.commit(&lanes).await;
         self.under_way.store(0, Ordering::Relaxed);
         sink.wake_waiting();
@@ -132,19 +135,18 @@ impl Outlet {
     }
 }
 
-/// How many events of each batch the put holds.
-fn acknowledgements(put: &Put<Ticket>) -> Vec<(Ticket, usize)> {
-    let mut counts = HashMap::new();
-    for event in &put.events {
-        let ticket = &event.ticket;
-        let entry = counts.entry((ticket.lane.stream.id, ticket.seq)).or_insert_with(|| (ticket.clone(), 0));
-        entry.1 += 1;
-    }
-    counts.into_values().collect()
-}
+/// Of one batch: its lane, where it stands there, and the events (by number, and how many parts) that a put holds.
+type OfBatch = (Arc<Lane>, Seq, Vec<(usize, usize)>);
 
-fn distinct(acknowledged: Vec<(Ticket, usize)>) -> Vec<Arc<Lane>> {
-    let lanes: HashMap<i64, Arc<Lane>> =
-        acknowledged.into_iter().map(|(ticket, _)| (ticket.lane.stream.id, ticket.lane)).collect();
-    lanes.into_values().collect()
+/// What a put holds, by lane and batch.
+fn acknowledgements(put: &Put<Ticket>) -> HashMap<(StreamId, Seq), OfBatch> {
+    let mut batches: HashMap<(StreamId, Seq), OfBatch> = HashMap::new();
+    for Ticket { lane, seq, event, .. } in put.events.iter().map(|event| &event.ticket) {
+        let batch = batches.entry((lane.stream.id, *seq)).or_insert_with(|| (lane.clone(), *seq, Vec::new()));
+        match batch.2.last_mut() {
+            Some((same, parts)) if same == event => *parts += 1,
+            _ => batch.2.push((*event, 1)),
+        }
+    }
+    batches
 }

@@ -83,6 +83,7 @@ impl Event {
             lines: 1,
             clock: self.timestamp,
             recipe: Recipe::default(),
+            divisible: true,
         }
     }
 }
