@@ -1,3 +1,5 @@
+//! Promises of the spool, its records, and what becomes of both.
+
 use super::spool::{SEGMENT_AGE, SEGMENT_BYTES};
 use super::*;
 use crate::event::{DROPPED, Deployment, Events, NO_TIMESTAMP, Origin, StreamKind, TaskTry};
