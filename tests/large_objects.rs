@@ -1,8 +1,8 @@
 //! Promise: a large file costs its size in traffic, however often its object is refreshed, and whatever others do to it.
 
-use serde_json::json;
 use updraft_tests::{
-    BUCKET, COPIED, Failure, LogFolder, MIB, Moto, NORMALIZED, TRY, Updraft, eventually, text, updraft,
+    BUCKET, COPIED, Failure, LogFolder, MIB, Moto, NORMALIZED, Running, TRY, Updraft, eventually, s3_page,
+    text, updraft,
 };
 
 /// From which size on an object is copied. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
@@ -19,7 +19,7 @@ fn count(moto: &Moto, operation: &str) -> usize {
 }
 
 /// A try with so many bytes whose object is there, and a run that follows it.
-fn mirrored(moto: &Moto, bytes: usize, pipeline: &str) -> (LogFolder, updraft_tests::Running) {
+fn mirrored(moto: &Moto, bytes: usize, pipeline: &str) -> (LogFolder, Running) {
     let logs = LogFolder::empty();
     logs.append(TRY, text(0, bytes));
     let running = updraft!("run").mirroring(&logs, moto, pipeline).spawn();
@@ -27,20 +27,22 @@ fn mirrored(moto: &Moto, bytes: usize, pipeline: &str) -> (LogFolder, updraft_te
     (logs, running)
 }
 
+/// One MiB more arrives, and the run, asked to end, has said this.
+fn grows_and_ends_saying(moto: &Moto, logs: &LogFolder, run: Running, what: &str) {
+    logs.append(TRY, text(1, MIB));
+    moto.wait_for_size(TRY, 10 * MIB);
+    run.terminate();
+    let done = run.wait();
+
+    done.exits(0);
+    assert!(moto.mirrored() == logs.task_files(), "the object is not the file");
+    assert!(done.stderr.contains(what), "{}", done.stderr);
+}
+
 #[test]
 fn a_file_that_grows_uploads_little_more_than_itself() {
     let moto = Moto::with_bucket();
-    // The policy on the page "Export logs to a Secondary S3 Bucket".
-    let page = json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "ExternalS3Policy",
-            "Effect": "Allow",
-            "Action": ["s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:DeleteObject"],
-            "Resource": ["arn:aws:s3:::my-bucket", "arn:aws:s3:::my-bucket/*"]
-        }]
-    });
-    let user = moto.create_user("airflow", &page);
+    let user = moto.create_user("airflow", &s3_page());
     moto.enforce_iam();
     let logs = LogFolder::empty();
     let run = updraft!("run").mirroring(&logs, &moto, COPIED).signing_with(&user).spawn();
@@ -125,14 +127,7 @@ fn an_object_that_is_deleted_while_its_file_grows_is_written_again() {
     let moto = Moto::with_bucket();
     let (logs, run) = mirrored(&moto, 9 * MIB, COPIED);
     moto.delete_object(BUCKET, &format!("logs/{TRY}"));
-    logs.append(TRY, text(1, MIB));
-    moto.wait_for_size(TRY, 10 * MIB);
-    run.terminate();
-    let done = run.wait();
-
-    done.exits(0);
-    assert!(moto.mirrored() == logs.task_files(), "the object is not the file");
-    assert!(done.stderr.contains("the object was deleted"), "{}", done.stderr);
+    grows_and_ends_saying(&moto, &logs, run, "the object was deleted");
 }
 
 #[test]
@@ -158,7 +153,7 @@ fn an_object_that_is_replaced_while_it_is_copied_is_left_alone_as_well() {
     assert_eq!(moto.requests_of("UploadPartCopy")[0].status, Some(412));
 }
 
-fn after_its_object_was_replaced(moto: &Moto, logs: &LogFolder, run: updraft_tests::Running) -> String {
+fn after_its_object_was_replaced(moto: &Moto, logs: &LogFolder, run: Running) -> String {
     eventually("another object", || moto.sizes(BUCKET).into_values().find(|&size| size == 10 * MIB));
     // That one grows like any other.
     logs.append(TRY, text(2, MIB));
@@ -181,14 +176,7 @@ fn what_cannot_be_copied_is_sent_again() {
     let moto = Moto::with_bucket();
     let (logs, run) = mirrored(&moto, 9 * MIB, COPIED);
     moto.fail("UploadPartCopy", 1, Failure { status: 403, code: "InvalidObjectState", after: false });
-    logs.append(TRY, text(1, MIB));
-    moto.wait_for_size(TRY, 10 * MIB);
-    run.terminate();
-    let done = run.wait();
-
-    done.exits(0);
-    assert!(moto.mirrored() == logs.task_files(), "the object is not the file");
-    assert!(done.stderr.contains("cannot be copied"), "{}", done.stderr);
+    grows_and_ends_saying(&moto, &logs, run, "cannot be copied");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use updraft_tests::{
-    ACCOUNT, BUCKET, GROUP, LogFolder, Moto, REGION, STREAM, Updraft, allow, eventually, trust,
+    ACCOUNT, BUCKET, GROUP, LogFolder, Moto, REGION, STREAM, Updraft, allow, eventually, s3_page, trust,
     trust_web_identity, updraft,
 };
 
@@ -21,19 +21,6 @@ fn cloudwatch_page() -> Value {
             "Effect": "Allow",
             "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
             "Resource": "*"
-        }]
-    })
-}
-
-/// The policy on the page "Export logs to a Secondary S3 Bucket".
-fn s3_page() -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "ExternalS3Policy",
-            "Effect": "Allow",
-            "Action": ["s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:DeleteObject"],
-            "Resource": ["arn:aws:s3:::my-bucket", "arn:aws:s3:::my-bucket/*"]
         }]
     })
 }

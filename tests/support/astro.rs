@@ -1,5 +1,7 @@
 //! The platform around a worker: the variables that it sets, and the ones that its user sets by the two pages.
 
+use serde_json::{Value, json};
+
 use crate::{LogFolder, Moto, REGION, Updraft};
 
 /// The log group that the default name gives for [`Updraft::deployed`].
@@ -65,4 +67,17 @@ impl Moto {
     pub fn messages(&self) -> Vec<String> {
         self.log_events(GROUP, STREAM).iter().map(crate::Event::normalized_message).collect()
     }
+}
+
+/// The policy on the page "Export logs to a Secondary S3 Bucket".
+pub fn s3_page() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "ExternalS3Policy",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:DeleteObject"],
+            "Resource": ["arn:aws:s3:::my-bucket", "arn:aws:s3:::my-bucket/*"]
+        }]
+    })
 }

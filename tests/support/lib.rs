@@ -20,7 +20,7 @@ mod proxy;
 
 use std::time::{Duration, Instant};
 
-pub use astro::{BUCKET, GROUP, STREAM};
+pub use astro::{BUCKET, GROUP, STREAM, s3_page};
 pub use binary::{Finished, Running, Updraft};
 pub use both::allow_both;
 pub use guest::guest;
