@@ -230,15 +230,22 @@ impl Objects {
         let mut parts: Vec<Part> = Vec::new();
         let mut by_folder: HashMap<String, usize> = HashMap::new();
         let mut by_period: HashMap<(u16, i64), usize> = HashMap::new();
+        // Nearly always that of the event before.
+        let mut last: Option<((u16, i64), usize)> = None;
         for event in batch.iter().filter(|event| event.label().is_some()) {
             let label = event.label_index();
             let folder = folders[usize::from(label)].get_or_insert_with(|| self.folder(lane, event));
-            let at = *by_period.entry((label, folder.period(event.timestamp()))).or_insert_with(|| {
-                *by_folder.entry(folder.at(event.timestamp())).or_insert_with_key(|folder| {
-                    parts.push(Part::of(folder.clone()));
-                    parts.len() - 1
-                })
-            });
+            let period = (label, folder.period(event.timestamp()));
+            let at = match last {
+                Some((same, at)) if same == period => at,
+                _ => *by_period.entry(period).or_insert_with(|| {
+                    *by_folder.entry(folder.at(event.timestamp())).or_insert_with_key(|folder| {
+                        parts.push(Part::of(folder.clone()));
+                        parts.len() - 1
+                    })
+                }),
+            };
+            last = Some((period, at));
             parts[at].add(event, codec);
         }
         parts
