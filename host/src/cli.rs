@@ -2,6 +2,7 @@
 
 pub mod logging;
 mod meter;
+pub mod prove;
 pub mod run;
 
 use std::path::PathBuf;
@@ -66,6 +67,12 @@ pub enum Command {
     Run(Run),
     /// Parse the config, load the components, render the templates; no network
     Validate(Validate),
+    /// Say what went where, from the receipts in the data dir, and with --remote compare it with what is there
+    ///
+    /// Prints, for every generation of the files that are asked for: its size and hash, and for each sink which bytes
+    /// went to which log stream, object or file, how many events, and what was dropped, refused or lost. Exits 0 when
+    /// every sink has all of them and nothing that was compared differs, else 1.
+    Prove(Prove),
     /// Print what the config file may hold
     Config {
         /// As what.
@@ -89,6 +96,41 @@ pub struct Run {
     /// With --once: exit 1 when nothing was delivered for so long
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration)]
     pub give_up: Duration,
+}
+
+/// Options of `prove`.
+#[derive(Debug, Clone, Args)]
+pub struct Prove {
+    /// Files: paths or globs below the log folder, or paths on disk; without any, and without ids, all of them
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Of one DAG
+    #[arg(long, value_name = "ID")]
+    pub dag_id: Option<String>,
+    /// Of one run
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+    /// Of one task
+    #[arg(long, value_name = "ID")]
+    pub task_id: Option<String>,
+    /// Of one mapped task instance
+    #[arg(long, value_name = "N")]
+    pub map_index: Option<u32>,
+    /// Of one try
+    #[arg(long = "try", value_name = "N")]
+    pub try_number: Option<u32>,
+    /// Read objects back from S3 and compare them (needs s3:GetObject and s3:ListBucket)
+    #[arg(long)]
+    pub remote: bool,
+    /// For people, or one JSON object a generation
+    #[arg(long, value_enum, default_value_t = LogFormat::Human)]
+    pub format: LogFormat,
+    /// Where the receipts are; without it, where the config or the environment says
+    #[arg(long, value_name = "DIR", conflicts_with = "path", conflicts_with = "remote")]
+    pub data_dir: Option<PathBuf>,
+    /// Where the pipeline is described.
+    #[command(flatten)]
+    pub config: ConfigFile,
 }
 
 /// Options of `validate`.

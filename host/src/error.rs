@@ -1,6 +1,7 @@
 //! Why a pipeline does not start: whose fault it is, and so which exit code it becomes.
 
 use crate::cursor::StoreError;
+use crate::receipt::ProveError;
 use crate::sink::service_error::ServiceError;
 use crate::transform::LoadError;
 use crate::{aws, config};
@@ -23,12 +24,24 @@ pub enum StartError {
     /// AWS would not have us, and the sink's healthcheck is required.
     #[error("{}", .0.and_then("its healthcheck is required, so nothing is started"))]
     Healthcheck(Box<ServiceError>),
+    /// Receipts cannot be read.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
     /// A glob of a source.
     #[error("source `{id}`: {error}")]
     Glob {
         /// Source.
         id: String,
         /// What is wrong with the pattern.
+        #[source]
+        error: globset::Error,
+    },
+    /// A pattern on the command line.
+    #[error("{pattern:?} is no path and no pattern of paths: {error}")]
+    Pattern {
+        /// As it was written.
+        pattern: String,
+        /// What is wrong with it.
         #[source]
         error: globset::Error,
     },
@@ -41,8 +54,13 @@ impl StartError {
     /// 2: the config must be changed. 3: something around it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Glob { .. } => 2,
-            Self::Store(_) | Self::Component(_) | Self::Aws(_) | Self::Healthcheck(_) | Self::Threads(_) => 3,
+            Self::Config(_) | Self::Glob { .. } | Self::Pattern { .. } => 2,
+            Self::Store(_)
+            | Self::Component(_)
+            | Self::Aws(_)
+            | Self::Healthcheck(_)
+            | Self::Prove(_)
+            | Self::Threads(_) => 3,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::counters::Counters;
 use crate::cursor::{CursorMove, CursorRow, Store, StoreError, StreamId};
 use crate::event::{Batch, Recipe};
 use crate::lane::Lane;
+use crate::receipt::{Entry, Notary, Tally};
 use crate::schedule::Schedule;
 use crate::sink::EventSink;
 use crate::sink::complaint::Complaint;
@@ -45,6 +46,8 @@ pub struct Lanes {
     files: Arc<OpenFiles>,
     /// Cursors were written down.
     progress: Arc<Notify>,
+    /// Who seals the receipts of streams that are delivered.
+    notary: Arc<Notary>,
 }
 
 /// A turn under way; over when dropped, even by a panic.
@@ -82,6 +85,8 @@ pub enum Taken {
     Done {
         /// How many events that were.
         events: u64,
+        /// What became of the batch's events.
+        tally: Tally,
         /// Under which name the sink keeps the stream, and how long that is now, where it does.
         target: Option<(String, u64)>,
     },
@@ -97,6 +102,7 @@ impl Lanes {
         store: Store,
         files: Arc<OpenFiles>,
         progress: Arc<Notify>,
+        notary: Arc<Notary>,
     ) -> Self {
         Self {
             sink,
@@ -109,6 +115,7 @@ impl Lanes {
             store,
             files,
             progress,
+            notary,
         }
     }
 
@@ -248,9 +255,9 @@ impl Lanes {
         match (step, taken) {
             (Step::Batch(batch), Some(Ok(taken))) => {
                 self.count(&batch);
-                if let Taken::Done { events, target } = taken {
+                if let Taken::Done { events, tally, target } = taken {
                     self.counters.delivered.add(events);
-                    lane.begin(&batch, 0);
+                    lane.begin(&batch, 0, tally);
                     if let Some((target, written)) = target {
                         lane.set_target(target, written);
                     }
@@ -317,13 +324,23 @@ impl Lanes {
         if advanced.is_empty() {
             return;
         }
-        let moves: Vec<CursorMove> =
-            advanced.iter().map(|(lane, row)| self.cursor_move(lane, row.clone())).collect();
+        let (mut moves, mut reached) = (Vec::new(), Vec::new());
+        for (lane, (row, entries)) in advanced {
+            reached.push((lane, row.offset));
+            moves.push(self.cursor_move(lane, row, entries));
+        }
         self.write_down(moves).await;
-        for (lane, row) in advanced {
-            self.counters.bytes.add(lane.set_committed(row.offset));
+        for (lane, offset) in reached {
+            self.committed(lane, offset);
         }
         self.progress.notify_waiters();
+    }
+
+    fn committed(&self, lane: &Lane, offset: u64) {
+        self.counters.bytes.add(lane.set_committed(offset));
+        if lane.all_committed() {
+            self.notary.consider(&lane.stream);
+        }
     }
 
     /// Writes moves into the store, however long that takes.
@@ -348,19 +365,19 @@ impl Lanes {
     }
 
     /// A lane's cursor was set by its sink: writes it down, however long that takes, with the end of the upload that
-    /// brought it there.
-    pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow) {
+    /// brought it there and with what its receipt says of it.
+    pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow, entry: Entry) {
         lane.set_cursor(row.clone());
         let offset = row.offset;
-        let moved = self.cursor_move(lane, row);
+        let moved = self.cursor_move(lane, row, vec![entry]);
         self.persist(|| self.store.commit_upload(moved.clone())).await;
-        self.counters.bytes.add(lane.set_committed(offset));
+        self.committed(lane, offset);
         self.progress.notify_waiters();
     }
 
-    fn cursor_move(&self, lane: &Lane, row: CursorRow) -> CursorMove {
+    fn cursor_move(&self, lane: &Lane, row: CursorRow, entries: Vec<Entry>) -> CursorMove {
         let (stream, size) = (lane.stream.id, lane.stream.snapshot().size);
-        CursorMove { stream, sink: self.sink.clone(), size, row }
+        CursorMove { stream, sink: self.sink.clone(), size, row, entries }
     }
 
     /// A stream vanished, while nobody looked, before this sink had all of it.

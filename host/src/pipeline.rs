@@ -22,6 +22,7 @@ use crate::lane::Lane;
 use crate::lanes::Lanes;
 use crate::progress;
 use crate::progress::{Meter, Patience, Report, SinkProgress, Watch};
+use crate::receipt::Notary;
 use crate::sink::Flush;
 use crate::source::airflow::{self, Listener, Shared};
 use crate::source::discover::Discovery;
@@ -66,27 +67,36 @@ struct Sink {
 }
 
 /// Passes on to every sink's lanes what a source sees.
-struct AllLanes(Vec<Arc<Lanes>>);
+struct AllLanes {
+    lanes: Vec<Arc<Lanes>>,
+    notary: Arc<Notary>,
+}
+
+impl AllLanes {
+    fn have_all_of(&self, stream: StreamId) -> bool {
+        self.lanes.iter().all(|lanes| lanes.get(stream).is_none_or(|lane| lane.all_committed()))
+    }
+}
 
 impl Listener for AllLanes {
     fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]) {
-        self.0.iter().for_each(|lanes| lanes.began(stream, cursors));
+        self.lanes.iter().for_each(|lanes| lanes.began(stream, cursors));
     }
 
     fn changed(&self, stream: &Arc<Stream>) {
-        self.0.iter().for_each(|lanes| lanes.schedule.wake(stream.id));
+        self.lanes.iter().for_each(|lanes| lanes.schedule.wake(stream.id));
     }
 
     fn delivered(&self, stream: StreamId) -> bool {
-        self.0.iter().all(|lanes| lanes.get(stream).is_none_or(|lane| lane.all_committed()))
+        self.have_all_of(stream) && !self.notary.holds(stream)
     }
 
     fn lost(&self, sink: &str, path: &str, bytes: u64) {
-        self.0.iter().filter(|lanes| lanes.sink == sink).for_each(|lanes| lanes.lost(path, bytes));
+        self.lanes.iter().filter(|lanes| lanes.sink == sink).for_each(|lanes| lanes.lost(path, bytes));
     }
 
     fn ended(&self, stream: StreamId) {
-        self.0.iter().for_each(|lanes| lanes.ended(stream));
+        self.lanes.iter().for_each(|lanes| lanes.ended(stream));
     }
 }
 
@@ -102,13 +112,20 @@ impl Pipeline {
         let components = load(&engine, &config.transforms, &spools)?;
         let workers = Arc::new(Workers::start().map_err(StartError::Threads)?);
         let (files, progress) = (Arc::new(OpenFiles::default()), Arc::new(Notify::new()));
+        let notary = Notary::new(store.clone(), files.clone(), config.receipts);
 
         let mut chains = Chains::new(config, &components, &files);
         let (mut sinks, mut loops) = (Vec::new(), JoinSet::new());
         for sink in &config.sinks {
             let ways = chains.of(sink)?;
-            let lanes =
-                Arc::new(Lanes::new(sink.id.clone(), ways, store.clone(), files.clone(), progress.clone()));
+            let lanes = Arc::new(Lanes::new(
+                sink.id.clone(),
+                ways,
+                store.clone(),
+                files.clone(),
+                progress.clone(),
+                notary.clone(),
+            ));
             let starting =
                 Starting { config, lanes: &lanes, store: &store, workers: &workers, letters: &spools };
             let flush = starting.start(sink, &mut loops).await?;
@@ -117,7 +134,10 @@ impl Pipeline {
 
         let (closing, watched) = watch::channel(false);
         let (closing_letters, watched_by_letters) = watch::channel(false);
-        let listener = Arc::new(AllLanes(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
+        let lanes = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
+        let listener = Arc::new(AllLanes { lanes, notary: notary.clone() });
+        let all_lanes = listener.clone();
+        loops.spawn(notary.run(move |stream| all_lanes.have_all_of(stream)));
         let (mut sources, mut letters) = (JoinSet::new(), JoinSet::new());
         for (index, source) in config.sources.iter().enumerate() {
             let takers =

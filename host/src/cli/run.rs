@@ -96,7 +96,8 @@ pub fn validate(options: &ConfigFile, env: &Env) -> Result<u8, StartError> {
     Ok(0)
 }
 
-fn load(file: &ConfigFile, env: &Env) -> Result<Config, StartError> {
+/// Reads the config, or builds it from the environment, and says what looks like a mistake.
+pub fn load(file: &ConfigFile, env: &Env) -> Result<Config, StartError> {
     let config = match &file.path {
         Some(path) => config::load(path, env)?,
         None => config::from_environment(env)?,

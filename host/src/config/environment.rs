@@ -135,6 +135,7 @@ impl<'e> Variables<'e> {
             data_dir,
             host: defaults::host(),
             deployment: self.deployment.clone(),
+            receipts: defaults::receipts(&raw::Receipts::default()),
             sources: vec![source],
             transforms: normalized.iter().map(|_| normalizer()).collect(),
             sinks: normalized.into_iter().chain(copied).collect(),

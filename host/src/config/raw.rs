@@ -29,6 +29,9 @@ pub(super) struct Root {
     /// Who we are, for templates.
     #[serde(default)]
     pub(super) deployment: Deployment,
+    /// What is kept to prove what went where.
+    #[serde(default)]
+    pub(super) receipts: Receipts,
     /// Where lines come from.
     #[serde(default)]
     #[schemars(schema_with = "any_source")]
@@ -55,6 +58,39 @@ pub(super) struct Deployment {
     pub(super) workspace_id: Option<String>,
     /// Default: `$ASTRO_DEPLOYMENT_ID`.
     pub(super) deployment_id: Option<String>,
+}
+
+/// What is kept to prove what went where: for every generation of a file a receipt, in the data dir.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Receipts {
+    /// Days after which a receipt that nothing was added to is forgotten.
+    #[serde(default = "keep_days")]
+    pub(super) keep_days: f64,
+    /// So many receipts are kept at most, the latest; each takes about 1 KiB for two sinks.
+    #[serde(default = "keep_count")]
+    pub(super) keep_count: usize,
+    /// Hash each file when it has come to its end and every sink has it. It is read once more for that.
+    #[serde(default = "sha256")]
+    pub(super) sha256: bool,
+}
+
+impl Default for Receipts {
+    fn default() -> Self {
+        Self { keep_days: keep_days(), keep_count: keep_count(), sha256: sha256() }
+    }
+}
+
+pub(super) fn keep_days() -> f64 {
+    30.0
+}
+
+pub(super) fn keep_count() -> usize {
+    100_000
+}
+
+pub(super) fn sha256() -> bool {
+    true
 }
 
 /// The files below Airflow's log folder. Each is a stream of its own.

@@ -6,12 +6,14 @@
 
 mod lock;
 mod objects;
+mod receipts;
 mod schema;
 mod store;
 mod uploads;
 
 pub use lock::DataDirLock;
 pub use objects::{ChunkRow, ObjectId, ObjectRow};
+pub use receipts::{ReceiptRow, Receipts, Seal};
 pub use store::{CursorMove, CursorRow, Identity, NewStream, Store, StreamId, StreamRow};
 pub use uploads::{PartRow, UploadRow};
 
@@ -51,6 +53,18 @@ pub enum StoreError {
         /// Its version.
         found: i64,
         /// The newest this build can read.
+        known: i64,
+    },
+    /// Written by an older version, and only to be read.
+    #[error(
+        "{file} was written by an older updraft (store version {found}, this one reads {known}); `updraft run` of this version brings it up to date"
+    )]
+    Older {
+        /// The database.
+        file: PathBuf,
+        /// Its version.
+        found: i64,
+        /// What this build reads.
         known: i64,
     },
     /// `SQLite` refused.

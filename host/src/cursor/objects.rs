@@ -218,7 +218,7 @@ mod tests {
 
     async fn move_to(store: &Store, stream: StreamId, offset: u64) {
         let row = CursorRow { offset, ..CursorRow::default() };
-        let there = CursorMove { stream, sink: "lake".into(), size: 100, row };
+        let there = CursorMove { stream, sink: "lake".into(), size: 100, row, entries: Vec::new() };
         store.commit(vec![there]).await.expect("move");
         store.forget_passed("lake").await.expect("forget");
     }

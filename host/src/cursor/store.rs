@@ -1,7 +1,8 @@
 //! The cursors on disk: one `SQLite` file, one thread that owns it, one transaction per acknowledgement.
 
-use super::{StoreError, schema};
+use super::{StoreError, receipts, schema};
 use crate::event::NO_TIMESTAMP;
+use crate::receipt::Entry;
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,8 @@ pub struct CursorMove {
     pub size: u64,
     /// Where it stands now.
     pub row: CursorRow,
+    /// What became of the events that it passed, for the stream's receipt.
+    pub entries: Vec<Entry>,
 }
 
 type Command = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -290,7 +293,8 @@ pub(super) fn write_moves(tx: &Connection, moves: &[CursorMove]) -> Result<(), r
          WHERE excluded.offset >= offset",
     )?;
     let mut grow = tx.prepare_cached("UPDATE streams SET size = ?2 WHERE id = ?1 AND size < ?2")?;
-    for CursorMove { stream, sink, size, row } in moves {
+    for CursorMove { stream, sink, size, row, entries } in moves {
+        receipts::write(tx, *stream, sink, entries)?;
         grow.execute(params![stream, size.cast_signed()])?;
         write.execute(params![
             stream,

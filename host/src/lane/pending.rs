@@ -1,7 +1,10 @@
-//! A batch that is under way: which of its events are acknowledged, and how far the cursor may go for it.
+//! A batch that is under way: which of its events are acknowledged, how far the cursor may go for it, and what the
+//! receipt says of it then.
 
 use crate::event::Batch;
+use crate::receipt::{Entry, Fate, Tally};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// A place in the file that the cursor may stand at, and the time of the event before it.
 pub type Stop = (u64, i64);
@@ -15,6 +18,8 @@ pub struct Pending {
     awaited: VecDeque<Awaited>,
     /// So many were awaited before them.
     passed: usize,
+    /// What became of those that the cursor has not passed yet.
+    tally: Tally,
 }
 
 /// An event, or all that is acknowledged together.
@@ -24,43 +29,78 @@ struct Awaited {
     open: u32,
     /// Where the cursor may go when they have come: before the next event. None: nowhere.
     stop: Option<Stop>,
+    /// The bytes of the file that it came from, and what became of it; none where the batch moves as a whole.
+    event: Option<(Range<u64>, Fate)>,
 }
 
 impl Pending {
     /// A batch that is acknowledged bit by bit, but moves the cursor as a whole.
-    pub fn whole(batch: &Batch, open: usize) -> Self {
-        let awaited =
-            (open > 0).then(|| Awaited { open: u32::try_from(open).unwrap_or(u32::MAX), stop: None });
-        Self { end: (batch.range.end, batch.clock), awaited: awaited.into_iter().collect(), passed: 0 }
+    pub fn whole(batch: &Batch, open: usize, tally: Tally) -> Self {
+        let open = u32::try_from(open).unwrap_or(u32::MAX);
+        let awaited = (open > 0).then_some(Awaited { open, stop: None, event: None });
+        Self { end: (batch.range.end, batch.clock), awaited: awaited.into_iter().collect(), passed: 0, tally }
     }
 
-    /// A batch whose events move the cursor each. `sent`: those that leave, by their places in the batch, and in how many
-    /// parts each.
-    pub fn of_events(batch: &Batch, sent: &[(usize, u32)]) -> Self {
-        let following = sent.iter().skip(1).map(|(event, _)| Some(*event)).chain([None]);
-        let awaited = sent.iter().zip(following).map(|((_, parts), next)| Awaited {
-            open: *parts,
-            stop: next.and_then(|next| stop_before(batch, next)),
+    /// A batch whose events move the cursor each. `parts`: in how many each of them leaves; none where a transform dropped it.
+    pub fn of_events(batch: &Batch, parts: &[u32]) -> Self {
+        let dropped = Fate::dropped();
+        let awaited = batch.iter().zip(parts).map(|(event, &open)| Awaited {
+            open,
+            stop: stop_before(batch, event.index() + 1),
+            event: Some((event.source(), dropped.clone())),
         });
-        Self { end: (batch.range.end, batch.clock), awaited: awaited.collect(), passed: 0 }
+        Self {
+            end: (batch.range.end, batch.clock),
+            awaited: awaited.collect(),
+            passed: 0,
+            tally: Tally::default(),
+        }
     }
 
-    /// So many acknowledgements of the whole, or of the event that was sent as number `at`, have come.
-    pub fn acknowledge(&mut self, at: usize, count: usize) {
+    /// So many bits of the whole are acknowledged, and this is what became of them.
+    pub fn acknowledge(&mut self, count: usize, entry: Option<Entry>) {
+        self.count_down(0, count);
+        if let Some(Entry { fate, range, events, bytes }) = entry {
+            self.tally.add(&fate, range, events, bytes);
+        }
+    }
+
+    /// So many parts of the event at that place in the batch have come to this. Refused in one part is refused.
+    pub fn acknowledge_event(&mut self, at: usize, count: usize, fate: &Fate) {
+        let awaited = at.checked_sub(self.passed).and_then(|at| self.awaited.get_mut(at));
+        if let Some((_, told)) = awaited.and_then(|awaited| awaited.event.as_mut())
+            && !told.outcome.is_refusal()
+        {
+            told.clone_from(fate);
+        }
+        self.count_down(at, count);
+    }
+
+    fn count_down(&mut self, at: usize, count: usize) {
         let awaited = at.checked_sub(self.passed).and_then(|at| self.awaited.get_mut(at));
         if let Some(awaited) = awaited {
             awaited.open = awaited.open.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
         }
     }
 
-    /// How far the cursor may go; none: no further than before.
-    pub fn advance(&mut self) -> Option<Stop> {
-        let mut stop = None;
-        while self.awaited.front().is_some_and(|front| front.open == 0) {
-            stop = self.awaited.pop_front().and_then(|front| front.stop).or(stop);
-            self.passed += 1;
+    /// How far the cursor may go, and what became of the events before that; none: no further than before.
+    pub fn advance(&mut self) -> Option<(Stop, Vec<Entry>)> {
+        // Told only with the cursor: what is behind it comes again after a kill, and would be told twice.
+        let run = self.awaited.iter().take_while(|awaited| awaited.open == 0).count();
+        let (passed, stop) = if run == self.awaited.len() {
+            (run, self.end)
+        } else {
+            let at = self.awaited.iter().take(run).rposition(|awaited| awaited.stop.is_some())?;
+            (at + 1, self.awaited.get(at)?.stop?)
+        };
+        for awaited in self.awaited.drain(..passed) {
+            if let Some((range, fate)) = awaited.event {
+                let bytes = range.end - range.start;
+                self.tally.add(&fate, range, 1, bytes);
+            }
         }
-        if self.awaited.is_empty() { Some(self.end) } else { stop }
+        self.passed += passed;
+        Some((stop, self.tally.take()))
     }
 
     /// All of it is acknowledged.

@@ -8,10 +8,12 @@ pub mod airflow;
 pub mod discover;
 mod fingerprint;
 pub mod identify;
+mod selection;
 mod sight;
 mod stream;
 pub mod tail;
 mod watcher;
 
 pub use airflow::Airflow;
+pub use selection::{PathPattern, Selection};
 pub use stream::{OpenFiles, Stream};

@@ -82,6 +82,12 @@ impl Stream {
         self.state().identity = identity;
     }
 
+    /// Nothing more is expected of it.
+    pub fn is_over(&self) -> bool {
+        let state = self.state();
+        state.gone || state.grew.elapsed() >= OVER
+    }
+
     /// Takes note of a size; true if there is more than before.
     pub(super) fn grow(&self, size: u64, modified: i64) -> bool {
         let mut state = self.state();
@@ -127,6 +133,9 @@ impl Stream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Quiet for so long: nothing more is expected.
+const OVER: Duration = Duration::from_secs(10);
 
 /// How many files are held open, at most, while they are where they belong…
 const OPEN_FILES: NonZero<usize> = NonZero::new(256).unwrap();

@@ -68,7 +68,7 @@ async fn an_upload_ends_with_the_commit_that_it_led_to() {
         store.add_part(id, sink, part(1)).await.unwrap();
     }
     let row = CursorRow { offset: 3, clock: 7, target: Some("logs/a.log".into()), written: 3 };
-    let moved = CursorMove { stream: id, sink: "s3".into(), size: 3, row: row.clone() };
+    let moved = CursorMove { stream: id, sink: "s3".into(), size: 3, row: row.clone(), entries: Vec::new() };
     store.commit_upload(moved).await.unwrap();
 
     assert_eq!(store.upload(id, "s3").await.unwrap(), None);
@@ -111,7 +111,7 @@ async fn a_store_of_the_version_before_learns_of_uploads() {
     drop(store);
     let db = Connection::open(dir.path().join("cursors.sqlite")).unwrap();
     db.execute_batch(
-        "DROP TABLE upload_parts; DROP TABLE uploads; DROP TABLE chunks; DROP TABLE objects; PRAGMA user_version = 1;",
+        "DROP TABLE fates; DROP TABLE receipts; DROP TABLE upload_parts; DROP TABLE uploads; DROP TABLE chunks; DROP TABLE objects; PRAGMA user_version = 1;",
     )
     .unwrap();
     drop(db);

@@ -17,6 +17,13 @@ pub struct LogStreamName {
     pub name: String,
 }
 
+impl LogStreamName {
+    /// As receipts name it. Neither name can hold a `:`.
+    pub fn target(&self) -> String {
+        format!("log-group:{}:log-stream:{}", self.group, self.name)
+    }
+}
+
 impl fmt::Display for LogStreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "log stream {:?} of log group {:?}", self.name, self.group)

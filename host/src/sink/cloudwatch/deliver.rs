@@ -3,6 +3,7 @@
 use super::client::LogStreamName;
 use super::create_log_group::Made;
 use super::put_log_events::{Accepted, Rejected};
+use super::refused::Refused;
 use super::{CloudWatch, Ticket};
 use crate::dead_letter::Reason;
 use crate::sink::batch::{Encoded, Put};
@@ -13,8 +14,9 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 impl CloudWatch {
-    /// Returns when every event of the put is either in CloudWatch or counted as refused.
-    pub(super) async fn deliver(&self, name: &LogStreamName, put: Put<Ticket>) {
+    /// Returns when every event of the put is either in CloudWatch or counted as refused; then it says which are.
+    pub(super) async fn deliver(&self, name: &LogStreamName, put: Put<Ticket>) -> Refused {
+        let mut refused = Refused::new();
         let mut left = vec![put.events];
         let mut backoff = Backoff::default();
         let mut created = false;
@@ -28,7 +30,7 @@ impl CloudWatch {
             };
             let failure = match answer {
                 Ok(accepted) => {
-                    self.account(&events, &accepted).await;
+                    self.account(&events, &accepted, &mut refused).await;
                     backoff.reset();
                     created = false;
                     if complaint.settle() {
@@ -52,7 +54,7 @@ impl CloudWatch {
                 Err(failure) => failure,
             };
             if failure.verdict == Verdict::Reject {
-                self.isolate(events, &failure, &mut left).await;
+                self.isolate(events, &failure, &mut left, &mut refused).await;
                 continue;
             }
             if complaint.raise(&format!("{} {:?}", failure.action, failure.code), Instant::now()) {
@@ -66,6 +68,7 @@ impl CloudWatch {
             }
             left.push(events);
         }
+        refused
     }
 
     /// Creates what the failure says is missing; the failure that stands, if it cannot.
@@ -126,6 +129,7 @@ impl CloudWatch {
         mut events: Vec<Encoded<Ticket>>,
         failure: &ServiceError,
         left: &mut Vec<Vec<Encoded<Ticket>>>,
+        refused: &mut Refused,
     ) {
         if events.len() > 1 {
             let second = events.split_off(events.len() / 2);
@@ -137,22 +141,22 @@ impl CloudWatch {
             Some(code) => format!("{code}: {}", failure.message),
             None => failure.message.clone(),
         };
-        self.refuse(&events, Reason::Malformed, &why, &failure.to_string()).await;
+        self.refuse(&events, Reason::Malformed, &why, &failure.to_string(), refused).await;
     }
 
-    async fn account(&self, events: &[Encoded<Ticket>], accepted: &Accepted) {
+    async fn account(&self, events: &[Encoded<Ticket>], accepted: &Accepted, refused: &mut Refused) {
         let Some(Rejected { too_old, expired, too_new }) = &accepted.rejected else {
             return self.lanes.counters.delivered.add(events.len() as u64);
         };
-        let refused = [
+        let ranges = [
             (too_old, Reason::TooOld, "older than CloudWatch takes (14 days)"),
             (expired, Reason::Expired, "older than the log group's retention"),
             (too_new, Reason::TooNew, "more than 2 hours ahead of AWS's clock"),
         ];
-        let count: usize = refused.iter().map(|(range, ..)| range.len()).sum();
+        let count: usize = ranges.iter().map(|(range, ..)| range.len()).sum();
         self.lanes.counters.delivered.add((events.len() - count) as u64);
-        for (range, reason, why) in refused {
-            self.refuse(&events[range.clone()], reason, why, why).await;
+        for (range, reason, why) in ranges {
+            self.refuse(&events[range.clone()], reason, why, why, refused).await;
         }
     }
 }

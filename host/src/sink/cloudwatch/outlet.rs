@@ -6,6 +6,7 @@ use super::{CloudWatch, Ticket};
 use crate::cursor::StreamId;
 use crate::lane::{Lane, Seq};
 use crate::lanes::Lanes;
+use crate::receipt::{Fate, Outcome};
 use crate::sink::batch::{Encoded, Limits, Packer, Put};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,8 @@ const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 /// The events that wait for one log stream.
 pub struct Outlet {
     name: Arc<LogStreamName>,
+    /// What becomes of events here, as a rule.
+    delivered: Fate,
     packer: Mutex<Packer<Ticket>>,
     /// Bytes of the put under way.
     under_way: AtomicUsize,
@@ -37,6 +40,7 @@ impl Outlet {
     /// An empty one.
     pub fn new(name: Arc<LogStreamName>, limits: Limits) -> Self {
         Self {
+            delivered: Fate::delivered(name.target()),
             name,
             packer: Mutex::new(Packer::new(limits)),
             under_way: AtomicUsize::new(0),
@@ -59,7 +63,8 @@ impl Outlet {
                 // The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
                 tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes = len, "{misfit}");
                 lanes.counters.invalid.add(1);
-                ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1)]);
+                let fate = Fate { outcome: Outcome::Malformed, target: "".into() };
+                ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1, &fate)]);
             } else {
                 self.originals.fetch_add(ticket.holds, Ordering::Relaxed);
             }
@@ -117,11 +122,12 @@ impl Outlet {
         sink.wake_waiting();
         let batches = acknowledgements(&put);
         let held: usize = put.events.iter().map(|event| event.ticket.holds).sum();
-        sink.deliver(&self.name, put).await;
+        let refused = sink.deliver(&self.name, put).await;
         self.originals.fetch_sub(held, Ordering::Relaxed);
         let mut lanes = HashMap::new();
         for (lane, seq, events) in batches.into_values() {
-            lane.acknowledge_each(seq, events);
+            let fate = |event| refused.get(&(lane.stream.id, seq, event)).unwrap_or(&self.delivered);
+            lane.acknowledge_each(seq, events.into_iter().map(|(event, parts)| (event, parts, fate(event))));
             lanes.insert(lane.stream.id, lane);
         }
         let lanes: Vec<Arc<Lane>> = lanes.into_values().collect();
@@ -135,7 +141,7 @@ impl Outlet {
     }
 }
 
-/// Of one batch: its lane, where it stands there, and the events (by number, and how many parts) that a put holds.
+/// Of one batch: its lane, where it stands there, and the events (by place, and how many parts) that a put holds.
 type OfBatch = (Arc<Lane>, Seq, Vec<(usize, usize)>);
 
 /// What a put holds, by lane and batch.

@@ -5,6 +5,7 @@ use super::{Chunk, Objects};
 use crate::cursor::{ChunkRow, ObjectId};
 use crate::event::Origin;
 use crate::lane::Lane;
+use crate::receipt::{Entry, Fate};
 use crate::sink::retry::{Backoff, CAP};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -31,7 +32,7 @@ impl Objects {
         self.put(&key, text, &origin).await;
         drop(place);
         self.lanes.counters.delivered.add(chunks.iter().map(|chunk| chunk.events).sum());
-        self.acknowledge(object, chunks).await;
+        self.acknowledge(object, &key, chunks).await;
         self.under_way.fetch_sub(weight, Ordering::AcqRel);
         self.waiting.wake(&self.lanes.schedule);
     }
@@ -86,11 +87,13 @@ impl Objects {
     }
 
     /// First that the object is there, then the cursors: after a kill in between nothing of it is put again.
-    async fn acknowledge(&self, object: ObjectId, chunks: Vec<Chunk>) {
+    async fn acknowledge(&self, object: ObjectId, key: &str, chunks: Vec<Chunk>) {
         self.lanes.persist(|| self.store.stored(object)).await;
         let mut lanes: HashMap<i64, Arc<Lane>> = HashMap::new();
+        let fate = Fate::delivered(self.place.target(key));
         for chunk in chunks {
-            chunk.lane.acknowledge(chunk.seq, 1);
+            let (range, events, bytes) = (chunk.row.recipe.offset..chunk.row.end, chunk.events, chunk.bytes);
+            chunk.lane.acknowledge(chunk.seq, Entry { fate: fate.clone(), range, events, bytes });
             lanes.insert(chunk.lane.stream.id, chunk.lane);
         }
         let lanes: Vec<Arc<Lane>> = lanes.into_values().collect();

@@ -83,6 +83,14 @@ impl Place {
         }
     }
 
+    /// What receipts call an object.
+    pub fn target(&self, key: &str) -> String {
+        match self {
+            Self::Bucket { client, .. } => format!("s3://{}/{key}", client.bucket()),
+            Self::Folder { path, .. } => path.join(key).display().to_string(),
+        }
+    }
+
     /// Puts an object. One that is there already is ours, from before an answer was lost or we were killed: its name is
     /// no other's, and what it holds was written down before. It is left as it is, and the answer is false. `origin`: the
     /// stream of its first event.

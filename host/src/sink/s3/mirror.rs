@@ -18,6 +18,7 @@ use crate::cursor::CursorRow;
 use crate::event::DEFAULT_LABEL;
 use crate::lane::Lane;
 use crate::lanes::Lanes;
+use crate::receipt::{Entry, Fate};
 use crate::route;
 use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
@@ -153,13 +154,22 @@ impl Mirror {
         self.lanes.counters.lines.add(lines);
         self.lanes.counters.delivered.add(lines);
         let cursor = lane.cursor();
+        // Under another key than before it is another object, and holds all.
+        let (from, there) =
+            if cursor.target.as_ref() == Some(&key) { (cursor.offset, cursor.written) } else { (0, 0) };
+        let entry = Entry {
+            fate: Fate::delivered(format!("s3://{}/{key}", self.client.bucket())),
+            range: from..place.offset.max(cursor.offset),
+            events: lines,
+            bytes: length.saturating_sub(there),
+        };
         let row = CursorRow {
             offset: place.offset.max(cursor.offset),
             clock: if place.offset > cursor.offset { place.clock } else { cursor.clock },
             target: Some(key),
             written: length,
         };
-        self.lanes.commit_cursor(lane, row).await;
+        self.lanes.commit_cursor(lane, row, entry).await;
         Ok(None)
     }
 

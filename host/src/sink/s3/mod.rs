@@ -5,6 +5,7 @@
 
 pub mod client;
 mod content;
+mod get_object;
 mod head_bucket;
 mod head_object;
 pub mod limits;

@@ -1,0 +1,183 @@
+//! What a lane promises: the cursor moves over what was acknowledged, and over nothing else.
+
+use super::*;
+use crate::event::{Events, Origin, Recipe, StreamKind};
+use crate::receipt::Outcome;
+use crate::source::Stream;
+use proptest::prelude::*;
+
+fn origin() -> Origin {
+    Origin {
+        source: "airflow".into(),
+        path: "a.log".into(),
+        host: "h".into(),
+        kind: StreamKind::Other,
+        task: None,
+        deployment: crate::event::Deployment::default(),
+    }
+}
+
+fn batch(start: u64, end: u64) -> Batch {
+    Batch {
+        origin: Arc::new(origin()),
+        range: start..end,
+        bytes: Vec::new(),
+        events: Events::default(),
+        lines: 1,
+        clock: end as i64,
+        recipe: Recipe::default(),
+        divisible: true,
+    }
+}
+
+/// Events of ten bytes, each a line.
+fn lines(count: usize) -> Batch {
+    let ends: Vec<u32> = (1..=count).map(|at| at as u32 * 10).collect();
+    let events = Events {
+        timestamps: ends.iter().map(|&end| i64::from(end)).collect(),
+        source_ends: ends,
+        ..Events::default()
+    };
+    Batch { bytes: b"123456789\n".repeat(count), events, ..batch(0, count as u64 * 10) }
+}
+
+fn here() -> Fate {
+    Fate::delivered("here")
+}
+
+/// One bit of a batch that says nothing more.
+fn bit() -> Entry {
+    Entry { fate: here(), range: 0..0, events: 0, bytes: 0 }
+}
+
+/// The offset and clock of the next advance.
+fn offset(lane: &Lane) -> Option<(u64, i64)> {
+    lane.advance().map(|(row, _)| (row.offset, row.clock))
+}
+
+fn lane() -> Lane {
+    Lane::new(Arc::new(Stream::for_tests(origin())), None, CursorRow::default())
+}
+
+#[test]
+fn the_cursor_waits_for_the_batch_in_front() {
+    let lane = lane();
+    let first = lane.begin(&batch(0, 10), 2, Tally::default());
+    let second = lane.begin(&batch(10, 20), 1, Tally::default());
+    lane.acknowledge(second, bit());
+    assert_eq!(offset(&lane), None);
+    lane.acknowledge(first, bit());
+    assert_eq!(offset(&lane), None);
+    lane.acknowledge(first, bit());
+    assert_eq!(offset(&lane), Some((20, 20)));
+}
+
+#[test]
+fn a_batch_without_events_moves_the_cursor_only_after_those_before_it() {
+    let lane = lane();
+    let first = lane.begin(&batch(0, 10), 1, Tally::default());
+    lane.begin(&batch(10, 20), 0, Tally::default());
+    assert_eq!(offset(&lane), None);
+    lane.acknowledge(first, bit());
+    assert_eq!(offset(&lane), Some((20, 20)));
+}
+
+#[test]
+fn the_cursor_moves_with_each_event_that_reading_may_begin_after() {
+    let lane = lane();
+    let seq = lane.begin_events(&lines(4), &[1, 2, 0, 1]);
+    lane.acknowledge_each(seq, [(1, 1, &here())]);
+    assert_eq!(offset(&lane), None, "the first is missing");
+    lane.acknowledge_each(seq, [(0, 1, &here())]);
+    assert_eq!(offset(&lane), Some((10, 10)));
+    lane.acknowledge_each(seq, [(1, 1, &here())]);
+    assert_eq!(offset(&lane), Some((30, 30)), "past the dropped one");
+    lane.acknowledge_each(seq, [(3, 1, &here())]);
+    assert_eq!(offset(&lane), Some((40, 40)));
+    assert_eq!(offset(&lane), None);
+}
+
+#[test]
+fn the_receipt_says_of_each_event_what_became_of_it_and_only_when_the_cursor_passes_it() {
+    let lane = lane();
+    let seq = lane.begin_events(&lines(5), &[1, 2, 0, 1, 1]);
+    let refused = Fate { outcome: Outcome::TooOld, target: "".into() };
+    lane.acknowledge_each(seq, [(0, 1, &here()), (1, 1, &refused), (3, 1, &here())]);
+    let (_, entries) = lane.advance().expect("the first is acknowledged");
+    assert_eq!(entries, [Entry { fate: here(), range: 0..10, events: 1, bytes: 10 }]);
+    // One part of it was refused: so it is.
+    lane.acknowledge_each(seq, [(1, 1, &here())]);
+    let (row, entries) = lane.advance().expect("four are acknowledged");
+    assert_eq!(row.offset, 40);
+    let one = |fate, range| Entry { fate, range, events: 1, bytes: 10 };
+    assert_eq!(entries, [one(refused, 10..20), one(Fate::dropped(), 20..30), one(here(), 30..40)]);
+}
+
+#[test]
+fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
+    let split = Batch { divisible: false, ..lines(2) };
+    let mut within_a_line = lines(2);
+    within_a_line.bytes[9] = b'x';
+    let mut twice_the_same_line = lines(2);
+    twice_the_same_line.events.source_ends = vec![20, 20];
+    for batch in [split, within_a_line, twice_the_same_line] {
+        let lane = lane();
+        let seq = lane.begin_events(&batch, &[1, 1]);
+        lane.acknowledge_each(seq, [(0, 1, &here())]);
+        assert_eq!(offset(&lane), None);
+        lane.acknowledge_each(seq, [(1, 1, &here())]);
+        let (row, entries) = lane.advance().expect("all is acknowledged");
+        assert_eq!((row.offset, entries.len(), entries[0].events), (20, 1, 2));
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_event_moves_the_cursor_when_all_before_it_are_acknowledged(
+        order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let lane = lane();
+        let seq = lane.begin_events(&lines(12), &[1; 12]);
+        let mut there = [false; 12];
+        let (mut told, mut events) = (0, 0);
+        for at in order {
+            lane.acknowledge_each(seq, [(at, 1, &here())]);
+            there[at] = true;
+            for entry in lane.advance().into_iter().flat_map(|(_, entries)| entries) {
+                prop_assert_eq!(entry.range.start, told);
+                told = entry.range.end;
+                events += entry.events;
+            }
+            let whole = there.iter().take_while(|it| **it).count() as u64 * 10;
+            prop_assert_eq!((lane.cursor().offset, told, events), (whole, whole, whole / 10));
+        }
+    }
+
+    #[test]
+    fn the_cursor_never_passes_an_event_that_was_not_acknowledged(
+        sizes in prop::collection::vec(0usize..4, 1..12),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+    ) {
+        let lane = lane();
+        let mut open: Vec<(Seq, usize)> = Vec::new();
+        let mut left = sizes.clone();
+        for (at, &events) in sizes.iter().enumerate() {
+            let batch = batch(at as u64 * 10, at as u64 * 10 + 10);
+            let seq = lane.begin(&batch, events, Tally::default());
+            open.extend(std::iter::repeat_n((seq, at), events));
+        }
+        let mut cursor = 0;
+        for index in order {
+            if open.is_empty() { break; }
+            let (seq, at) = open.swap_remove(index.index(open.len()));
+            lane.acknowledge(seq, bit());
+            left[at] -= 1;
+            if let Some((row, _)) = lane.advance() {
+                prop_assert!(row.offset > cursor);
+                cursor = row.offset;
+            }
+            let whole = left.iter().take_while(|&&left| left == 0).count() as u64 * 10;
+            prop_assert_eq!(cursor, whole);
+        }
+    }
+}
