@@ -46,6 +46,8 @@ pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
     components: Vec<Arc<Component>>,
+    listener: Arc<AllLanes>,
+    notary: Arc<Notary>,
     /// Each says at its end whether it could look at everything.
     sources: JoinSet<bool>,
     /// Those of dead letters, likewise.
@@ -137,7 +139,7 @@ impl Pipeline {
         let lanes = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
         let listener = Arc::new(AllLanes { lanes, notary: notary.clone() });
         let all_lanes = listener.clone();
-        loops.spawn(notary.run(move |stream| all_lanes.have_all_of(stream)));
+        loops.spawn(notary.clone().run(move |stream| all_lanes.have_all_of(stream)));
         let (mut sources, mut letters) = (JoinSet::new(), JoinSet::new());
         for (index, source) in config.sources.iter().enumerate() {
             let takers =
@@ -167,6 +169,8 @@ impl Pipeline {
             sinks,
             meter,
             components,
+            listener,
+            notary,
             sources,
             letters,
             _loops: loops,
@@ -231,6 +235,8 @@ impl Pipeline {
         {
             tokio::time::sleep(LOOK).await;
         }
+        let moved = || self.moved();
+        self.notary.finish(|stream| self.listener.have_all_of(stream), || watch.over(moved())).await;
         let counted = self.components.iter().map(|it| (it.id().to_owned(), it.counted()));
         Report {
             sinks: self.progress(),

@@ -64,6 +64,16 @@ impl Notary {
         }
     }
 
+    /// The run is over: seals what can be sealed, until `over` says that there is no time left.
+    pub async fn finish(&self, delivered: impl Fn(StreamId) -> bool, mut over: impl FnMut() -> bool) {
+        for stream in self.due(&delivered) {
+            if over() {
+                return;
+            }
+            self.seal(&stream).await;
+        }
+    }
+
     /// The streams whose time has come.
     fn due(&self, delivered: &impl Fn(StreamId) -> bool) -> Vec<Arc<Stream>> {
         let waiting: Vec<Arc<Stream>> = self.waiting().values().cloned().collect();
