@@ -41,6 +41,10 @@ struct State {
     pending: VecDeque<Pending>,
     /// Number of the first pending batch.
     first: u64,
+    /// What leaves up to here was counted already.
+    counted: u64,
+    /// The rest of the file was given up as lost.
+    given_up: bool,
 }
 
 /// Where a batch stands in its lane.
@@ -54,9 +58,11 @@ impl Lane {
         let state = State {
             next: cursor.offset,
             next_clock: cursor.clock,
+            counted: cursor.offset,
             cursor,
             pending: VecDeque::new(),
             first: 0,
+            given_up: false,
         };
         Self {
             stream,
@@ -75,24 +81,56 @@ impl Lane {
         (state.next, state.next_clock)
     }
 
-    /// A batch leaves, to be acknowledged in so many bits. The cursor moves when all have come.
-    pub fn begin(&self, batch: &Batch, open: usize) -> Seq {
+    /// A batch leaves, to be acknowledged in so many bits. The cursor moves when all have come. None: it is not the one
+    /// whose turn it is, since the lane was [rewound](Self::rewind) meanwhile; it must not leave.
+    pub fn begin(&self, batch: &Batch, open: usize) -> Option<Seq> {
         self.push(batch, Pending::whole(batch, open))
     }
 
     /// A batch leaves, event by event: those in `sent`, by their places in the batch, in so many parts each. The cursor
-    /// moves with each event, where reading may begin after it.
-    pub fn begin_events(&self, batch: &Batch, sent: &[(usize, u32)]) -> Seq {
+    /// moves with each event, where reading may begin after it. None: as for [`begin`](Self::begin).
+    pub fn begin_events(&self, batch: &Batch, sent: &[(usize, u32)]) -> Option<Seq> {
         self.push(batch, Pending::of_events(batch, sent))
     }
 
-    fn push(&self, batch: &Batch, pending: Pending) -> Seq {
+    fn push(&self, batch: &Batch, pending: Pending) -> Option<Seq> {
         let mut state = self.state();
+        if batch.range.start != state.next {
+            return None;
+        }
         let seq = Seq(state.first + state.pending.len() as u64);
         state.next = batch.range.end;
         state.next_clock = batch.clock;
         state.pending.push_back(pending);
-        seq
+        Some(seq)
+    }
+
+    /// All that is under way is read and sent again, later: whoever holds it lets go of it, and of `held`
+    /// acknowledgements. False, and nothing has changed: others hold something of it as well, or something would come
+    /// twice, or might not be there any more.
+    pub fn rewind(&self, held: usize) -> bool {
+        let mut state = self.state();
+        let open: usize = state.pending.iter().map(Pending::open).sum();
+        if open != held
+            || state.given_up
+            || self.stream.snapshot().gone
+            || state.pending.iter().any(Pending::is_ahead)
+        {
+            return false;
+        }
+        state.first += state.pending.len() as u64;
+        state.pending.clear();
+        state.next = state.cursor.offset;
+        state.next_clock = state.cursor.clock;
+        true
+    }
+
+    /// Where what leaves has not been counted yet; from now on, all up to `end` has.
+    pub fn count_up_to(&self, end: u64) -> u64 {
+        let mut state = self.state();
+        let counted = state.counted;
+        state.counted = counted.max(end);
+        counted
     }
 
     /// So many bits of a batch are acknowledged.
@@ -136,6 +174,7 @@ impl Lane {
         let size = self.stream.snapshot().size;
         let lost = size.saturating_sub(state.next);
         state.next = state.next.max(size);
+        state.given_up = true;
         if state.pending.is_empty() {
             state.cursor.offset = state.cursor.offset.max(size);
             self.committed.fetch_max(size, Ordering::AcqRel);
@@ -212,151 +251,4 @@ impl Lane {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{Events, Origin, Recipe, StreamKind};
-    use crate::source::Stream;
-    use proptest::prelude::*;
-
-    fn origin() -> Origin {
-        Origin {
-            source: "airflow".into(),
-            path: "a.log".into(),
-            host: "h".into(),
-            kind: StreamKind::Other,
-            task: None,
-            deployment: crate::event::Deployment::default(),
-        }
-    }
-
-    fn batch(start: u64, end: u64) -> Batch {
-        Batch {
-            origin: Arc::new(origin()),
-            range: start..end,
-            bytes: Vec::new(),
-            events: Events::default(),
-            lines: 1,
-            clock: end as i64,
-            recipe: Recipe::default(),
-            divisible: true,
-        }
-    }
-
-    /// Events of ten bytes, each a line.
-    fn lines(count: usize) -> Batch {
-        let ends: Vec<u32> = (1..=count).map(|at| at as u32 * 10).collect();
-        let events = Events {
-            timestamps: ends.iter().map(|&end| i64::from(end)).collect(),
-            source_ends: ends,
-            ..Events::default()
-        };
-        Batch { bytes: b"123456789\n".repeat(count), events, ..batch(0, count as u64 * 10) }
-    }
-
-    fn lane() -> Lane {
-        Lane::new(Arc::new(Stream::for_tests(origin())), None, CursorRow::default())
-    }
-
-    #[test]
-    fn the_cursor_waits_for_the_batch_in_front() {
-        let lane = lane();
-        let first = lane.begin(&batch(0, 10), 2);
-        let second = lane.begin(&batch(10, 20), 1);
-        lane.acknowledge(second, 1);
-        assert_eq!(lane.advance(), None);
-        lane.acknowledge(first, 1);
-        assert_eq!(lane.advance(), None);
-        lane.acknowledge(first, 1);
-        let cursor = lane.advance().unwrap();
-        assert_eq!((cursor.offset, cursor.clock), (20, 20));
-    }
-
-    #[test]
-    fn a_batch_without_events_moves_the_cursor_only_after_those_before_it() {
-        let lane = lane();
-        let first = lane.begin(&batch(0, 10), 1);
-        lane.begin(&batch(10, 20), 0);
-        assert_eq!(lane.advance(), None);
-        lane.acknowledge(first, 1);
-        assert_eq!(lane.advance().map(|cursor| cursor.offset), Some(20));
-    }
-
-    #[test]
-    fn the_cursor_moves_with_each_event_that_reading_may_begin_after() {
-        let lane = lane();
-        let seq = lane.begin_events(&lines(4), &[(0, 1), (1, 2), (3, 1)]);
-        lane.acknowledge_each(seq, [(1, 1)]);
-        assert_eq!(lane.advance(), None, "the first is missing");
-        lane.acknowledge_each(seq, [(0, 1)]);
-        assert_eq!(lane.advance().map(|it| (it.offset, it.clock)), Some((10, 10)));
-        lane.acknowledge_each(seq, [(1, 1)]);
-        let past_the_dropped_one = lane.advance().map(|it| (it.offset, it.clock));
-        assert_eq!(past_the_dropped_one, Some((30, 30)));
-        lane.acknowledge_each(seq, [(2, 1)]);
-        assert_eq!(lane.advance().map(|it| it.offset), Some(40));
-        assert_eq!(lane.advance(), None);
-    }
-
-    #[test]
-    fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
-        let split = Batch { divisible: false, ..lines(2) };
-        let mut within_a_line = lines(2);
-        within_a_line.bytes[9] = b'x';
-        let mut twice_the_same_line = lines(2);
-        twice_the_same_line.events.source_ends = vec![20, 20];
-        for batch in [split, within_a_line, twice_the_same_line] {
-            let lane = lane();
-            let seq = lane.begin_events(&batch, &[(0, 1), (1, 1)]);
-            lane.acknowledge_each(seq, [(0, 1)]);
-            assert_eq!(lane.advance(), None);
-            lane.acknowledge_each(seq, [(1, 1)]);
-            assert_eq!(lane.advance().map(|it| it.offset), Some(20));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_event_moves_the_cursor_when_all_before_it_are_acknowledged(
-            order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
-        ) {
-            let lane = lane();
-            let sent: Vec<(usize, u32)> = (0..12).map(|at| (at, 1)).collect();
-            let seq = lane.begin_events(&lines(12), &sent);
-            let mut there = [false; 12];
-            for at in order {
-                lane.acknowledge_each(seq, [(at, 1)]);
-                there[at] = true;
-                lane.advance();
-                let whole = there.iter().take_while(|it| **it).count() as u64 * 10;
-                prop_assert_eq!(lane.cursor().offset, whole);
-            }
-        }
-
-        #[test]
-        fn the_cursor_never_passes_an_event_that_was_not_acknowledged(
-            sizes in prop::collection::vec(0usize..4, 1..12),
-            order in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
-        ) {
-            let lane = lane();
-            let mut open: Vec<(Seq, usize)> = Vec::new();
-            let mut left = sizes.clone();
-            for (at, &events) in sizes.iter().enumerate() {
-                let seq = lane.begin(&batch(at as u64 * 10, at as u64 * 10 + 10), events);
-                open.extend(std::iter::repeat_n((seq, at), events));
-            }
-            let mut cursor = 0;
-            for index in order {
-                if open.is_empty() { break; }
-                let (seq, at) = open.swap_remove(index.index(open.len()));
-                lane.acknowledge(seq, 1);
-                left[at] -= 1;
-                if let Some(row) = lane.advance() {
-                    prop_assert!(row.offset > cursor);
-                    cursor = row.offset;
-                }
-                let whole = left.iter().take_while(|&&left| left == 0).count() as u64 * 10;
-                prop_assert_eq!(cursor, whole);
-            }
-        }
-    }
-}
+mod tests;

@@ -15,12 +15,16 @@ pub struct Pending {
     awaited: VecDeque<Awaited>,
     /// So many were awaited before them.
     passed: usize,
+    /// Events among those that the cursor could not follow.
+    ahead: bool,
 }
 
 /// An event, or all that is acknowledged together.
 #[derive(Debug)]
 struct Awaited {
-    /// How many acknowledgements are missing.
+    /// How many acknowledgements there are to be.
+    parts: u32,
+    /// How many of them are missing.
     open: u32,
     /// Where the cursor may go when they have come: before the next event. None: nowhere.
     stop: Option<Stop>,
@@ -29,20 +33,25 @@ struct Awaited {
 impl Pending {
     /// A batch that is acknowledged bit by bit, but moves the cursor as a whole.
     pub fn whole(batch: &Batch, open: usize) -> Self {
-        let awaited =
-            (open > 0).then(|| Awaited { open: u32::try_from(open).unwrap_or(u32::MAX), stop: None });
-        Self { end: (batch.range.end, batch.clock), awaited: awaited.into_iter().collect(), passed: 0 }
+        let parts = u32::try_from(open).unwrap_or(u32::MAX);
+        let awaited = (open > 0).then_some(Awaited { parts, open: parts, stop: None });
+        Self::awaiting(batch, awaited.into_iter().collect())
     }
 
     /// A batch whose events move the cursor each. `sent`: those that leave, by their places in the batch, and in how many
     /// parts each.
     pub fn of_events(batch: &Batch, sent: &[(usize, u32)]) -> Self {
         let following = sent.iter().skip(1).map(|(event, _)| Some(*event)).chain([None]);
-        let awaited = sent.iter().zip(following).map(|((_, parts), next)| Awaited {
-            open: *parts,
+        let awaited = sent.iter().zip(following).map(|(&(_, parts), next)| Awaited {
+            parts,
+            open: parts,
             stop: next.and_then(|next| stop_before(batch, next)),
         });
-        Self { end: (batch.range.end, batch.clock), awaited: awaited.collect(), passed: 0 }
+        Self::awaiting(batch, awaited.collect())
+    }
+
+    fn awaiting(batch: &Batch, awaited: VecDeque<Awaited>) -> Self {
+        Self { end: (batch.range.end, batch.clock), awaited, passed: 0, ahead: false }
     }
 
     /// So many acknowledgements of the whole, or of the event that was sent as number `at`, have come.
@@ -56,11 +65,22 @@ impl Pending {
     /// How far the cursor may go; none: no further than before.
     pub fn advance(&mut self) -> Option<Stop> {
         let mut stop = None;
-        while self.awaited.front().is_some_and(|front| front.open == 0) {
-            stop = self.awaited.pop_front().and_then(|front| front.stop).or(stop);
+        while let Some(front) = self.awaited.pop_front_if(|front| front.open == 0) {
+            self.ahead = front.stop.is_none();
+            stop = front.stop.or(stop);
             self.passed += 1;
         }
         if self.awaited.is_empty() { Some(self.end) } else { stop }
+    }
+
+    /// How many acknowledgements are missing.
+    pub fn open(&self) -> usize {
+        self.awaited.iter().map(|awaited| awaited.open as usize).sum()
+    }
+
+    /// Something of it is acknowledged that the cursor is not past: read again, it would come twice.
+    pub fn is_ahead(&self) -> bool {
+        self.ahead || self.awaited.iter().any(|awaited| awaited.open < awaited.parts)
     }
 
     /// All of it is acknowledged.
