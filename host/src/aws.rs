@@ -3,6 +3,7 @@
 mod client_certificate;
 mod http;
 mod identity;
+mod renewal;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::config::Aws;
 use crate::sink::service_error::{Call, Caller, ServiceError};
 
 pub use identity::RoleRefused;
+pub use renewal::{Renewal, Renewed};
 
 /// In the user agent of every request.
 const APP_NAME: &str = "updraft";
@@ -76,11 +78,13 @@ pub fn try_files(sink: &str, aws: &Aws) -> Result<(), Error> {
 }
 
 /// Works out region and credentials of a sink. Sends nothing to the service or to STS: credentials are fetched with
-/// the first request, cached and renewed by the SDK. Without a region of its own it may ask the instance for one.
+/// the first request, cached and renewed by the SDK, or before their time where the service refuses them. Without a region of its own it may ask the instance for one.
 pub async fn access(sink: &str, aws: &Aws) -> Result<Access, Error> {
     let client = http::client(aws).map_err(|what| Error::Connection { sink: sink.to_owned(), what })?;
+    let renewal = Renewal::default();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(client)
+        .identity_cache(renewal.clone())
         .retry_config(RetryConfig::disabled())
         .timeout_config(
             TimeoutConfig::builder()
@@ -119,6 +123,6 @@ pub async fn access(sink: &str, aws: &Aws) -> Result<Access, Error> {
     Ok(Access {
         sdk,
         endpoint: aws.endpoint.clone(),
-        caller: Arc::new(Caller { sink: sink.to_owned(), role: aws.auth.roles.last().cloned() }),
+        caller: Arc::new(Caller { sink: sink.to_owned(), role: aws.auth.roles.last().cloned(), renewal }),
     })
 }

@@ -42,6 +42,10 @@ struct State {
     pending: VecDeque<Pending>,
     /// Number of the first pending batch.
     first: u64,
+    /// What leaves up to here was counted already.
+    counted: u64,
+    /// The rest of the file was given up as lost.
+    given_up: bool,
 }
 
 /// Where a batch stands in its lane.
@@ -55,9 +59,11 @@ impl Lane {
         let state = State {
             next: cursor.offset,
             next_clock: cursor.clock,
+            counted: cursor.offset,
             cursor,
             pending: VecDeque::new(),
             first: 0,
+            given_up: false,
         };
         Self {
             stream,
@@ -77,24 +83,56 @@ impl Lane {
     }
 
     /// A batch leaves, to be acknowledged in so many bits. The cursor moves when all have come. `tally`: what became of
-    /// the rest of it.
-    pub fn begin(&self, batch: &Batch, open: usize, tally: Tally) -> Seq {
+    /// the rest of it. None: it is not the one whose turn it is, since the lane was [rewound](Self::rewind) meanwhile; it
+    /// must not leave.
+    pub fn begin(&self, batch: &Batch, open: usize, tally: Tally) -> Option<Seq> {
         self.push(batch, Pending::whole(batch, open, tally))
     }
 
     /// A batch leaves, event by event, each in so many parts; none of those that a transform dropped. The cursor moves
-    /// with each event, where reading may begin after it.
-    pub fn begin_events(&self, batch: &Batch, parts: &[u32]) -> Seq {
+    /// with each event, where reading may begin after it. None: as for [`begin`](Self::begin).
+    pub fn begin_events(&self, batch: &Batch, parts: &[u32]) -> Option<Seq> {
         self.push(batch, Pending::of_events(batch, parts))
     }
 
-    fn push(&self, batch: &Batch, pending: Pending) -> Seq {
+    fn push(&self, batch: &Batch, pending: Pending) -> Option<Seq> {
         let mut state = self.state();
+        if batch.range.start != state.next {
+            return None;
+        }
         let seq = Seq(state.first + state.pending.len() as u64);
         state.next = batch.range.end;
         state.next_clock = batch.clock;
         state.pending.push_back(pending);
-        seq
+        Some(seq)
+    }
+
+    /// All that is under way is read and sent again, later: whoever holds it lets go of it, and of `held`
+    /// acknowledgements. False, and nothing has changed: others hold something of it as well, or something would come
+    /// twice, or might not be there any more.
+    pub fn rewind(&self, held: usize) -> bool {
+        let mut state = self.state();
+        let open: usize = state.pending.iter().map(Pending::open).sum();
+        if open != held
+            || state.given_up
+            || self.stream.snapshot().gone
+            || state.pending.iter().any(Pending::is_ahead)
+        {
+            return false;
+        }
+        state.first += state.pending.len() as u64;
+        state.pending.clear();
+        state.next = state.cursor.offset;
+        state.next_clock = state.cursor.clock;
+        true
+    }
+
+    /// Where what leaves has not been counted yet; from now on, all up to `end` has.
+    pub fn count_up_to(&self, end: u64) -> u64 {
+        let mut state = self.state();
+        let counted = state.counted;
+        state.counted = counted.max(end);
+        counted
     }
 
     /// One bit of a batch is acknowledged, with what became of it.
@@ -146,6 +184,7 @@ impl Lane {
         let size = self.stream.snapshot().size;
         let lost = size.saturating_sub(state.next);
         state.next = state.next.max(size);
+        state.given_up = true;
         if state.pending.is_empty() {
             state.cursor.offset = state.cursor.offset.max(size);
             self.committed.fetch_max(size, Ordering::AcqRel);

@@ -92,6 +92,8 @@ pub enum Taken {
     },
     /// The sink has begun it ([`Lane::begin`]) and acknowledges it later.
     UnderWay,
+    /// None of it: it is not the batch whose turn it is any more.
+    Stale,
 }
 
 impl Lanes {
@@ -254,10 +256,16 @@ impl Lanes {
         let (id, path) = (lane.stream.id, &lane.stream.origin.path);
         match (step, taken) {
             (Step::Batch(batch), Some(Ok(taken))) => {
-                self.count(&batch);
-                if let Taken::Done { events, tally, target } = taken {
+                let begun = match &taken {
+                    Taken::Done { tally, .. } => lane.begin(&batch, 0, tally.clone()).is_some(),
+                    Taken::UnderWay => true,
+                    Taken::Stale => false,
+                };
+                if begun {
+                    self.count(lane, &batch);
+                }
+                if let (true, Taken::Done { events, target, .. }) = (begun, taken) {
                     self.counters.delivered.add(events);
-                    lane.begin(&batch, 0, tally);
                     if let Some((target, written)) = target {
                         lane.set_target(target, written);
                     }
@@ -312,9 +320,14 @@ impl Lanes {
         self.progress.notify_waiters();
     }
 
-    fn count(&self, batch: &Batch) {
-        let dropped = batch.iter().filter(|event| event.label().is_none()).count();
-        self.counters.lines.add(u64::from(batch.lines));
+    /// Counts what of a batch never left before: a lane may have been rewound.
+    fn count(&self, lane: &Lane, batch: &Batch) {
+        let known = lane.count_up_to(batch.range.end).saturating_sub(batch.range.start);
+        let known = usize::try_from(known).unwrap_or(usize::MAX).min(batch.bytes.len());
+        let dropped = batch.iter().filter(|event| event.label().is_none());
+        let dropped = dropped.filter(|event| event.source().end > batch.range.start + known as u64).count();
+        let again = memchr::memchr_iter(b'\n', &batch.bytes[..known]).count() as u64;
+        self.counters.lines.add(u64::from(batch.lines).saturating_sub(again));
         self.counters.dropped.add(dropped as u64);
     }
 

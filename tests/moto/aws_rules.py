@@ -15,6 +15,7 @@ from moto.s3.responses import ACTION_MAP
 from moto.sts.responses import TokenResponse
 
 import option_rules
+import refusal_rules
 import upload_rules
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
@@ -40,6 +41,7 @@ def apply(logs_now: datetime | None) -> None:
     name_what_was_completed()
     upload_rules.apply()
     option_rules.apply()
+    refusal_rules.apply()
 
 
 def sign_the_path_that_was_sent() -> None:

@@ -8,6 +8,8 @@ GET  /updraft-test/heads/BUCKET      the same line alone
 GET  /updraft-test/kinds/BUCKET      {key: {storage_class, encryption, …}}: what objects are like
 POST /updraft-test/fail              {operation, times, status, code, after}: answers the next calls with an error,
                                      `after` true: when they have been carried out
+POST /updraft-test/expire            the credentials of every role that anybody assumed so far are expired from now on
+POST /updraft-test/poison            {text}: a put with an event that holds this text is malformed
 POST /updraft-test/hold              {operation, after}: its calls, but so many that come first, wait before they are
                                      carried out, until
 POST /updraft-test/release           all that waits goes on
@@ -38,6 +40,8 @@ class Observer:
         self.clock = itertools.count()  # one tick per beginning and end: what overlapped, without a wall clock
         self.journal: list[dict] = []
         self.failures: list[dict] = []
+        self.expired: set[str] = set()  # access keys
+        self.poisons: list[str] = []
         self.held: dict[str, int] = {}  # operation: how many calls of it pass before the first is held
         self.released = threading.Event()
 
@@ -53,7 +57,7 @@ class Observer:
         with self.lock:
             entry["began"] = next(self.clock)
             self.journal.append(entry)
-            failure = self.next_failure(entry["operation"])
+            failure = self.next_failure(entry["operation"]) or self.refusal(entry, body)
             released = self.released if self.is_held(entry["operation"]) else None
         if released:
             released.wait()
@@ -79,6 +83,14 @@ class Observer:
             return passing == 0
         self.held[operation] = passing - 1
         return False
+
+    def refusal(self, entry: dict, body: bytes) -> dict | None:
+        if entry["access_key"] in self.expired:
+            code = "ExpiredToken" if entry["service"] == "s3" else "ExpiredTokenException"
+            return {"status": 400, "code": code}
+        if entry["operation"] == "PutLogEvents" and any(poison.encode() in body for poison in self.poisons):
+            return {"status": 400, "code": "InvalidParameterException"}
+        return None
 
     def next_failure(self, operation: str) -> dict | None:
         for failure in self.failures:
@@ -107,6 +119,11 @@ class Observer:
                     self.failures.append(json.loads(body))
                 case "forgive":
                     self.failures.clear()
+                case "expire":
+                    # Those that STS gives begin like this; long-lived ones with AKIA.
+                    self.expired |= {key for entry in self.journal if (key := entry["access_key"] or "")[:4] == "ASIA"}
+                case "poison":
+                    self.poisons.append(json.loads(body)["text"])
                 case "hold":
                     asked = json.loads(body)
                     self.held[asked["operation"]] = asked.get("after", 0)

@@ -14,6 +14,7 @@ mod mirror;
 mod moto;
 mod moto_iam;
 mod moto_options;
+mod moto_refusals;
 mod moto_tls;
 mod moto_views;
 mod proxy;

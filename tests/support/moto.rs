@@ -88,7 +88,7 @@ impl Moto {
         self.logs("PutRetentionPolicy", &json!({ "logGroupName": name, "retentionInDays": days }));
     }
 
-    fn logs(&self, operation: &str, asked: &serde_json::Value) {
+    pub(crate) fn logs(&self, operation: &str, asked: &serde_json::Value) {
         let (authorization, target) = (authorization("logs", REGION), format!("Logs_20140328.{operation}"));
         let headers = [
             ("Authorization", authorization.as_str()),

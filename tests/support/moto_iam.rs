@@ -26,12 +26,17 @@ impl Moto {
 
     /// Makes a user in [`ACCOUNT`] with one policy and gives its keys.
     pub fn create_user(&self, name: &str, policy: &Value) -> Keys {
-        let policy = policy.to_string();
         self.iam(ACCOUNT, "CreateUser", &[("UserName", name)]);
-        let fields = [("UserName", name), ("PolicyName", "its-own"), ("PolicyDocument", policy.as_str())];
-        self.iam(ACCOUNT, "PutUserPolicy", &fields);
+        self.set_policy(name, policy);
         let made = self.iam(ACCOUNT, "CreateAccessKey", &[("UserName", name)]);
         Keys { id: between(&made, "AccessKeyId"), secret: between(&made, "SecretAccessKey") }
+    }
+
+    /// Gives a user another policy in the place of the one it has. While IAM is enforced, nobody may.
+    pub fn set_policy(&self, user: &str, policy: &Value) {
+        let policy = policy.to_string();
+        let fields = [("UserName", user), ("PolicyName", "its-own"), ("PolicyDocument", policy.as_str())];
+        self.iam(ACCOUNT, "PutUserPolicy", &fields);
     }
 
     /// From now on every call needs a true signature and a policy that allows it. Set-up comes before.

@@ -25,7 +25,9 @@ pub struct Pending {
 /// An event, or all that is acknowledged together.
 #[derive(Debug)]
 struct Awaited {
-    /// How many acknowledgements are missing.
+    /// How many acknowledgements there are to be.
+    parts: u32,
+    /// How many of them are missing.
     open: u32,
     /// Where the cursor may go when they have come: before the next event. None: nowhere.
     stop: Option<Stop>,
@@ -36,16 +38,17 @@ struct Awaited {
 impl Pending {
     /// A batch that is acknowledged bit by bit, but moves the cursor as a whole.
     pub fn whole(batch: &Batch, open: usize, tally: Tally) -> Self {
-        let open = u32::try_from(open).unwrap_or(u32::MAX);
-        let awaited = (open > 0).then_some(Awaited { open, stop: None, event: None });
+        let parts = u32::try_from(open).unwrap_or(u32::MAX);
+        let awaited = (parts > 0).then_some(Awaited { parts, open: parts, stop: None, event: None });
         Self { end: (batch.range.end, batch.clock), awaited: awaited.into_iter().collect(), passed: 0, tally }
     }
 
     /// A batch whose events move the cursor each. `parts`: in how many each of them leaves; none where a transform dropped it.
     pub fn of_events(batch: &Batch, parts: &[u32]) -> Self {
         let dropped = Fate::dropped();
-        let awaited = batch.iter().zip(parts).map(|(event, &open)| Awaited {
-            open,
+        let awaited = batch.iter().zip(parts).map(|(event, &parts)| Awaited {
+            parts,
+            open: parts,
             stop: stop_before(batch, event.index() + 1),
             event: Some((event.source(), dropped.clone())),
         });
@@ -101,6 +104,16 @@ impl Pending {
         }
         self.passed += passed;
         Some((stop, self.tally.take()))
+    }
+
+    /// How many acknowledgements are missing.
+    pub fn open(&self) -> usize {
+        self.awaited.iter().map(|awaited| awaited.open as usize).sum()
+    }
+
+    /// Something of it is acknowledged that the cursor is not past: read again, it would come twice.
+    pub fn is_ahead(&self) -> bool {
+        self.awaited.iter().any(|awaited| awaited.open < awaited.parts)
     }
 
     /// All of it is acknowledged.

@@ -62,8 +62,8 @@ fn lane() -> Lane {
 #[test]
 fn the_cursor_waits_for_the_batch_in_front() {
     let lane = lane();
-    let first = lane.begin(&batch(0, 10), 2, Tally::default());
-    let second = lane.begin(&batch(10, 20), 1, Tally::default());
+    let first = lane.begin(&batch(0, 10), 2, Tally::default()).unwrap();
+    let second = lane.begin(&batch(10, 20), 1, Tally::default()).unwrap();
     lane.acknowledge(second, bit());
     assert_eq!(offset(&lane), None);
     lane.acknowledge(first, bit());
@@ -75,8 +75,8 @@ fn the_cursor_waits_for_the_batch_in_front() {
 #[test]
 fn a_batch_without_events_moves_the_cursor_only_after_those_before_it() {
     let lane = lane();
-    let first = lane.begin(&batch(0, 10), 1, Tally::default());
-    lane.begin(&batch(10, 20), 0, Tally::default());
+    let first = lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();
+    lane.begin(&batch(10, 20), 0, Tally::default()).unwrap();
     assert_eq!(offset(&lane), None);
     lane.acknowledge(first, bit());
     assert_eq!(offset(&lane), Some((20, 20)));
@@ -85,7 +85,7 @@ fn a_batch_without_events_moves_the_cursor_only_after_those_before_it() {
 #[test]
 fn the_cursor_moves_with_each_event_that_reading_may_begin_after() {
     let lane = lane();
-    let seq = lane.begin_events(&lines(4), &[1, 2, 0, 1]);
+    let seq = lane.begin_events(&lines(4), &[1, 2, 0, 1]).unwrap();
     lane.acknowledge_each(seq, [(1, 1, &here())]);
     assert_eq!(offset(&lane), None, "the first is missing");
     lane.acknowledge_each(seq, [(0, 1, &here())]);
@@ -100,7 +100,7 @@ fn the_cursor_moves_with_each_event_that_reading_may_begin_after() {
 #[test]
 fn the_receipt_says_of_each_event_what_became_of_it_and_only_when_the_cursor_passes_it() {
     let lane = lane();
-    let seq = lane.begin_events(&lines(5), &[1, 2, 0, 1, 1]);
+    let seq = lane.begin_events(&lines(5), &[1, 2, 0, 1, 1]).unwrap();
     let refused = Fate { outcome: Outcome::TooOld, target: "".into() };
     lane.acknowledge_each(seq, [(0, 1, &here()), (1, 1, &refused), (3, 1, &here())]);
     let (_, entries) = lane.advance().expect("the first is acknowledged");
@@ -122,7 +122,7 @@ fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
     twice_the_same_line.events.source_ends = vec![20, 20];
     for batch in [split, within_a_line, twice_the_same_line] {
         let lane = lane();
-        let seq = lane.begin_events(&batch, &[1, 1]);
+        let seq = lane.begin_events(&batch, &[1, 1]).unwrap();
         lane.acknowledge_each(seq, [(0, 1, &here())]);
         assert_eq!(offset(&lane), None);
         lane.acknowledge_each(seq, [(1, 1, &here())]);
@@ -131,13 +131,53 @@ fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
     }
 }
 
+#[test]
+fn a_lane_that_is_rewound_reads_again_from_its_cursor() {
+    let lane = lane();
+    let seq = lane.begin_events(&lines(4), &[1; 4]).unwrap();
+    lane.acknowledge_each(seq, [(0, 1, &here())]);
+    lane.advance().unwrap();
+    assert!(!lane.rewind(2), "somebody else holds an event of it");
+    assert!(lane.rewind(3));
+    assert_eq!(lane.next(), (10, 10));
+    lane.acknowledge_each(seq, [(1, 1, &here())]);
+    assert_eq!(offset(&lane), None, "what was let go of is acknowledged by nobody");
+    let early = lane.begin(&batch(40, 50), 1, Tally::default());
+    assert_eq!(early, None, "a batch that was under way meanwhile leaves no gap");
+    let seq = lane.begin(&batch(10, 40), 1, Tally::default()).unwrap();
+    lane.acknowledge(seq, bit());
+    assert_eq!(offset(&lane), Some((40, 40)));
+}
+
+#[test]
+fn a_lane_is_not_rewound_over_what_was_acknowledged() {
+    let split = Batch { divisible: false, ..lines(2) };
+    for (batch, acknowledged) in [(lines(2), 1), (split, 0)] {
+        let lane = lane();
+        let seq = lane.begin_events(&batch, &[1, 1]).unwrap();
+        lane.acknowledge_each(seq, [(acknowledged, 1, &here())]);
+        assert_eq!(offset(&lane), None);
+        assert!(!lane.rewind(1));
+    }
+    let lane = lane();
+    let seq = lane.begin_events(&lines(2), &[2, 1]).unwrap();
+    lane.acknowledge_each(seq, [(0, 1, &here())]);
+    assert!(!lane.rewind(2), "a part of an event is there");
+}
+
+#[test]
+fn what_leaves_again_is_counted_once() {
+    let lane = lane();
+    assert_eq!((lane.count_up_to(20), lane.count_up_to(10), lane.count_up_to(30)), (0, 20, 20));
+}
+
 proptest! {
     #[test]
     fn an_event_moves_the_cursor_when_all_before_it_are_acknowledged(
         order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
     ) {
         let lane = lane();
-        let seq = lane.begin_events(&lines(12), &[1; 12]);
+        let seq = lane.begin_events(&lines(12), &[1; 12]).unwrap();
         let mut there = [false; 12];
         let (mut told, mut events) = (0, 0);
         for at in order {
@@ -163,7 +203,7 @@ proptest! {
         let mut left = sizes.clone();
         for (at, &events) in sizes.iter().enumerate() {
             let batch = batch(at as u64 * 10, at as u64 * 10 + 10);
-            let seq = lane.begin(&batch, events, Tally::default());
+            let seq = lane.begin(&batch, events, Tally::default()).unwrap();
             open.extend(std::iter::repeat_n((seq, at), events));
         }
         let mut cursor = 0;

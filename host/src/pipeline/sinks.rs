@@ -8,6 +8,7 @@ use crate::error::StartError;
 use crate::lanes::Lanes;
 use crate::sink::Flush;
 use crate::sink::blackhole::Blackhole;
+use crate::sink::cloudwatch::turns::Turns;
 use crate::sink::cloudwatch::{self, CloudWatch};
 use crate::sink::console::Console;
 use crate::sink::file::File;
@@ -52,7 +53,9 @@ impl Starting<'_> {
                 let question = Question::of_log_groups(self.config, options, &client, &access);
                 healthcheck(question, options.aws.healthcheck, &sink.id, loops).await?;
                 let letters = options.dead_letter.as_ref().and_then(|sink| self.letters.get(sink)).cloned();
-                let cloudwatch = CloudWatch::new(client, (**options).clone(), env, lanes.clone(), letters);
+                let turns = Turns::of(&access, options);
+                let cloudwatch =
+                    CloudWatch::new(client, turns, (**options).clone(), env, lanes.clone(), letters);
                 loops.spawn(lanes.run(Arc::new(cloudwatch::Handle(cloudwatch.clone())), workers));
                 return Ok(Some(cloudwatch));
             }

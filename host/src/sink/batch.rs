@@ -147,6 +147,25 @@ impl<T> Packer<T> {
         self.open_bytes + self.waiting_bytes
     }
 
+    /// All that is queued, each lane's in order.
+    pub fn queued(&self) -> impl Iterator<Item = &Encoded<T>> {
+        self.open.iter().chain(&self.waiting)
+    }
+
+    /// Forgets what is not to stay.
+    pub fn retain(&mut self, stays: impl Fn(&Encoded<T>) -> bool) {
+        let queued = std::mem::replace(self, Self::new(self.limits));
+        for event in queued.open.into_iter().chain(queued.waiting).filter(stays) {
+            let weight = self.weight(&event);
+            self.place(event, weight);
+        }
+    }
+
+    /// What an event counts.
+    pub fn weight(&self, event: &Encoded<T>) -> usize {
+        self.limits.weight(event.text.len())
+    }
+
     /// The ticket of the event that has been queued for longest; it is always in the next put.
     pub fn oldest(&self) -> Option<&T> {
         self.open.first().map(|event| &event.ticket)
@@ -287,6 +306,16 @@ mod tests {
             more && packer.push(event(at, at as i64 * DAY_MS as i64, 1, 0)).is_ok()
         });
         assert_eq!(pushed.count(), 4, "one open, a put's worth waiting");
+    }
+
+    #[test]
+    fn what_is_forgotten_makes_room_for_what_stays() {
+        let queued = [event(1, 0, 1, 0), event(2, 0, 1, 1), event(1, 0, 1, 2), event(2, 0, 1, 3)];
+        let mut packer = packer(limits(2, 1000), queued);
+        packer.retain(|event| event.lane == 2);
+        assert_eq!((packer.bytes(), packer.queued().count()), (2 * 27, 2));
+        assert_eq!(tickets(packer.take()), [1, 3]);
+        assert!(packer.is_empty());
     }
 
     prop_compose! {

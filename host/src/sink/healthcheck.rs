@@ -104,7 +104,9 @@ impl Question {
                     tracing::info!("sink {sink}: healthcheck: {well}");
                     return Ok(());
                 }
-                Err(failure) if failure.verdict == Verdict::Retry && tries < TRIES => {
+                Err(failure)
+                    if matches!(failure.verdict, Verdict::Retry | Verdict::Renewed) && tries < TRIES =>
+                {
                     if tries == 1 {
                         let next =
                             format!("it is asked again, up to {TRIES} times, before anything is started");

@@ -16,6 +16,8 @@ pub const SLOW_CAP: Duration = Duration::from_mins(5);
 pub enum Verdict {
     /// Busy, broken or out of reach for now: throttled, timed out, 5xx, no connection.
     Retry,
+    /// The credentials were refused, and others are there: with those, at once.
+    Renewed,
     /// Needs a human: not allowed, no credentials, no such bucket, wrong region.
     RetrySlowly,
     /// Send it again once this has been made.
@@ -29,6 +31,7 @@ impl Verdict {
     pub fn promise(self) -> &'static str {
         match self {
             Self::Retry => "will be retried",
+            Self::Renewed => "will be retried with new credentials",
             Self::RetrySlowly => "will be retried, at growing intervals, until somebody has mended it",
             Self::Create(Missing::LogGroup) => "will be retried once the log group is there",
             Self::Create(Missing::LogStream) => "will be retried once the log stream is there",
@@ -69,7 +72,10 @@ impl Backoff {
     /// How long to wait after one more failure; none: don't send that request again. `random` is in `[0, 1)`.
     pub fn after(&mut self, verdict: Verdict, random: f64) -> Option<Duration> {
         let ceiling = self.ceiling(verdict)?;
-        self.failures = self.failures.saturating_add(1);
+        // How often that happens is bounded where credentials are renewed.
+        if verdict != Verdict::Renewed {
+            self.failures = self.failures.saturating_add(1);
+        }
         Some(ceiling.mul_f64(random.clamp(0.0, 1.0)))
     }
 
@@ -83,6 +89,7 @@ impl Backoff {
             // What was just created may take a moment to be seen by all of the service.
             Verdict::Retry | Verdict::Create(_) => (FIRST, CAP),
             Verdict::RetrySlowly => (SLOW_FIRST.min(self.slow_cap), self.slow_cap),
+            Verdict::Renewed => (FIRST, FIRST),
             Verdict::Reject => return None,
         };
         let doubled = 2_u32.checked_pow(self.failures).and_then(|factor| first.checked_mul(factor));
@@ -104,6 +111,15 @@ mod tests {
         let waits: Vec<u128> =
             (0..10).filter_map(|_| backoff.after(Verdict::Retry, 1.0)).map(|wait| wait.as_millis()).collect();
         assert_eq!(waits, [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
+    }
+
+    #[test]
+    fn with_new_credentials_it_is_tried_at_once_and_counts_for_nothing() {
+        let mut backoff = Backoff::default();
+        for _ in 0..10 {
+            assert_eq!(backoff.after(Verdict::Renewed, 1.0), Some(FIRST));
+        }
+        assert_eq!(backoff.after(Verdict::RetrySlowly, 1.0), Some(SLOW_FIRST));
     }
 
     #[test]

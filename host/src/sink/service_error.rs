@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -12,7 +13,7 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use super::retry::Verdict;
-use crate::aws::RoleRefused;
+use crate::aws::{Renewal, Renewed, RoleRefused};
 
 /// On whose behalf requests are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Caller {
     pub sink: String,
     /// The role that the sink assumes; none: the default credentials.
     pub role: Option<String>,
+    /// The credentials that its requests are signed with.
+    pub renewal: Renewal,
 }
 
 impl Caller {
@@ -50,6 +53,8 @@ pub struct Call {
     pub target: String,
     /// The same as a policy's `Resource` names it.
     pub resource: String,
+    /// When it was sent, or a moment before.
+    pub began: Instant,
 }
 
 /// A request that failed. Holds no credentials and no log content of ours.
@@ -90,6 +95,14 @@ impl ServiceError {
         // Writing to a string does not fail.
         self.write(&mut text, &next).ok();
         text
+    }
+
+    /// The service asks for fewer requests: it is well, and we are too fast.
+    pub fn is_throttled(&self) -> bool {
+        match self.code.as_deref() {
+            Some(code) => is_throttling(code.strip_suffix("Exception").unwrap_or(code)),
+            None => self.status == Some(429),
+        }
     }
 
     fn write(&self, f: &mut impl fmt::Write, next: &dyn fmt::Display) -> fmt::Result {
@@ -184,7 +197,23 @@ impl Call {
             code: meta.code().map(str::to_owned),
             request_id: meta.extra("aws_request_id").map(str::to_owned),
             remedy,
-            ..self.failure(message, status, class.verdict())
+            ..self.failure(message, status, self.verdict(class, meta.code()))
+        }
+    }
+
+    fn verdict(&self, class: Class, code: Option<&str>) -> Verdict {
+        if class != Class::BadCredentials {
+            return class.verdict();
+        }
+        let Caller { sink, renewal, .. } = &*self.caller;
+        match renewal.refused(self.began) {
+            Renewed::Now => {
+                let code = code.unwrap_or_default();
+                tracing::info!(sink = %sink, "credentials were refused ({code}): they are fetched anew");
+                Verdict::Renewed
+            }
+            Renewed::Already => Verdict::Renewed,
+            Renewed::InVain => Verdict::RetrySlowly,
         }
     }
 
@@ -221,8 +250,9 @@ impl Call {
         meta: &ErrorMetadata,
         remedy: String,
     ) -> ServiceError {
-        let caller = Arc::new(Caller { sink: self.caller.sink.clone(), role: by.map(str::to_owned) });
-        let call = Self { caller, action, target: role.to_owned(), resource: role.to_owned() };
+        let caller = Arc::new(Caller { role: by.map(str::to_owned), ..Caller::clone(&self.caller) });
+        let (target, resource) = (role.to_owned(), role.to_owned());
+        let call = Self { caller, action, target, resource, began: self.began };
         let failure = call.refused(refusal, meta, None);
         match class_of(meta.code(), None) {
             Class::Denied | Class::Unknown => ServiceError { remedy: Some(remedy), ..failure },
@@ -277,14 +307,8 @@ impl Class {
 fn class_of(code: Option<&str>, status: Option<u16>) -> Class {
     let Some(code) = code else { return class_of_status(status) };
     match code.strip_suffix("Exception").unwrap_or(code) {
-        "Throttling"
-        | "Throttled"
-        | "RequestThrottled"
-        | "TooManyRequests"
-        | "RequestLimitExceeded"
-        | "BandwidthLimitExceeded"
-        | "SlowDown"
-        | "PriorRequestNotComplete"
+        code if is_throttling(code) => Class::Busy,
+        "PriorRequestNotComplete"
         | "TransactionInProgress"
         | "ServiceUnavailable"
         | "InternalFailure"
@@ -319,6 +343,21 @@ fn class_of(code: Option<&str>, status: Option<u16>) -> Class {
             _ => Class::Unknown,
         },
     }
+}
+
+/// `code`: without `Exception` at its end. The list of the SDKs.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
+fn is_throttling(code: &str) -> bool {
+    matches!(
+        code,
+        "Throttling"
+            | "Throttled"
+            | "RequestThrottled"
+            | "TooManyRequests"
+            | "RequestLimitExceeded"
+            | "BandwidthLimitExceeded"
+            | "SlowDown"
+    )
 }
 
 fn class_of_status(status: Option<u16>) -> Class {

@@ -26,6 +26,11 @@ impl Waiting {
         free
     }
 
+    /// This one waits as well.
+    pub fn add(&self, stream: StreamId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream);
+    }
+
     /// There may be room again.
     pub fn wake(&self, schedule: &Schedule) {
         let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));

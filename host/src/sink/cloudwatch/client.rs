@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use aws_sdk_cloudwatchlogs::config::Builder;
 
@@ -59,7 +60,7 @@ impl Client {
     pub(super) fn call_on_stream(&self, action: &'static str, stream: &LogStreamName) -> Call {
         let LogStreamName { group, name } = stream;
         let resource = format!("arn:aws:logs:*:*:log-group:{group}:log-stream:{name}");
-        Call { caller: Arc::clone(&self.caller), action, target: stream.to_string(), resource }
+        self.call(action, stream.to_string(), resource)
     }
 
     /// What could not be done for want of credentials, to log groups that nobody knows yet.
@@ -71,6 +72,10 @@ impl Client {
     pub(super) fn call_on_group(&self, action: &'static str, group: &str) -> Call {
         let target = format!("log group {group:?}");
         let resource = format!("arn:aws:logs:*:*:log-group:{group}:*");
-        Call { caller: Arc::clone(&self.caller), action, target, resource }
+        self.call(action, target, resource)
+    }
+
+    fn call(&self, action: &'static str, target: String, resource: String) -> Call {
+        Call { caller: Arc::clone(&self.caller), action, target, resource, began: Instant::now() }
     }
 }

@@ -2,26 +2,41 @@
 
 use super::client::LogStreamName;
 use super::create_log_group::Made;
+use super::outlet::{Outlet, Standing};
 use super::put_log_events::{Accepted, Rejected};
 use super::refused::Refused;
 use super::{CloudWatch, Ticket};
 use crate::dead_letter::Reason;
-use crate::sink::batch::{Encoded, Put};
-use crate::sink::complaint::Complaint;
+use crate::sink::batch::Encoded;
 use crate::sink::retry::{Backoff, CAP, Missing, Verdict};
 use crate::sink::service_error::ServiceError;
-use std::sync::PoisonError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What has kept a log stream from its puts, for as long as that lasts.
+#[derive(Debug, Default)]
+pub struct Hardship {
+    backoff: Backoff,
+    /// What was missing is made.
+    created: bool,
+    /// It was refused, and somebody was told.
+    troubled: bool,
+}
 
 impl CloudWatch {
-    /// Returns when every event of the put is either in CloudWatch or counted as refused; then it says which are.
-    pub(super) async fn deliver(&self, name: &LogStreamName, put: Put<Ticket>) -> Refused {
-        let mut refused = Refused::new();
-        let mut left = vec![put.events];
-        let mut backoff = Backoff::default();
-        let mut created = false;
-        let mut complaint = Complaint::default();
-        while let Some(events) = left.pop() {
+    /// Returns when every event of the put is either in CloudWatch or counted as refused; those are added to `refused`.
+    /// Or when it let go of all of them: then how long to leave the log stream alone.
+    pub(super) async fn deliver(
+        &self,
+        outlet: &Outlet,
+        put: Vec<Encoded<Ticket>>,
+        hardship: &mut Hardship,
+        refused: &mut Refused,
+    ) -> Option<Duration> {
+        let name = outlet.name();
+        let mut left = vec![put];
+        // Nothing of it is in yet, or counted: it can be let go of.
+        let mut whole = true;
+        while let Some(mut events) = left.pop() {
             let answer = {
                 // Held for the request only: a log stream that waits for better times takes nobody's place.
                 let _place = self.puts.acquire().await;
@@ -30,23 +45,26 @@ impl CloudWatch {
             };
             let failure = match answer {
                 Ok(accepted) => {
-                    self.account(&events, &accepted, &mut refused).await;
-                    backoff.reset();
-                    created = false;
-                    if complaint.settle() {
-                        tracing::info!(sink = %self.lanes.sink, "{name}: works again");
-                    }
+                    self.account(&events, &accepted, refused).await;
+                    whole = false;
+                    self.went_through(outlet, hardship);
                     continue;
                 }
                 Err(failure) => failure,
             };
+            if failure.verdict == Verdict::Create(Missing::LogStream) && !self.new_streams.are_free() {
+                events = self.hold_up(outlet, events, whole);
+            }
             let failure = match self.answer(name, failure).await {
                 Ok(()) => {
                     // Made already, and still missing: it takes a while until all of the service knows.
-                    if std::mem::replace(&mut created, true)
-                        && let Some(wait) = backoff.after(Verdict::Retry, fastrand::f64())
+                    if std::mem::replace(&mut hardship.created, true)
+                        && let Some(wait) = hardship.backoff.after(Verdict::Retry, fastrand::f64())
                     {
-                        self.lanes.pause(wait).await;
+                        outlet.pause(&self.lanes, wait).await;
+                    }
+                    if events.is_empty() {
+                        return Some(Duration::ZERO);
                     }
                     left.push(events);
                     continue;
@@ -54,21 +72,51 @@ impl CloudWatch {
                 Err(failure) => failure,
             };
             if failure.verdict == Verdict::Reject {
-                self.isolate(events, &failure, &mut left, &mut refused).await;
+                whole = false;
+                // The service lets us in; it is the events that it does not want.
+                self.went_through(outlet, hardship);
+                self.isolate(events, &failure, &mut left, refused).await;
                 continue;
             }
-            if complaint.raise(&format!("{} {:?}", failure.action, failure.code), Instant::now()) {
+            hardship.troubled = true;
+            if failure.verdict != Verdict::Renewed && self.trouble.raise(name, &failure, Instant::now()) {
                 tracing::warn!("{failure}");
             }
             if self.lanes.closing() {
-                backoff.limit_slow(CAP);
+                hardship.backoff.limit_slow(CAP);
             }
-            if let Some(wait) = backoff.after(failure.verdict, fastrand::f64()) {
-                self.lanes.pause(wait).await;
+            let wait = hardship.backoff.after(failure.verdict, fastrand::f64()).unwrap_or(CAP);
+            if !events.is_empty() {
+                events = self.hold_up(outlet, events, whole);
             }
+            if events.is_empty() {
+                return Some(wait);
+            }
+            outlet.pause(&self.lanes, wait).await;
             left.push(events);
         }
-        refused
+        None
+    }
+
+    fn went_through(&self, outlet: &Outlet, hardship: &mut Hardship) {
+        let Hardship { troubled, .. } = std::mem::take(hardship);
+        outlet.stand(Standing::Fine, self);
+        if !troubled {
+            return;
+        }
+        let group = &outlet.name().group;
+        if self.trouble.settle(group) {
+            tracing::info!(sink = %self.lanes.sink, "{}: works again", outlet.name());
+        }
+        // What one of them may again, the others may as well, most likely.
+        self.revive(group);
+    }
+
+    /// It cannot go just now. What stays in memory of the put: all, or nothing that can be read again where too much is
+    /// held up.
+    fn hold_up(&self, outlet: &Outlet, events: Vec<Encoded<Ticket>>, whole: bool) -> Vec<Encoded<Ticket>> {
+        outlet.stand(Standing::HeldUp, self);
+        if whole && self.room.is_crowded() { outlet.let_go(events, &self.room) } else { events }
     }
 
     /// Creates what the failure says is missing; the failure that stands, if it cannot.
@@ -91,11 +139,14 @@ impl CloudWatch {
     }
 
     async fn create_stream(&self, name: &LogStreamName) -> Result<(), Box<ServiceError>> {
-        let wait = self.new_streams.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
         // Here only this log stream waits.
-        tokio::time::sleep(wait).await;
+        self.new_streams.next().await;
         self.lanes.counters.requests.add(1);
-        self.client.create_log_stream(name).await
+        let created = self.client.create_log_stream(name).await;
+        if created.as_ref().is_err_and(|failure| failure.is_throttled()) {
+            self.new_streams.throttled();
+        }
+        created
     }
 
     /// `failure` says that the group is missing, or the stream where we may make none: then perhaps its group.

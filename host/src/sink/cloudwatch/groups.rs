@@ -91,7 +91,9 @@ impl Groups {
                 }
                 failure.verdict = Verdict::Retry;
             }
-            if complaint.raise(&format!("{:?}", failure.code), Instant::now()) {
+            if failure.verdict != Verdict::Renewed
+                && complaint.raise(&format!("{:?}", failure.code), Instant::now())
+            {
                 tracing::warn!(
                     "{failure}; until then the group keeps its events for ever (delivery goes on)"
                 );
@@ -99,7 +101,7 @@ impl Groups {
             if self.lanes.closing() {
                 backoff.limit_slow(CAP);
                 last += 1;
-                if failure.verdict != Verdict::Retry || last == LAST_TRIES {
+                if !matches!(failure.verdict, Verdict::Retry | Verdict::Renewed) || last == LAST_TRIES {
                     self.pending().insert(group.clone(), Hope::No);
                 }
             }

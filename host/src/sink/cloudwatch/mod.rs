@@ -2,8 +2,8 @@
 //!
 //! `mod` gives each event to the outlet of its log stream; `outlet` waits until a put is full or old enough,
 //! sends it, and acknowledges; `deliver` sends one put for as long as it takes; `groups` looks after the log groups
-//! that it made, `budget` says when a log stream may be made; `refused` sees to what CloudWatch does not take. One file
-//! per AWS operation.
+//! that it made, `turns` and `budget` say when a log stream may be made; `room` keeps dead log streams from filling the
+//! sink, `trouble` from filling the log; `refused` sees to what CloudWatch does not take. One file per AWS operation.
 
 mod budget;
 pub mod client;
@@ -18,6 +18,9 @@ mod outlet;
 mod put_log_events;
 mod put_retention_policy;
 mod refused;
+mod room;
+mod trouble;
+pub mod turns;
 
 use crate::config::{self, Env};
 use crate::dead_letter::DeadLetters;
@@ -31,23 +34,19 @@ use crate::sink::batch::{Encoded, Limits};
 use crate::sink::complaint::Complaint;
 use crate::sink::waiting::Waiting;
 use crate::sink::{EventSink, Flush, encode};
-use budget::Budget;
 use client::{Client, LogStreamName};
 use groups::Groups;
 use outlet::Outlet;
 use refused::Original;
+use room::Room;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-/// Events waiting for one log stream, counted as AWS counts them: one put under way and one being filled… (With a sink for
-/// dead letters, as much again for their original bytes.)
-const OUTLET_BYTES: usize = 2 * limits::MAX_PUT_BYTES;
-/// …and for all log streams of a sink together.
-const SINK_BYTES: usize = 16 * limits::MAX_PUT_BYTES;
+use trouble::Trouble;
+use turns::Turns;
 
 /// A sink of type `aws_cloudwatch_logs`.
 pub struct CloudWatch {
@@ -61,7 +60,9 @@ pub struct CloudWatch {
     runtime: tokio::runtime::Handle,
     puts: Semaphore,
     groups: Arc<Groups>,
-    new_streams: Mutex<Budget>,
+    new_streams: Arc<Turns>,
+    room: Room,
+    trouble: Trouble,
     /// Where what is refused goes, if it goes anywhere.
     letters: Option<DeadLetters>,
     /// Lanes that found no room.
@@ -88,6 +89,7 @@ impl CloudWatch {
     /// A sink that is ready to take events.
     pub fn new(
         client: Client,
+        new_streams: Arc<Turns>,
         config: config::CloudWatch,
         env: Env,
         lanes: Arc<Lanes>,
@@ -97,7 +99,9 @@ impl CloudWatch {
         let client = client.compressing(config.gzip);
         Arc::new(Self {
             groups: Groups::new(client.clone(), config.new_groups.clone(), lanes.clone()),
-            new_streams: Mutex::new(Budget::new(config.create_stream_rate)),
+            new_streams,
+            room: Room::default(),
+            trouble: Trouble::default(),
             puts: Semaphore::new(config.aws.concurrency),
             client,
             config,
@@ -163,11 +167,11 @@ impl CloudWatch {
     fn push(self: &Arc<Self>, name: LogStreamName, events: Vec<Encoded<Ticket>>) {
         let mut outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outlet) = outlets.get(&name) {
-            return outlet.push(events, &self.lanes);
+            return outlet.push(events, &self.room, &self.lanes);
         }
         let name = Arc::new(name);
         let outlet = Arc::new(Outlet::new(name.clone(), self.limits));
-        outlet.push(events, &self.lanes);
+        outlet.push(events, &self.room, &self.lanes);
         outlets.insert(name, outlet.clone());
         drop(outlets);
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,10 +194,14 @@ impl CloudWatch {
         self.waiting.wake(&self.lanes.schedule);
     }
 
-    fn has_space(&self, name: &LogStreamName) -> bool {
+    /// Those log streams of a group that are held up try again.
+    fn revive(&self, group: &str) {
         let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
-        outlets.get(name).is_none_or(|outlet| outlet.bytes() < OUTLET_BYTES)
-            && outlets.values().map(|outlet| outlet.bytes()).sum::<usize>() < SINK_BYTES
+        outlets.values().filter(|outlet| outlet.name().group == group).for_each(|outlet| outlet.revive());
+    }
+
+    fn outlet(&self, name: &LogStreamName) -> Option<Arc<Outlet>> {
+        self.outlets.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 }
 
@@ -218,7 +226,12 @@ impl EventSink for Handle {
     fn has_room(&self, lane: &Arc<Lane>) -> bool {
         let sink = &self.0;
         let name = sink.name(lane, DEFAULT_LABEL);
-        sink.waiting.has_room(lane, || sink.has_space(&name))
+        if let Some(outlet) = sink.outlet(&name).filter(|outlet| outlet.is_shut()) {
+            return outlet.waiting.has_room(lane, || !outlet.is_shut());
+        }
+        sink.waiting.has_room(lane, || {
+            sink.outlet(&name).map_or_else(|| sink.room.has_space(), |outlet| outlet.has_space(&sink.room))
+        })
     }
 
     fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken> {
@@ -245,7 +258,7 @@ impl EventSink for Handle {
         if parts.is_empty() {
             return Ok(Taken::Done { events: 0, tally: Tally::of_dropped(batch), target: None });
         }
-        let seq = lane.begin_events(batch, &parts_of);
+        let Some(seq) = lane.begin_events(batch, &parts_of) else { return Ok(Taken::Stale) };
         let arrived = Instant::now();
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
         for Part { event, label, timestamp_ms, text, original, holds } in parts {

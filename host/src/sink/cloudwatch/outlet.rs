@@ -1,33 +1,65 @@
 //! One log stream: waits until a put is full or its first event old enough, sends it, and acknowledges it.
 //! One put is under way at a time; the next waits until the cursors of the last are written down.
+//!
+//! A log stream that is held up keeps its events, unless those that are held up together have more than their share:
+//! then it lets go of them, rests, and asks for one batch when it is time to try again. The files are the queue.
 
 use super::client::LogStreamName;
+use super::deliver::Hardship;
+use super::refused::Refused;
+use super::room::{OUTLET_BYTES, Room, Share};
 use super::{CloudWatch, Ticket};
 use crate::cursor::StreamId;
 use crate::lane::{Lane, Seq};
 use crate::lanes::Lanes;
 use crate::receipt::{Fate, Outcome};
 use crate::sink::batch::{Encoded, Limits, Packer, Put};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::sink::waiting::Waiting;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// When the host drains, no put waits longer than this to get full, whatever the config says.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a log stream that is to be tried again waits for a batch to be read.
+const PROBE_WAIT: Duration = Duration::from_mins(1);
 
 /// The events that wait for one log stream.
 pub struct Outlet {
     name: Arc<LogStreamName>,
     /// What becomes of events here, as a rule.
     delivered: Fate,
-    packer: Mutex<Packer<Ticket>>,
-    /// Bytes of the put under way.
-    under_way: AtomicUsize,
-    /// Bytes that all these events hold for dead letters.
-    originals: AtomicUsize,
+    state: Mutex<State>,
     notify: Notify,
+    /// Others of its group go through again.
+    revived: Notify,
+    /// Lanes that wait until it has rested.
+    pub waiting: Waiting,
+}
+
+struct State {
+    packer: Packer<Ticket>,
+    /// What the events in the packer hold for dead letters.
+    originals: usize,
+    /// Of the put under way: its bytes, and what it holds for dead letters.
+    under_way: (usize, usize),
+    standing: Standing,
+    /// What the sink's room knows of.
+    counted: Share,
+}
+
+/// How a log stream stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is known against it.
+    Fine,
+    /// Its put cannot go just now.
+    HeldUp,
+    /// The same, and it let go of its events.
+    Resting,
+    /// It has rested: one batch shall show how it is.
+    Trying,
 }
 
 enum Due {
@@ -36,16 +68,29 @@ enum Due {
     Nothing,
 }
 
+impl State {
+    /// Bytes as AWS counts them, or what is held of them for dead letters where that is more.
+    fn bytes(&self) -> usize {
+        (self.packer.bytes() + self.under_way.0).max(self.originals + self.under_way.1)
+    }
+}
+
 impl Outlet {
     /// An empty one.
     pub fn new(name: Arc<LogStreamName>, limits: Limits) -> Self {
         Self {
             delivered: Fate::delivered(name.target()),
             name,
-            packer: Mutex::new(Packer::new(limits)),
-            under_way: AtomicUsize::new(0),
-            originals: AtomicUsize::new(0),
+            state: Mutex::new(State {
+                packer: Packer::new(limits),
+                originals: 0,
+                under_way: (0, 0),
+                standing: Standing::Fine,
+                counted: Share::default(),
+            }),
             notify: Notify::new(),
+            revived: Notify::new(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -55,21 +100,21 @@ impl Outlet {
     }
 
     /// Queues events of one lane, in order.
-    pub fn push(&self, events: Vec<Encoded<Ticket>>, lanes: &Lanes) {
-        let mut packer = self.packer();
-        for event in events {
-            let (ticket, len) = (event.ticket.clone(), event.text.len());
-            if let Err(misfit) = packer.push(event) {
-                // The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
-                tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes = len, "{misfit}");
-                lanes.counters.invalid.add(1);
-                let fate = Fate { outcome: Outcome::Malformed, target: "".into() };
-                ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1, &fate)]);
-            } else {
-                self.originals.fetch_add(ticket.holds, Ordering::Relaxed);
+    pub fn push(&self, events: Vec<Encoded<Ticket>>, room: &Room, lanes: &Lanes) {
+        self.change(room, |state| {
+            for event in events {
+                let (ticket, len) = (event.ticket.clone(), event.text.len());
+                if let Err(misfit) = state.packer.push(event) {
+                    // The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
+                    tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes = len, "{misfit}");
+                    lanes.counters.invalid.add(1);
+                    let fate = Fate { outcome: Outcome::Malformed, target: "".into() };
+                    ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1, &fate)]);
+                } else {
+                    state.originals += ticket.holds;
+                }
             }
-        }
-        drop(packer);
+        });
         self.wake();
     }
 
@@ -78,24 +123,97 @@ impl Outlet {
         self.notify.notify_one();
     }
 
-    /// How much waits or is under way, as AWS counts it, or what is held of it for dead letters where that is more.
-    pub fn bytes(&self) -> usize {
-        let sent = self.packer().bytes() + self.under_way.load(Ordering::Relaxed);
-        sent.max(self.originals.load(Ordering::Relaxed))
+    /// Others of its group go through again: it need not wait any longer.
+    pub fn revive(&self) {
+        if matches!(self.state().standing, Standing::HeldUp | Standing::Resting) {
+            self.revived.notify_one();
+        }
+    }
+
+    /// Sleeps, but wakes when others of its group go through, or when nothing is waited for any more.
+    pub async fn pause(&self, lanes: &Lanes, length: Duration) {
+        tokio::select! {
+            () = lanes.pause(length) => {}
+            () = self.revived.notified() => {}
+        }
+    }
+
+    /// Whether it takes another batch.
+    pub fn has_space(&self, room: &Room) -> bool {
+        let state = self.state();
+        let has_space = match state.standing {
+            Standing::Fine => state.bytes() < OUTLET_BYTES,
+            Standing::HeldUp => state.bytes() < OUTLET_BYTES && !room.is_crowded(),
+            Standing::Resting => false,
+            Standing::Trying => state.bytes() == 0,
+        };
+        has_space && room.has_space()
+    }
+
+    /// Whether it takes nothing until it is known how it is.
+    pub fn is_shut(&self) -> bool {
+        let state = self.state();
+        match state.standing {
+            Standing::Fine | Standing::HeldUp => false,
+            Standing::Resting => true,
+            Standing::Trying => state.bytes() > 0,
+        }
+    }
+
+    /// From now on it stands like this.
+    pub fn stand(&self, standing: Standing, sink: &CloudWatch) {
+        let before = self.change(&sink.room, |state| std::mem::replace(&mut state.standing, standing));
+        if before != standing {
+            self.waiting.wake(&sink.lanes.schedule);
+        }
     }
 
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.packer().is_empty()
+        self.state().packer.is_empty()
+    }
+
+    /// Lets go of all that can be read again, of the put under way too; what cannot be stays.
+    pub fn let_go(&self, put: Vec<Encoded<Ticket>>, room: &Room) -> Vec<Encoded<Ticket>> {
+        self.change(room, |state| {
+            let mut held: HashMap<StreamId, (Arc<Lane>, usize)> = HashMap::new();
+            for event in put.iter().chain(state.packer.queued()) {
+                let lane = &event.ticket.lane;
+                held.entry(lane.stream.id).or_insert_with(|| (lane.clone(), 0)).1 += 1;
+            }
+            let rewound: HashSet<StreamId> =
+                held.into_iter().filter(|(_, (lane, held))| lane.rewind(*held)).map(|(id, _)| id).collect();
+            rewound.iter().for_each(|lane| self.waiting.add(*lane));
+            let stays = |event: &Encoded<Ticket>| !rewound.contains(&event.ticket.lane.stream.id);
+            state.packer.retain(stays);
+            state.originals = state.packer.queued().map(|event| event.ticket.holds).sum();
+            let put: Vec<Encoded<Ticket>> = put.into_iter().filter(stays).collect();
+            let weights = put.iter().map(|event| state.packer.weight(event));
+            state.under_way = (weights.sum(), holds(&put));
+            put
+        })
     }
 
     /// Sends put after put until nothing is left.
     pub async fn run(self: Arc<Self>, sink: Arc<CloudWatch>) {
+        let mut hardship = Hardship::default();
         loop {
             match self.due(&sink) {
-                Due::Now => self.send(&sink).await,
+                Due::Now => {
+                    if let Some(rest) = self.send(&sink, &mut hardship).await {
+                        self.stand(Standing::Resting, &sink);
+                        sink.wake_waiting();
+                        self.pause(&sink.lanes, rest).await;
+                        self.stand(Standing::Trying, &sink);
+                    }
+                }
                 Due::At(at) => {
                     let _ = tokio::time::timeout_at(at.into(), self.notify.notified()).await;
+                }
+                Due::Nothing if self.state().standing == Standing::Trying => {
+                    if tokio::time::timeout(PROBE_WAIT, self.notify.notified()).await.is_err() {
+                        self.stand(Standing::Fine, &sink);
+                    }
                 }
                 Due::Nothing if sink.retire(&self) => return,
                 Due::Nothing => {}
@@ -104,41 +222,68 @@ impl Outlet {
     }
 
     fn due(&self, sink: &CloudWatch) -> Due {
-        let packer = self.packer();
-        let Some(oldest) = packer.oldest() else { return Due::Nothing };
+        let state = self.state();
+        let Some(oldest) = state.packer.oldest() else { return Due::Nothing };
         let timeout =
             if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
         let at = oldest.arrived + timeout;
-        if packer.is_full() || at <= Instant::now() || sink.flush.load(Ordering::Acquire) {
+        if state.packer.is_full()
+            || at <= Instant::now()
+            || sink.flush.load(std::sync::atomic::Ordering::Acquire)
+        {
             Due::Now
         } else {
             Due::At(at)
         }
     }
 
-    async fn send(&self, sink: &CloudWatch) {
-        let Some(put) = self.packer().take() else { return };
-        self.under_way.store(put.bytes, Ordering::Relaxed);
+    /// How long to leave the log stream alone, where it let go of what was to be sent.
+    async fn send(&self, sink: &CloudWatch, hardship: &mut Hardship) -> Option<Duration> {
+        let put = self.change(&sink.room, |state| {
+            let put = state.packer.take()?;
+            state.under_way = (put.bytes, holds(&put.events));
+            state.originals -= state.under_way.1;
+            Some(put)
+        })?;
         sink.wake_waiting();
         let batches = acknowledgements(&put);
-        let held: usize = put.events.iter().map(|event| event.ticket.holds).sum();
-        let refused = sink.deliver(&self.name, put).await;
-        self.originals.fetch_sub(held, Ordering::Relaxed);
-        let mut lanes = HashMap::new();
-        for (lane, seq, events) in batches.into_values() {
-            let fate = |event| refused.get(&(lane.stream.id, seq, event)).unwrap_or(&self.delivered);
-            lane.acknowledge_each(seq, events.into_iter().map(|(event, parts)| (event, parts, fate(event))));
-            lanes.insert(lane.stream.id, lane);
+        let mut refused = Refused::new();
+        let rest = sink.deliver(self, put.events, hardship, &mut refused).await;
+        if rest.is_none() {
+            let mut lanes = HashMap::new();
+            for (lane, seq, events) in batches.into_values() {
+                let fate = |event| refused.get(&(lane.stream.id, seq, event)).unwrap_or(&self.delivered);
+                let events = events.into_iter().map(|(event, parts)| (event, parts, fate(event)));
+                // Of a lane that was rewound meanwhile, it acknowledges nothing.
+                lane.acknowledge_each(seq, events);
+                lanes.insert(lane.stream.id, lane);
+            }
+            let lanes: Vec<Arc<Lane>> = lanes.into_values().collect();
+            sink.lanes.commit(&lanes).await;
         }
-        let lanes: Vec<Arc<Lane>> = lanes.into_values().collect();
-        sink.lanes.commit(&lanes).await;
-        self.under_way.store(0, Ordering::Relaxed);
+        self.change(&sink.room, |state| state.under_way = (0, 0));
         sink.wake_waiting();
+        rest
     }
 
-    fn packer(&self) -> MutexGuard<'_, Packer<Ticket>> {
-        self.packer.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes its state, and tells the sink's room what it has now.
+    fn change<T>(&self, room: &Room, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        let done = change(&mut state);
+        let held_up = matches!(state.standing, Standing::HeldUp | Standing::Resting);
+        let now = Share { bytes: state.bytes(), held_up };
+        room.change(std::mem::replace(&mut state.counted, now), now);
+        done
     }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What events hold for dead letters, in bytes.
+fn holds(events: &[Encoded<Ticket>]) -> usize {
+    events.iter().map(|event| event.ticket.holds).sum()
 }
 
 /// Of one batch: its lane, where it stands there, and the events (by place, and how many parts) that a put holds.

@@ -6,7 +6,7 @@ use crate::cursor::{ChunkRow, ObjectId};
 use crate::event::Origin;
 use crate::lane::Lane;
 use crate::receipt::{Entry, Fate};
-use crate::sink::retry::{Backoff, CAP};
+use crate::sink::retry::{Backoff, CAP, Verdict};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -56,7 +56,7 @@ impl Objects {
                 Err(error) => error,
             };
             asked = true;
-            let say = {
+            let say = error.verdict() != Verdict::Renewed && {
                 let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
                 complaint.raise(&error.gist(), Instant::now())
             };

@@ -335,7 +335,7 @@ impl EventSink for Handle {
         if parts.is_empty() {
             return Ok(Taken::Done { events: 0, tally, target: None });
         }
-        let seq = lane.begin(batch, parts.len(), tally);
+        let Some(seq) = lane.begin(batch, parts.len(), tally) else { return Ok(Taken::Stale) };
         let (stream, recipe, end) = (lane.stream.id, batch.recipe, batch.range.end);
         let now = Instant::now();
         for Part { folder, text, events, bytes, which } in parts {

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Instant;
 
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -78,6 +79,7 @@ impl Client {
             action,
             target: format!("s3://{}/{key}", self.bucket),
             resource: format!("arn:aws:s3:::{}/{key}", self.bucket),
+            began: Instant::now(),
         }
     }
 

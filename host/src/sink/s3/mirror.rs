@@ -353,7 +353,7 @@ impl Mirror {
             let verdict = if verdict == Verdict::Reject { Verdict::RetrySlowly } else { verdict };
             let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
             state.pause = Some(Pause { until: Instant::now() + wait, closing: self.lanes.closing() });
-            (state.complaint.raise(&gist, Instant::now()), wait)
+            (verdict != Verdict::Renewed && state.complaint.raise(&gist, Instant::now()), wait)
         };
         if say {
             tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path, "{error}");

@@ -9,10 +9,15 @@ type Answer = SdkError<ErrorMetadata, Response>;
 
 fn call(role: Option<&str>) -> Call {
     Call {
-        caller: Arc::new(Caller { sink: "cloudwatch".to_owned(), role: role.map(str::to_owned) }),
+        caller: Arc::new(Caller {
+            sink: "cloudwatch".to_owned(),
+            role: role.map(str::to_owned),
+            renewal: Renewal::default(),
+        }),
         action: "logs:PutLogEvents",
         target: "log stream \"b\" of log group \"a\"".to_owned(),
         resource: "arn:aws:logs:*:*:log-group:a:log-stream:b".to_owned(),
+        began: Instant::now(),
     }
 }
 

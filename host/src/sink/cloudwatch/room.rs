@@ -1,0 +1,76 @@
+//! How much a sink holds in memory, and how much of that in vain: events of log streams that are held up may fill one
+//! half of the room and never the other, so that however many are dead the healthy ones go on.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::limits::MAX_PUT_BYTES;
+
+/// Events waiting for one log stream, counted as AWS counts them: one put under way and one being filled… (With a
+/// sink for dead letters, as much again for their original bytes.)
+pub const OUTLET_BYTES: usize = 2 * MAX_PUT_BYTES;
+/// …for all log streams of a sink together…
+pub const SINK_BYTES: usize = 16 * MAX_PUT_BYTES;
+/// …and of those for log streams that are held up. What is more is let go of, and read again when it can be sent.
+pub const HELD_UP_BYTES: usize = SINK_BYTES / 2;
+
+/// What one log stream has of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Bytes.
+    pub bytes: usize,
+    /// They cannot go just now.
+    pub held_up: bool,
+}
+
+/// The room of one sink.
+#[derive(Debug, Default)]
+pub struct Room {
+    all: AtomicUsize,
+    held_up: AtomicUsize,
+}
+
+impl Room {
+    /// A log stream has other than before.
+    pub fn change(&self, before: Share, after: Share) {
+        let held_up = |share: Share| if share.held_up { share.bytes } else { 0 };
+        self.all.fetch_add(after.bytes, Ordering::AcqRel);
+        self.all.fetch_sub(before.bytes, Ordering::AcqRel);
+        self.held_up.fetch_add(held_up(after), Ordering::AcqRel);
+        self.held_up.fetch_sub(held_up(before), Ordering::AcqRel);
+    }
+
+    /// There is room for another batch.
+    pub fn has_space(&self) -> bool {
+        self.all.load(Ordering::Acquire) < SINK_BYTES
+    }
+
+    /// Those that are held up have more than their half.
+    pub fn is_crowded(&self) -> bool {
+        self.held_up.load(Ordering::Acquire) > HELD_UP_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn share() -> impl Strategy<Value = Share> {
+        (0_usize..4 * MAX_PUT_BYTES, any::<bool>()).prop_map(|(bytes, held_up)| Share { bytes, held_up })
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_sum_of_what_all_have(changes in prop::collection::vec((0_usize..8, share()), 0..200)) {
+            let (room, mut shares) = (Room::default(), [Share::default(); 8]);
+            for (whose, after) in changes {
+                room.change(std::mem::replace(&mut shares[whose], after), after);
+                let all: usize = shares.iter().map(|share| share.bytes).sum();
+                let held_up: usize = shares.iter().filter(|it| it.held_up).map(|it| it.bytes).sum();
+                prop_assert_eq!(room.has_space(), all < SINK_BYTES);
+                prop_assert_eq!(room.is_crowded(), held_up > HELD_UP_BYTES);
+            }
+        }
+    }
+}
