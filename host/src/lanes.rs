@@ -17,7 +17,7 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Turns of one sink that may be under way at once.
@@ -43,6 +43,7 @@ pub struct Lanes {
     /// How lines of each source become events for this sink; none where the sink copies bytes.
     chains: HashMap<usize, Option<Arc<Chain>>>,
     store: Store,
+    committing: Mutex<()>,
     files: Arc<OpenFiles>,
     /// Cursors were written down.
     progress: Arc<Notify>,
@@ -115,6 +116,7 @@ impl Lanes {
             by_stream: RwLock::default(),
             chains,
             store,
+            committing: Mutex::new(()),
             files,
             progress,
             notary,
@@ -333,6 +335,8 @@ impl Lanes {
 
     /// Writes down how far these lanes were acknowledged, in one transaction; waits until that is done.
     pub async fn commit(&self, lanes: &[Arc<Lane>]) {
+        // Who finds that a cursor was moved by another must not go on before that one has written it down.
+        let _alone = self.committing.lock().await;
         let advanced: Vec<_> = lanes.iter().filter_map(|lane| Some((lane, lane.advance()?))).collect();
         if advanced.is_empty() {
             return;
