@@ -11,7 +11,8 @@ use crate::source::Stream;
 use crate::transform::Chain;
 use pending::Pending;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -26,6 +27,8 @@ pub struct Lane {
     committed: AtomicU64,
     /// Kinds of trouble that were said of this stream already, a bit each.
     said: AtomicU64,
+    /// Its file cannot be found, and this run waits no longer.
+    abandoned: AtomicBool,
     /// When the lane began.
     seen_at: Instant,
     /// When the sink last wrote it, where that matters to the sink.
@@ -41,6 +44,15 @@ struct State {
     pending: VecDeque<Pending>,
     /// Number of the first pending batch.
     first: u64,
+}
+
+/// A cursor that is to be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advance {
+    /// Where it stands.
+    pub row: CursorRow,
+    /// What it passed that nobody can read any more.
+    pub lost: Vec<Range<u64>>,
 }
 
 /// Where a batch stands in its lane.
@@ -64,6 +76,7 @@ impl Lane {
             state: Mutex::new(state),
             committed,
             said: AtomicU64::new(0),
+            abandoned: AtomicBool::new(false),
             seen_at: Instant::now(),
             written_at: Mutex::new(None),
         }
@@ -111,11 +124,12 @@ impl Lane {
         }
     }
 
-    /// The cursor after all that was acknowledged; none if that moved nothing. Not yet written down.
-    pub fn advance(&self) -> Option<CursorRow> {
+    /// The cursor after all that was acknowledged, and what it passed that is lost; none if that moved nothing. Not yet
+    /// written down.
+    pub fn advance(&self) -> Option<Advance> {
         let mut state = self.state();
         let State { cursor, pending, first, .. } = &mut *state;
-        let mut moved = false;
+        let (mut moved, mut lost) = (false, Vec::new());
         while let Some(front) = pending.front_mut() {
             if let Some((offset, clock)) = front.advance() {
                 (cursor.offset, cursor.clock) = (offset, clock);
@@ -124,25 +138,32 @@ impl Lane {
             if !front.is_over() {
                 break;
             }
-            pending.pop_front();
+            lost.extend(pending.pop_front().and_then(Pending::into_lost));
             *first += 1;
         }
-        moved.then(|| state.cursor.clone())
+        moved.then(|| Advance { row: state.cursor.clone(), lost })
     }
 
-    /// Nothing more of it can be read: what is not acknowledged yet by then never will be. Returns how many bytes.
-    pub fn give_up_rest(&self) -> u64 {
-        let mut state = self.state();
+    /// Nothing more of it can be read: what was not read by now never will be. What is under way may still be
+    /// acknowledged; the cursor passes the rest after that.
+    pub fn give_up_rest(&self) {
         let size = self.stream.snapshot().size;
-        let lost = size.saturating_sub(state.next);
-        state.next = state.next.max(size);
-        if state.pending.is_empty() {
-            state.cursor.offset = state.cursor.offset.max(size);
-            self.committed.fetch_max(size, Ordering::AcqRel);
-        } else if let Some(last) = state.pending.back_mut() {
-            last.end.0 = last.end.0.max(size);
+        let mut state = self.state();
+        if state.next < size {
+            let lost = Pending::lost(state.next..size, state.next_clock);
+            state.pending.push_back(lost);
+            state.next = size;
         }
-        lost
+    }
+
+    /// Its file cannot be found now, and this run waits no longer: the next one sees what became of it.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    /// This run waits for it no longer.
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
     }
 
     /// The cursor, acknowledged but perhaps not written down.
@@ -253,6 +274,21 @@ mod tests {
         Batch { bytes: b"123456789\n".repeat(count), events, ..batch(0, count as u64 * 10) }
     }
 
+    #[test]
+    fn what_is_lost_is_passed_after_what_is_under_way_and_once() {
+        let lane = lane();
+        let first = lane.begin(&batch(0, 10), 1);
+        lane.stream.become_long_for_tests(25);
+        lane.give_up_rest();
+        lane.give_up_rest();
+        assert!(lane.all_read() && lane.advance().is_none());
+        lane.acknowledge(first, 1);
+        let moved = lane.advance().unwrap();
+        assert_eq!((moved.row.offset, moved.row.clock), (25, 10));
+        assert_eq!(moved.lost, [Range { start: 10, end: 25 }]);
+        assert_eq!(lane.advance(), None);
+    }
+
     fn lane() -> Lane {
         Lane::new(Arc::new(Stream::for_tests(origin())), None, CursorRow::default())
     }
@@ -267,7 +303,7 @@ mod tests {
         lane.acknowledge(first, 1);
         assert_eq!(lane.advance(), None);
         lane.acknowledge(first, 1);
-        let cursor = lane.advance().unwrap();
+        let cursor = lane.advance().unwrap().row;
         assert_eq!((cursor.offset, cursor.clock), (20, 20));
     }
 
@@ -278,7 +314,7 @@ mod tests {
         lane.begin(&batch(10, 20), 0);
         assert_eq!(lane.advance(), None);
         lane.acknowledge(first, 1);
-        assert_eq!(lane.advance().map(|cursor| cursor.offset), Some(20));
+        assert_eq!(lane.advance().map(|it| it.row.offset), Some(20));
     }
 
     #[test]
@@ -288,12 +324,12 @@ mod tests {
         lane.acknowledge_each(seq, [(1, 1)]);
         assert_eq!(lane.advance(), None, "the first is missing");
         lane.acknowledge_each(seq, [(0, 1)]);
-        assert_eq!(lane.advance().map(|it| (it.offset, it.clock)), Some((10, 10)));
+        assert_eq!(lane.advance().map(|it| (it.row.offset, it.row.clock)), Some((10, 10)));
         lane.acknowledge_each(seq, [(1, 1)]);
-        let past_the_dropped_one = lane.advance().map(|it| (it.offset, it.clock));
+        let past_the_dropped_one = lane.advance().map(|it| (it.row.offset, it.row.clock));
         assert_eq!(past_the_dropped_one, Some((30, 30)));
         lane.acknowledge_each(seq, [(2, 1)]);
-        assert_eq!(lane.advance().map(|it| it.offset), Some(40));
+        assert_eq!(lane.advance().map(|it| it.row.offset), Some(40));
         assert_eq!(lane.advance(), None);
     }
 
@@ -310,7 +346,7 @@ mod tests {
             lane.acknowledge_each(seq, [(0, 1)]);
             assert_eq!(lane.advance(), None);
             lane.acknowledge_each(seq, [(1, 1)]);
-            assert_eq!(lane.advance().map(|it| it.offset), Some(20));
+            assert_eq!(lane.advance().map(|it| it.row.offset), Some(20));
         }
     }
 
@@ -350,7 +386,7 @@ mod tests {
                 let (seq, at) = open.swap_remove(index.index(open.len()));
                 lane.acknowledge(seq, 1);
                 left[at] -= 1;
-                if let Some(row) = lane.advance() {
+                if let Some(Advance { row, .. }) = lane.advance() {
                     prop_assert!(row.offset > cursor);
                     cursor = row.offset;
                 }

@@ -5,12 +5,14 @@
 //! acknowledgement brings are one transaction.
 
 mod lock;
+mod losses;
 mod objects;
 mod schema;
 mod store;
 mod uploads;
 
 pub use lock::DataDirLock;
+pub use losses::{Loss, LossReason, Lost, losses};
 pub use objects::{ChunkRow, ObjectId, ObjectRow};
 pub use store::{CursorMove, CursorRow, Identity, NewStream, Store, StreamId, StreamRow};
 pub use uploads::{PartRow, UploadRow};

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// Version of the tables below, kept in `SQLite`'s `user_version`.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// Safe against SIGKILL (WAL) and cheap to commit (no fsync but at checkpoints).
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;";
@@ -84,23 +84,39 @@ CREATE TABLE chunks (                       -- what they hold, in order: a batch
 CREATE INDEX chunks_by_stream ON chunks (stream);
 ";
 
-/// Opens the tables, making them if there are none. `Err(Some(found))`: written by a newer version.
+/// Since version 3: what was lost at the source.
+const LOSSES: &str = "
+CREATE TABLE losses (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    sink        TEXT NOT NULL,
+    source      TEXT NOT NULL,              -- empty, as are path and generation, in the sum of old losses
+    path        TEXT NOT NULL,
+    generation  TEXT NOT NULL,
+    from_byte   INTEGER NOT NULL,
+    to_byte     INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL,           -- fewer than from … to where objects of layout `batch` have some of them
+    at          INTEGER NOT NULL,           -- ms since the epoch
+    reason      TEXT NOT NULL
+);
+ALTER TABLE chunks ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;  -- how many of the batch's bytes these events came from
+";
+
+/// What makes a store of each version that of the next, from 0, which has nothing.
+const STEPS: [&[&str]; VERSION as usize] = [&[TABLES], &[UNDER_WAY], &[LOSSES]];
+
+/// Opens the tables, making those that are missing. `Ok(Err(found))`: written by a newer version.
 pub fn prepare(db: &mut Connection) -> Result<Result<(), i64>, rusqlite::Error> {
     db.execute_batch(PRAGMAS)?;
     let tx = db.transaction()?;
     let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match found {
-        0 => {
-            tx.execute_batch(TABLES)?;
-            tx.execute_batch(UNDER_WAY)?;
-            tx.pragma_update(None, "user_version", VERSION)?;
+    if found > VERSION {
+        return Ok(Err(found));
+    }
+    if found < VERSION {
+        for tables in STEPS.iter().skip(found.max(0) as usize).copied().flatten() {
+            tx.execute_batch(tables)?;
         }
-        1 => {
-            tx.execute_batch(UNDER_WAY)?;
-            tx.pragma_update(None, "user_version", VERSION)?;
-        }
-        VERSION => {}
-        newer => return Ok(Err(newer)),
+        tx.pragma_update(None, "user_version", VERSION)?;
     }
     tx.commit()?;
     Ok(Ok(()))

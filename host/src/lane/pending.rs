@@ -2,6 +2,7 @@
 
 use crate::event::Batch;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// A place in the file that the cursor may stand at, and the time of the event before it.
 pub type Stop = (u64, i64);
@@ -15,6 +16,8 @@ pub struct Pending {
     awaited: VecDeque<Awaited>,
     /// So many were awaited before them.
     passed: usize,
+    /// What it is instead, if it is no batch: bytes that nobody can read any more.
+    lost: Option<Range<u64>>,
 }
 
 /// An event, or all that is acknowledged together.
@@ -31,7 +34,8 @@ impl Pending {
     pub fn whole(batch: &Batch, open: usize) -> Self {
         let awaited =
             (open > 0).then(|| Awaited { open: u32::try_from(open).unwrap_or(u32::MAX), stop: None });
-        Self { end: (batch.range.end, batch.clock), awaited: awaited.into_iter().collect(), passed: 0 }
+        let awaited = awaited.into_iter().collect();
+        Self { end: (batch.range.end, batch.clock), awaited, passed: 0, lost: None }
     }
 
     /// A batch whose events move the cursor each. `sent`: those that leave, by their places in the batch, and in how many
@@ -42,7 +46,12 @@ impl Pending {
             open: *parts,
             stop: next.and_then(|next| stop_before(batch, next)),
         });
-        Self { end: (batch.range.end, batch.clock), awaited: awaited.collect(), passed: 0 }
+        Self { end: (batch.range.end, batch.clock), awaited: awaited.collect(), passed: 0, lost: None }
+    }
+
+    /// Bytes that nobody can read any more, after an event of that time: the cursor passes them when it comes to them.
+    pub fn lost(range: Range<u64>, clock: i64) -> Self {
+        Self { end: (range.end, clock), awaited: VecDeque::new(), passed: 0, lost: Some(range) }
     }
 
     /// So many acknowledgements of the whole, or of the event that was sent as number `at`, have come.
@@ -61,6 +70,11 @@ impl Pending {
             self.passed += 1;
         }
         if self.awaited.is_empty() { Some(self.end) } else { stop }
+    }
+
+    /// The bytes, if they are lost.
+    pub fn into_lost(self) -> Option<Range<u64>> {
+        self.lost
     }
 
     /// All of it is acknowledged.

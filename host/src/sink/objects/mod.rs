@@ -83,16 +83,19 @@ struct Part {
     events: u64,
     /// Which ones: see [`ChunkRow::events`].
     which: u64,
+    /// How many bytes of the log they came from.
+    source_bytes: u64,
 }
 
 impl Part {
     fn of(folder: String) -> Self {
-        Self { folder, text: Vec::new(), events: 0, which: FNV_OFFSET }
+        Self { folder, text: Vec::new(), events: 0, which: FNV_OFFSET, source_bytes: 0 }
     }
 
     fn add(&mut self, event: EventRef<'_>, codec: Codec) {
         joined::line(event, codec, &mut self.text);
         self.events += 1;
+        self.source_bytes += event.source().end - event.source().start;
         for number in [event.index() as u64, event.source().end] {
             self.which = (self.which ^ number).wrapping_mul(FNV_PRIME);
         }
@@ -318,8 +321,8 @@ impl EventSink for Handle {
         let seq = lane.begin(batch, parts.len());
         let (stream, recipe, end) = (lane.stream.id, batch.recipe, batch.range.end);
         let now = Instant::now();
-        for Part { folder, text, events, which } in parts {
-            let row = ChunkRow { stream, recipe, end, events: which };
+        for Part { folder, text, events, which, source_bytes: bytes } in parts {
+            let row = ChunkRow { stream, recipe, end, events: which, bytes };
             let chunk = Chunk { lane: lane.clone(), seq, row, events };
             let done = { sink.gather().push(&folder, text, chunk, now) };
             if let Some(done) = done {
