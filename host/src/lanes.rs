@@ -303,7 +303,9 @@ impl Lanes {
         }
         // While the source still looks after the file, a rename away and back is no loss: it knows when one is. What is
         // held open may be what was there before a volume was mounted anew.
-        self.files.reopen(lane.stream.id);
+        if vanished(error) {
+            self.files.reopen(lane.stream.id);
+        }
         let stale = error.kind() == ErrorKind::StaleNetworkFileHandle;
         if vanished(error) && !stale && self.closing() {
             tracing::warn!(sink = %self.sink, path = %path, "cannot be found any more: {error}; the next run sees what became of it");

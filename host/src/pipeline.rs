@@ -256,7 +256,8 @@ impl Pipeline {
             }
             let done = self.sinks.iter().all(|sink| {
                 let lanes = sink.lanes.all();
-                sink.lanes.broken() || lanes.iter().all(|lane| !which(lane) || lane.all_committed() || lane.is_abandoned())
+                sink.lanes.broken()
+                    || lanes.iter().all(|lane| !which(lane) || lane.all_committed() || lane.is_abandoned())
             });
             if done || watch.over(self.moved()) {
                 return done;

@@ -187,7 +187,9 @@ fn held(tx: &Connection, stream: StreamId, sink: &str, range: &Range<u64>) -> Re
              WHERE chunks.stream = ?1 AND objects.sink = ?2 AND objects.stored = 1
                AND chunks.offset >= ?3 AND chunks.end <= ?4",
         )?
-        .query_row(params![stream, sink, range.start.cast_signed(), range.end.cast_signed()], |row| row.get(0))?;
+        .query_row(params![stream, sink, range.start.cast_signed(), range.end.cast_signed()], |row| {
+            row.get(0)
+        })?;
     Ok(bytes.cast_unsigned())
 }
 

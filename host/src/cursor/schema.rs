@@ -121,3 +121,19 @@ pub fn prepare(db: &mut Connection) -> Result<Result<(), i64>, rusqlite::Error> 
     tx.commit()?;
     Ok(Ok(()))
 }
+
+/// A store of an older version that knows one stream.
+#[cfg(test)]
+pub fn make_older(data_dir: &std::path::Path, version: usize) -> Connection {
+    let db = Connection::open(data_dir.join("cursors.sqlite")).expect("it can be made");
+    for tables in STEPS[..version].iter().copied().flatten() {
+        db.execute_batch(tables).expect("tables");
+    }
+    db.pragma_update(None, "user_version", version as i64).expect("a version");
+    db.execute(
+        "INSERT INTO streams VALUES (1, 'airflow', 'a.log', 'generation', 0, 0, 0, 0, zeroblob(32), 100)",
+        [],
+    )
+    .expect("a stream");
+    db
+}

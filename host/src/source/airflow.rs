@@ -223,7 +223,9 @@ impl Airflow {
             match self.at.get(&rel).and_then(|id| self.known.get(id)) {
                 Some(known) => look_at.push((abs, self.sought(known))),
                 // A new file is found by its folder, under its real name; excluded ones are nobody's business.
-                None => rescan |= abs.is_dir() || below.as_os_str().is_empty() || self.discovery.matches(&rel),
+                None => {
+                    rescan |= abs.is_dir() || below.as_os_str().is_empty() || self.discovery.matches(&rel)
+                }
             }
         }
         let looked = tokio::task::spawn_blocking(move || {

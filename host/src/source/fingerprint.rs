@@ -25,11 +25,8 @@ pub fn renew(known: &Identity, file: &File, metadata: &Metadata) -> std::io::Res
     }
     let head = read_head(file, HEAD)?;
     let begins_so = |len: usize| head.get(..len).is_some_and(|it| hash(it) == known.head_hash);
-    let same = if known.head_len == 0 {
-        metadata.dev() == known.device
-    } else {
-        begins_so(known.head_len as usize)
-    };
+    let same =
+        if known.head_len == 0 { metadata.dev() == known.device } else { begins_so(known.head_len as usize) };
     let identity = || Identity {
         device: metadata.dev(),
         inode: metadata.ino(),

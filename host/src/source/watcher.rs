@@ -90,3 +90,62 @@ fn is_missing(error: &notify::Error) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Makes a folder with a file, and waits until the file is reported.
+    async fn reports(watch: &mut Watch, reports: &mut mpsc::Receiver<PathBuf>, file: &Path) {
+        fs::write(file, "a line\n").expect("it can be written");
+        let reported = async {
+            while let Some(path) = reports.recv().await {
+                watch.reported(&path);
+                if path == file {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), reported).await.expect("a report");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_removed_and_made_again_is_watched_again() {
+        let above = tempfile::tempdir().expect("folder");
+        let root = above.path().join("logs");
+        let (report, mut reported) = mpsc::channel(1000);
+        let mut watch = Watch::new(&root, report, true);
+        // Not there yet.
+        watch.keep();
+        for round in 0..3 {
+            fs::create_dir_all(root.join("dag")).expect("it can be made");
+            watch.keep();
+            reports(&mut watch, &mut reported, &root.join("dag").join(format!("{round}.log"))).await;
+            fs::remove_dir_all(&root).expect("it is there");
+            // Whether somebody looks in between or not.
+            if round == 1 {
+                watch.keep();
+                continue;
+            }
+            while let Some(path) = reported.recv().await {
+                watch.reported(&path);
+                if path == root {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_shall_not_be_watched_is_not() {
+        let root = tempfile::tempdir().expect("folder");
+        let (report, mut reported) = mpsc::channel(1000);
+        let mut watch = Watch::new(root.path(), report, false);
+        watch.keep();
+        fs::write(root.path().join("a.log"), "a line\n").expect("it can be written");
+        assert!(watch.watcher.is_none());
+        drop(watch);
+        assert_eq!(reported.recv().await, None);
+    }
+}

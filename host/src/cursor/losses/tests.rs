@@ -1,7 +1,7 @@
 //! What is promised of losses that are written down.
 
 use super::*;
-use crate::cursor::{ChunkRow, CursorRow, NewStream};
+use crate::cursor::{ChunkRow, CursorRow, NewStream, schema};
 use crate::event::Recipe;
 
 async fn store() -> (tempfile::TempDir, Store, StreamId) {
@@ -32,7 +32,10 @@ async fn a_stream_that_is_forgotten_leaves_its_loss_behind_once() {
     let there = losses(dir.path()).expect("read");
     assert_eq!(there, said);
     let [loss] = &there[..] else { panic!("{there:?}") };
-    assert_eq!((&*loss.sink, &*loss.source, &*loss.path, &*loss.generation), ("lake", "airflow", "a.log", "generation"));
+    assert_eq!(
+        (&*loss.sink, &*loss.source, &*loss.path, &*loss.generation),
+        ("lake", "airflow", "a.log", "generation")
+    );
     assert_eq!((loss.from, loss.to, loss.bytes, &*loss.reason), (40, 100, 60, "deleted"));
 }
 
@@ -99,14 +102,8 @@ fn a_data_dir_without_a_store_has_lost_nothing() {
 
 #[tokio::test]
 async fn a_store_of_an_older_version_is_brought_up_to_date() {
-    let (dir, store, _) = store().await;
-    store
-        .call(|db| {
-            db.execute_batch("DROP TABLE losses; ALTER TABLE chunks DROP COLUMN bytes; PRAGMA user_version = 2;")
-        })
-        .await
-        .expect("made older");
-    drop(store);
+    let dir = tempfile::tempdir().expect("folder");
+    drop(schema::make_older(dir.path(), 2));
     assert!(losses(dir.path()).expect("read").is_empty(), "also before it was opened");
     let store = Store::open(dir.path()).expect("store");
     let id = store.streams("airflow").await.expect("streams")[0].id;

@@ -2,7 +2,9 @@
 
 use super::{Airflow, Known};
 use crate::config;
-use crate::cursor::{CursorRow, Identity, Loss, LossReason, Lost, NewStream, StoreError, StreamId, StreamRow};
+use crate::cursor::{
+    CursorRow, Identity, Loss, LossReason, Lost, NewStream, StoreError, StreamId, StreamRow,
+};
 use crate::event::{Origin, StreamKind};
 use crate::source::Stream;
 use crate::source::discover::Found;
@@ -72,12 +74,7 @@ impl Airflow {
     }
 
     /// A stream's file was truncated or replaced after a copy was made of it: the stream goes on there.
-    pub(super) async fn copied(
-        &mut self,
-        id: StreamId,
-        found: Found,
-        seen: Seen,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn copied(&mut self, id: StreamId, found: Found, seen: Seen) -> Result<(), StoreError> {
         let known = self.known.get(&id).or_else(|| self.gone.get(&id)).map(|it| it.stream.snapshot().size);
         let size = known.or_else(|| self.remembered.get(&id).map(|it| it.row.size)).unwrap_or(0);
         let missing = seen.size..size.max(seen.size);
@@ -131,8 +128,7 @@ impl Airflow {
             .collect();
         let ids = self.store.begin(rows.clone()).await?;
         for ((id, row), (found, seen)) in ids.into_iter().zip(rows).zip(begin) {
-            let stream =
-                self.stream(id, &found.rel, found.abs, row.generation, first_seen, seen.identity);
+            let stream = self.stream(id, &found.rel, found.abs, row.generation, first_seen, seen.identity);
             stream.grow(seen.size, seen.stamp);
             settle(&stream, seen.stamp.modified);
             self.files.hold(&stream);
