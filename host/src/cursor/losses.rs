@@ -17,6 +17,8 @@ pub enum LossReason {
     Deleted,
     /// It was truncated, rewritten or replaced by another.
     Replaced,
+    /// The same, but another stream has them all: nothing is lost.
+    Repeated,
     /// Either happened while updraft was not running.
     WhileStopped,
     /// The file was truncated, and the copy that was made of it before ends earlier.
@@ -29,6 +31,7 @@ impl LossReason {
         match self {
             Self::Deleted => "deleted",
             Self::Replaced => "replaced",
+            Self::Repeated => "repeated",
             Self::WhileStopped => "while_stopped",
             Self::CopyIncomplete => "copy_incomplete",
         }
@@ -164,7 +167,7 @@ fn record(tx: &Connection, lost: &[Lost]) -> Result<Vec<Loss>, rusqlite::Error> 
         let Some((source, path, generation)) = named else { continue };
         let length = range.end.saturating_sub(range.start);
         let bytes = length.saturating_sub(held(tx, *stream, sink, range)?);
-        if bytes == 0 {
+        if bytes == 0 || *reason == LossReason::Repeated {
             continue;
         }
         let (sink, reason) = (sink.clone(), reason.word().to_owned());

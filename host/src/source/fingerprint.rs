@@ -17,6 +17,11 @@ pub fn take(file: &File, metadata: &Metadata) -> std::io::Result<Identity> {
     Ok(Identity { device: metadata.dev(), inode: metadata.ino(), head_len, head_hash })
 }
 
+/// Whether any file begins as this one did.
+pub fn begins(known: &Identity, file: &File) -> std::io::Result<bool> {
+    Ok(hash_head(file, known.head_len)? == (known.head_len, known.head_hash))
+}
+
 /// How a file looks now, if it still is the one that was known; none if it is another. Its beginning is read once, so
 /// that what is known from then on belongs to what was compared.
 pub fn renew(known: &Identity, file: &File, metadata: &Metadata) -> std::io::Result<Option<Identity>> {
@@ -45,7 +50,7 @@ pub fn matches(known: &Identity, file: &File, metadata: &Metadata) -> std::io::R
     if known.head_len == 0 {
         return Ok(metadata.dev() == known.device);
     }
-    Ok(hash_head(file, known.head_len)? == (known.head_len, known.head_hash))
+    begins(known, file)
 }
 
 fn hash_head(file: &File, len: u32) -> std::io::Result<(u32, [u8; 32])> {

@@ -6,7 +6,7 @@
 //! that begin as it did for the whole of a full fingerprint.
 
 use super::discover::{Found, rel_of};
-use super::fingerprint::HEAD;
+use super::fingerprint::{HEAD, begins};
 use super::sight::{Seen, Sight, Sought, identify, look};
 use super::tail;
 use crate::cursor::StreamId;
@@ -29,6 +29,9 @@ pub enum Fate {
     Grew(Found, Seen),
     /// It was truncated, replaced or deleted, and this is a copy of it.
     Copied(Found, Seen),
+    /// Its file was truncated or replaced, but a new file begins with all that was seen of it: it was too
+    /// short to tell a copy by, and nothing of it is lost.
+    Repeated,
     /// What was its file is another's by now.
     Replaced,
     /// It is nowhere. Or it was renamed while we looked.
@@ -210,6 +213,7 @@ impl Search<'_> {
                 new.push((found, seen));
             }
         }
+        self.repeated(&new);
         let fates = self.sought.iter().zip(self.fates).enumerate().map(|(at, (sought, fate))| {
             let lost = || if self.replaced.contains(&at) { Fate::Replaced } else { Fate::Absent };
             (sought.id, fate.unwrap_or_else(lost))
@@ -234,6 +238,29 @@ impl Search<'_> {
             }
             if let Some((found, seen, _)) = best.and_then(|(index, _)| candidates[index].take()) {
                 self.fates[at] = Some(Fate::Copied(found, seen));
+            }
+        }
+    }
+
+    fn repeated(&mut self, new: &[(Found, Seen)]) {
+        let short = |sought: &Sought| {
+            (1..HEAD).contains(&sought.identity.head_len)
+                && sought.size <= u64::from(sought.identity.head_len)
+        };
+        // What was deleted just now may be held open, and is read from that.
+        let nowhere = |at: &usize| self.replaced.contains(at) || self.sought[*at].stamp.is_none();
+        let open: Vec<usize> = self.open().filter(|at| nowhere(at) && short(&self.sought[*at])).collect();
+        for at in open {
+            let sought = &self.sought[at];
+            let repeats = |(found, seen): &(Found, Seen)| {
+                seen.size >= sought.size
+                    && sought.abs.parent() == found.abs.parent()
+                    && File::open(&found.abs)
+                        .and_then(|file| begins(&sought.identity, &file))
+                        .unwrap_or(false)
+            };
+            if new.iter().any(repeats) {
+                self.fates[at] = Some(Fate::Repeated);
             }
         }
     }

@@ -162,6 +162,7 @@ impl Airflow {
                 Fate::Same(found) => self.there(id, &found, None).await,
                 Fate::Grew(found, seen) => self.there(id, &found, Some(seen)).await,
                 Fate::Copied(found, seen) => self.copied(id, found, seen).await,
+                Fate::Repeated => self.vanished(id, LossReason::Repeated).await,
                 Fate::Replaced => self.vanished(id, LossReason::Replaced).await,
                 Fate::Absent => self.absent(id, &is_hidden).await,
                 Fate::Unknown => {

@@ -172,18 +172,19 @@ impl Airflow {
     /// Nobody will find a stream's file again.
     pub(super) async fn vanished(&mut self, id: StreamId, why: LossReason) -> Result<(), StoreError> {
         if let Some(it) = self.remembered.get(&id) {
-            let losses = self.store.forget_lost(id, self.not_acknowledged(&it.row)).await?;
+            let lost = if why == LossReason::Repeated { Vec::new() } else { self.not_acknowledged(&it.row) };
+            let losses = self.store.forget_lost(id, lost).await?;
             self.remembered.remove(&id);
             self.say_lost(&losses);
         }
         let Some(known) = self.known.remove(&id) else { return Ok(()) };
         let stream = known.stream.clone();
         stream.set_gone(why);
-        if why == LossReason::Replaced {
+        if why == LossReason::Deleted {
+            self.files.orphan(id);
+        } else {
             // The open file shows the new content: what was not read of the old is nowhere any more.
             self.files.close(id);
-        } else {
-            self.files.orphan(id);
         }
         self.gone.insert(id, known);
         self.listener.changed(&stream);

@@ -43,7 +43,7 @@ impl Folder {
             let (found, seen) = match fate {
                 Fate::Same(found) => (found, None),
                 Fate::Grew(found, seen) | Fate::Copied(found, seen) => (found, Some(seen)),
-                Fate::Absent | Fate::Replaced | Fate::Unknown => continue,
+                Fate::Absent | Fate::Repeated | Fate::Replaced | Fate::Unknown => continue,
             };
             (sought.rel, sought.abs) = (found.rel.clone(), found.abs.clone());
             if let Some(seen) = seen {
@@ -169,6 +169,7 @@ fn a_short_file_is_nobodys_copy() {
     folder.write("a.log", "another\n");
     let places = folder.look();
     assert_eq!((places.new.len(), places.alike.len()), (2, 0));
+    assert!(matches!(places.fates[..], [(0, Fate::Repeated)]), "all that was seen of it is in the other");
 }
 
 #[test]
