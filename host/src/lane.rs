@@ -12,7 +12,8 @@ use crate::source::Stream;
 use crate::transform::Chain;
 use pending::Pending;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -27,6 +28,8 @@ pub struct Lane {
     committed: AtomicU64,
     /// Kinds of trouble that were said of this stream already, a bit each.
     said: AtomicU64,
+    /// Its file cannot be found, and this run waits no longer.
+    abandoned: AtomicBool,
     /// When the lane began.
     seen_at: Instant,
     /// When the sink last wrote it, where that matters to the sink.
@@ -46,6 +49,17 @@ struct State {
     counted: u64,
     /// The rest of the file was given up as lost.
     given_up: bool,
+}
+
+/// A cursor that is to be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advance {
+    /// Where it stands.
+    pub row: CursorRow,
+    /// What became of the events that it passed.
+    pub entries: Vec<Entry>,
+    /// What it passed that nobody can read any more.
+    pub lost: Vec<Range<u64>>,
 }
 
 /// Where a batch stands in its lane.
@@ -71,6 +85,7 @@ impl Lane {
             state: Mutex::new(state),
             committed,
             said: AtomicU64::new(0),
+            abandoned: AtomicBool::new(false),
             seen_at: Instant::now(),
             written_at: Mutex::new(None),
         }
@@ -159,10 +174,10 @@ impl Lane {
 
     /// The cursor after all that was acknowledged, and what became of what it passed; none if that moved nothing. Not
     /// yet written down.
-    pub fn advance(&self) -> Option<(CursorRow, Vec<Entry>)> {
+    pub fn advance(&self) -> Option<Advance> {
         let mut state = self.state();
         let State { cursor, pending, first, .. } = &mut *state;
-        let (mut moved, mut entries) = (false, Vec::new());
+        let (mut moved, mut entries, mut lost) = (false, Vec::new(), Vec::new());
         while let Some(front) = pending.front_mut() {
             if let Some(((offset, clock), passed)) = front.advance() {
                 (cursor.offset, cursor.clock) = (offset, clock);
@@ -172,26 +187,33 @@ impl Lane {
             if !front.is_over() {
                 break;
             }
-            pending.pop_front();
+            lost.extend(pending.pop_front().and_then(Pending::into_lost));
             *first += 1;
         }
-        moved.then(|| (state.cursor.clone(), entries))
+        moved.then(|| Advance { row: state.cursor.clone(), entries, lost })
     }
 
-    /// Nothing more of it can be read: what is not acknowledged yet by then never will be. Returns how many bytes.
-    pub fn give_up_rest(&self) -> u64 {
-        let mut state = self.state();
+    /// Nothing more of it can be read: what was not read by now never will be. What is under way may still be
+    /// acknowledged; the cursor passes the rest after that.
+    pub fn give_up_rest(&self) {
         let size = self.stream.snapshot().size;
-        let lost = size.saturating_sub(state.next);
-        state.next = state.next.max(size);
+        let mut state = self.state();
         state.given_up = true;
-        if state.pending.is_empty() {
-            state.cursor.offset = state.cursor.offset.max(size);
-            self.committed.fetch_max(size, Ordering::AcqRel);
-        } else if let Some(last) = state.pending.back_mut() {
-            last.end.0 = last.end.0.max(size);
+        if state.next < size {
+            let lost = Pending::lost(state.next..size, state.next_clock);
+            state.pending.push_back(lost);
+            state.next = size;
         }
-        lost
+    }
+
+    /// Its file cannot be found now, and this run waits no longer: the next one sees what became of it.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    /// This run waits for it no longer.
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
     }
 
     /// The cursor, acknowledged but perhaps not written down.

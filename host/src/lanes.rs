@@ -3,9 +3,9 @@
 //! Each sink has its own lanes, places and pauses, so that one sink's trouble takes none of another's.
 
 use crate::counters::Counters;
-use crate::cursor::{CursorMove, CursorRow, Store, StoreError, StreamId};
+use crate::cursor::{CursorMove, CursorRow, Loss, LossReason, Lost, Store, StoreError, StreamId};
 use crate::event::{Batch, Recipe};
-use crate::lane::Lane;
+use crate::lane::{Advance, Lane};
 use crate::receipt::{Entry, Notary, Tally};
 use crate::schedule::Schedule;
 use crate::sink::EventSink;
@@ -14,6 +14,7 @@ use crate::source::{OpenFiles, Stream};
 use crate::transform::{Chain, Step, Workers};
 use std::collections::HashMap;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -182,6 +183,11 @@ impl Lanes {
         self.broken.load(Ordering::Acquire)
     }
 
+    /// This run ends without all that is there.
+    pub fn lacks_something(&self) -> bool {
+        self.broken() || self.all().iter().any(|lane| lane.is_abandoned())
+    }
+
     /// Gives turns for as long as it is polled, so many at once, never two of one lane at a time.
     pub async fn give_turns<F: Future<Output = ()> + Send + 'static>(
         self: Arc<Self>,
@@ -295,31 +301,38 @@ impl Lanes {
                 }
                 self.schedule.wake_at(id, Instant::now() + PAUSE);
             }
-            (Step::Unreadable(error), _) => self.unreadable(lane, &error),
+            (Step::Unreadable(error), _) => self.unreadable(lane, &error).await,
         }
     }
 
-    /// What could not be read never will be.
+    /// What could not be read will not be, in this run at least.
     pub fn is_lost(&self, lane: &Lane, error: &std::io::Error) -> bool {
         vanished(error) && (self.closing() || lane.stream.snapshot().gone)
     }
 
     /// The rest of the stream is gone, or cannot be read just now.
-    pub fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
+    pub async fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
         let path = &lane.stream.origin.path;
-        // While the source still looks after the file, a rename away and back is no loss: it knows when one is.
-        if !self.is_lost(lane, error) {
-            if !vanished(error) && lane.first_time(Complaint::SOURCE_IO) {
-                tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
-            }
-            return self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
+        let gone = lane.stream.snapshot().gone;
+        if vanished(error) && gone {
+            lane.give_up_rest();
+            return self.commit(std::slice::from_ref(lane)).await;
         }
-        let lost = lane.give_up_rest();
-        if lost > 0 {
-            self.counters.lost_at_source.add(lost);
-            tracing::error!(sink = %self.sink, path = %path, bytes = lost, "lost at the source: {error}");
+        // While the source still looks after the file, a rename away and back is no loss: it knows when one is. What is
+        // held open may be what was there before a volume was mounted anew.
+        if vanished(error) {
+            self.files.reopen(lane.stream.id);
         }
-        self.progress.notify_waiters();
+        let stale = error.kind() == ErrorKind::StaleNetworkFileHandle;
+        if vanished(error) && !stale && self.closing() {
+            tracing::warn!(sink = %self.sink, path = %path, "cannot be found any more: {error}; the next run sees what became of it");
+            lane.abandon();
+            return self.progress.notify_waiters();
+        }
+        if !vanished(error) && lane.first_time(Complaint::SOURCE_IO) {
+            tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
+        }
+        self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
     }
 
     /// Counts what of a batch never left before: a lane may have been rewound.
@@ -341,28 +354,32 @@ impl Lanes {
         if advanced.is_empty() {
             return;
         }
-        let (mut moves, mut reached) = (Vec::new(), Vec::new());
-        for (lane, (row, entries)) in advanced {
-            reached.push((lane, row.offset));
+        let (mut moves, mut lost, mut reached) = (Vec::new(), Vec::new(), Vec::new());
+        for (lane, Advance { row, entries, lost: ranges }) in advanced {
+            let passed: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+            reached.push((lane, row.offset, passed));
+            lost.extend(ranges.into_iter().map(|range| self.lost_of(lane, range)));
             moves.push(self.cursor_move(lane, row, entries));
         }
-        self.write_down(moves).await;
-        for (lane, offset) in reached {
-            self.committed(lane, offset);
+        let losses = self.persist(|| self.store.commit_with_losses(moves.clone(), lost.clone())).await;
+        losses.iter().for_each(|loss| self.lost(loss));
+        for (lane, offset, passed) in reached {
+            self.committed(lane, offset, passed);
         }
         self.progress.notify_waiters();
     }
 
-    fn committed(&self, lane: &Lane, offset: u64) {
-        self.counters.bytes.add(lane.set_committed(offset));
+    /// A cursor is written down. `lost`: of what it passed, bytes that were lost.
+    fn committed(&self, lane: &Lane, offset: u64, lost: u64) {
+        self.counters.bytes.add(lane.set_committed(offset).saturating_sub(lost));
         if lane.all_committed() {
             self.notary.consider(&lane.stream);
         }
     }
 
-    /// Writes moves into the store, however long that takes.
-    pub async fn write_down(&self, moves: Vec<CursorMove>) {
-        self.persist(|| self.store.commit(moves.clone())).await;
+    fn lost_of(&self, lane: &Lane, range: Range<u64>) -> Lost {
+        let reason = lane.stream.why_gone().unwrap_or(LossReason::Deleted);
+        Lost { stream: lane.stream.id, sink: self.sink.clone(), range, reason }
     }
 
     /// Asks the store until it answers.
@@ -388,7 +405,7 @@ impl Lanes {
         let offset = row.offset;
         let moved = self.cursor_move(lane, row, vec![entry]);
         self.persist(|| self.store.commit_upload(moved.clone())).await;
-        self.committed(lane, offset);
+        self.committed(lane, offset, 0);
         self.progress.notify_waiters();
     }
 
@@ -397,10 +414,11 @@ impl Lanes {
         CursorMove { stream, sink: self.sink.clone(), size, row, entries }
     }
 
-    /// A stream vanished, while nobody looked, before this sink had all of it.
-    pub fn lost(&self, path: &str, bytes: u64) {
-        self.counters.lost_at_source.add(bytes);
-        tracing::error!(sink = %self.sink, path = %path, bytes, "lost at the source: deleted, cut or replaced while updraft was not running");
+    /// This sink will never have some bytes, and that is written down.
+    pub fn lost(&self, loss: &Loss) {
+        let Loss { path, bytes, from, to, reason, .. } = loss;
+        self.counters.lost_at_source.add(*bytes);
+        tracing::error!(sink = %self.sink, path = %path, bytes, from, to, reason, "lost at the source");
     }
 
     /// Where cursors and uploads are written down.

@@ -5,7 +5,8 @@
 //! 1. [`config::load`], [`config::from_str`] or [`config::from_environment`] make a checked [`config::Config`];
 //! 2. [`Pipeline::start`] runs it on your tokio runtime;
 //! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is;
-//! 4. [`Pipeline::drain`] delivers what is there and stops.
+//! 4. [`Pipeline::drain`] delivers what is there and stops;
+//! 5. [`losses`] says, at any time, what of the logs vanished before a sink had it.
 //!
 //! ```no_run
 //! # async fn agent() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,6 +40,7 @@ mod sink;
 mod source;
 mod transform;
 
+pub use cursor::{Loss, StoreError, losses};
 pub use error::StartError;
 pub use pipeline::{Pipeline, try_components};
 pub use progress::{Meter, Patience, Report, SinkProgress};

@@ -14,7 +14,7 @@ mod sinks;
 
 use crate::aws;
 use crate::config::{self, Config, Layout, SinkKind};
-use crate::cursor::{CursorRow, DataDirLock, Store, StreamId};
+use crate::cursor::{CursorRow, DataDirLock, Loss, Store, StreamId};
 use crate::dead_letter::{self, DeadLetters, Failures};
 use crate::error::StartError;
 use crate::event::StreamKind;
@@ -93,8 +93,12 @@ impl Listener for AllLanes {
         self.have_all_of(stream) && !self.notary.holds(stream)
     }
 
-    fn lost(&self, sink: &str, path: &str, bytes: u64) {
-        self.lanes.iter().filter(|lanes| lanes.sink == sink).for_each(|lanes| lanes.lost(path, bytes));
+    fn acknowledged(&self, stream: StreamId) -> u64 {
+        self.lanes.iter().filter_map(|lanes| Some(lanes.get(stream)?.committed())).max().unwrap_or(0)
+    }
+
+    fn lost(&self, loss: &Loss) {
+        self.lanes.iter().filter(|lanes| lanes.sink == loss.sink).for_each(|lanes| lanes.lost(loss));
     }
 
     fn ended(&self, stream: StreamId) {
@@ -241,7 +245,7 @@ impl Pipeline {
         Report {
             sinks: self.progress(),
             counted: counted.filter(|(_, counts)| !counts.is_empty()).collect(),
-            all_acknowledged: done && all_seen && !self.sinks.iter().any(|sink| sink.lanes.broken()),
+            all_acknowledged: done && all_seen && !self.sinks.iter().any(|sink| sink.lanes.lacks_something()),
             elapsed: self.started.elapsed(),
         }
     }
@@ -271,14 +275,15 @@ impl Pipeline {
         loop {
             for sink in &self.sinks {
                 if let Some(flush) = &sink.flush
-                    && sink.lanes.all().iter().all(|lane| lane.all_read())
+                    && sink.lanes.all().iter().all(|lane| lane.all_read() || lane.is_abandoned())
                 {
                     flush.clone().flush();
                 }
             }
             let done = self.sinks.iter().all(|sink| {
                 let lanes = sink.lanes.all();
-                sink.lanes.broken() || lanes.iter().all(|lane| !which(lane) || lane.all_committed())
+                sink.lanes.broken()
+                    || lanes.iter().all(|lane| !which(lane) || lane.all_committed() || lane.is_abandoned())
             });
             if done || watch.over(self.moved()) {
                 return done;
@@ -294,9 +299,10 @@ impl Pipeline {
                 && lane.all_committed()
                 && let Err(error) = airflow::remove(&lane.stream)
             {
-                let path = lane.stream.path.display();
+                let place = lane.stream.place();
                 tracing::warn!(
-                    "dead letters that were delivered cannot be deleted: {path}: {error}; the next start tries again"
+                    "dead letters that were delivered cannot be deleted: {}: {error}; the next start tries again",
+                    place.display()
                 );
             }
         }

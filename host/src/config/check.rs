@@ -264,6 +264,7 @@ impl Check<'_> {
             join: Duration::from_millis(join_ms),
             partial_line,
             rescan,
+            watch: raw.watch,
             dead_letters: false,
         })
     }

@@ -107,6 +107,7 @@ pub(super) fn dead_letters(data_dir: &Path, sink: &str) -> Source {
         join: Duration::ZERO,
         partial_line: Duration::from_secs_f64(raw::partial_line_secs()),
         rescan: Duration::from_secs_f64(raw::rescan_secs()),
+        watch: true,
         dead_letters: true,
     }
 }

@@ -186,6 +186,7 @@ impl<'e> Variables<'e> {
             join: Duration::from_millis(raw::join_ms()),
             partial_line: Duration::from_secs_f64(raw::partial_line_secs()),
             rescan: Duration::from_secs_f64(raw::rescan_secs()),
+            watch: true,
             dead_letters: false,
         })
     }

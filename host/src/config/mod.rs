@@ -96,6 +96,8 @@ pub struct Source {
     pub partial_line: Duration,
     /// How often the whole folder is looked through, whatever the watcher says.
     pub rescan: Duration,
+    /// Whether there may be a watcher.
+    pub watch: bool,
     /// Its files are dead letters, written by this host: each line is a record as it stands, whatever the sink's codec.
     pub dead_letters: bool,
 }

@@ -118,6 +118,14 @@ pub(super) struct Airflow {
     /// Seconds between looks through the whole folder, the safety net under inotify.
     #[serde(default = "rescan_secs")]
     pub(super) rescan_secs: f64,
+    /// Let the system say which files change (inotify). `false`: the folder is only looked through every `rescan_secs`,
+    /// as it has to be on network file systems, where nobody says what other machines write.
+    #[serde(default = "watch")]
+    pub(super) watch: bool,
+}
+
+fn watch() -> bool {
+    true
 }
 
 pub(super) fn include() -> Vec<String> {

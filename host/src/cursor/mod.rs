@@ -5,6 +5,7 @@
 //! acknowledgement brings are one transaction.
 
 mod lock;
+mod losses;
 mod objects;
 mod receipts;
 mod schema;
@@ -12,6 +13,7 @@ mod store;
 mod uploads;
 
 pub use lock::DataDirLock;
+pub use losses::{Loss, LossReason, Lost, losses};
 pub use objects::{ChunkRow, ObjectId, ObjectRow};
 pub use receipts::{ReceiptRow, Receipts, Seal};
 pub use store::{CursorMove, CursorRow, Identity, NewStream, Store, StreamId, StreamRow};

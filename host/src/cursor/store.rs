@@ -160,20 +160,7 @@ impl Store {
 
     /// The beginning of a file has grown: its fingerprint covers more now.
     pub async fn identify(&self, id: StreamId, identity: Identity) -> Result<(), StoreError> {
-        self.call(move |db| {
-            db.prepare_cached(
-                "UPDATE streams SET device = ?2, inode = ?3, head_len = ?4, head_hash = ?5 WHERE id = ?1",
-            )?
-            .execute(params![
-                id,
-                identity.device.cast_signed(),
-                identity.inode.cast_signed(),
-                identity.head_len,
-                identity.head_hash
-            ])?;
-            Ok(())
-        })
-        .await
+        self.call(move |db| write_identity(db, id, &identity)).await
     }
 
     /// Moves cursors, all or none. A move backwards is not made.
@@ -279,6 +266,24 @@ fn read_streams(db: &mut Connection, source: &str) -> Result<Vec<StreamRow>, rus
             .collect::<Result<_, _>>()?;
     }
     Ok(streams)
+}
+
+pub(super) fn write_identity(
+    db: &Connection,
+    id: StreamId,
+    identity: &Identity,
+) -> Result<(), rusqlite::Error> {
+    db.prepare_cached(
+        "UPDATE streams SET device = ?2, inode = ?3, head_len = ?4, head_hash = ?5 WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        identity.device.cast_signed(),
+        identity.inode.cast_signed(),
+        identity.head_len,
+        identity.head_hash
+    ])
+    .map(drop)
 }
 
 /// Within the caller's transaction.

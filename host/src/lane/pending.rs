@@ -20,6 +20,8 @@ pub struct Pending {
     passed: usize,
     /// What became of those that the cursor has not passed yet.
     tally: Tally,
+    /// What it is instead, if it is no batch: bytes that nobody can read any more.
+    lost: Option<Range<u64>>,
 }
 
 /// An event, or all that is acknowledged together.
@@ -40,7 +42,7 @@ impl Pending {
     pub fn whole(batch: &Batch, open: usize, tally: Tally) -> Self {
         let parts = u32::try_from(open).unwrap_or(u32::MAX);
         let awaited = (parts > 0).then_some(Awaited { parts, open: parts, stop: None, event: None });
-        Self { end: (batch.range.end, batch.clock), awaited: awaited.into_iter().collect(), passed: 0, tally }
+        Self { tally, ..Self::awaiting((batch.range.end, batch.clock), awaited) }
     }
 
     /// A batch whose events move the cursor each. `parts`: in how many each of them leaves; none where a transform dropped it.
@@ -52,12 +54,17 @@ impl Pending {
             stop: stop_before(batch, event.index() + 1),
             event: Some((event.source(), dropped.clone())),
         });
-        Self {
-            end: (batch.range.end, batch.clock),
-            awaited: awaited.collect(),
-            passed: 0,
-            tally: Tally::default(),
-        }
+        Self::awaiting((batch.range.end, batch.clock), awaited)
+    }
+
+    /// Bytes that nobody can read any more, after an event of that time: the cursor passes them when it comes to them.
+    pub fn lost(range: Range<u64>, clock: i64) -> Self {
+        Self { lost: Some(range.clone()), ..Self::awaiting((range.end, clock), []) }
+    }
+
+    fn awaiting(end: Stop, awaited: impl IntoIterator<Item = Awaited>) -> Self {
+        let awaited = awaited.into_iter().collect();
+        Self { end, awaited, passed: 0, tally: Tally::default(), lost: None }
     }
 
     /// So many bits of the whole are acknowledged, and this is what became of them.
@@ -114,6 +121,11 @@ impl Pending {
     /// Something of it is acknowledged that the cursor is not past: read again, it would come twice.
     pub fn is_ahead(&self) -> bool {
         self.awaited.iter().any(|awaited| awaited.open < awaited.parts)
+    }
+
+    /// The bytes, if they are lost.
+    pub fn into_lost(self) -> Option<Range<u64>> {
+        self.lost
     }
 
     /// All of it is acknowledged.

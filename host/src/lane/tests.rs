@@ -52,11 +52,27 @@ fn bit() -> Entry {
 
 /// The offset and clock of the next advance.
 fn offset(lane: &Lane) -> Option<(u64, i64)> {
-    lane.advance().map(|(row, _)| (row.offset, row.clock))
+    lane.advance().map(|it| (it.row.offset, it.row.clock))
 }
 
 fn lane() -> Lane {
     Lane::new(Arc::new(Stream::for_tests(origin())), None, CursorRow::default())
+}
+
+#[test]
+fn what_is_lost_is_passed_after_what_is_under_way_and_once() {
+    let lane = lane();
+    let first = lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();
+    lane.stream.become_long_for_tests(25);
+    lane.give_up_rest();
+    lane.give_up_rest();
+    assert!(!lane.rewind(1), "nobody can read it again");
+    assert!(lane.all_read() && lane.advance().is_none());
+    lane.acknowledge(first, bit());
+    let moved = lane.advance().unwrap();
+    assert_eq!((moved.row.offset, moved.row.clock), (25, 10));
+    assert_eq!(moved.lost, [Range { start: 10, end: 25 }]);
+    assert_eq!(lane.advance(), None);
 }
 
 #[test]
@@ -103,11 +119,11 @@ fn the_receipt_says_of_each_event_what_became_of_it_and_only_when_the_cursor_pas
     let seq = lane.begin_events(&lines(5), &[1, 2, 0, 1, 1]).unwrap();
     let refused = Fate { outcome: Outcome::TooOld, target: "".into() };
     lane.acknowledge_each(seq, [(0, 1, &here()), (1, 1, &refused), (3, 1, &here())]);
-    let (_, entries) = lane.advance().expect("the first is acknowledged");
+    let Advance { entries, .. } = lane.advance().expect("the first is acknowledged");
     assert_eq!(entries, [Entry { fate: here(), range: 0..10, events: 1, bytes: 10 }]);
     // One part of it was refused: so it is.
     lane.acknowledge_each(seq, [(1, 1, &here())]);
-    let (row, entries) = lane.advance().expect("four are acknowledged");
+    let Advance { row, entries, .. } = lane.advance().expect("four are acknowledged");
     assert_eq!(row.offset, 40);
     let one = |fate, range| Entry { fate, range, events: 1, bytes: 10 };
     assert_eq!(entries, [one(refused, 10..20), one(Fate::dropped(), 20..30), one(here(), 30..40)]);
@@ -126,7 +142,7 @@ fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
         lane.acknowledge_each(seq, [(0, 1, &here())]);
         assert_eq!(offset(&lane), None);
         lane.acknowledge_each(seq, [(1, 1, &here())]);
-        let (row, entries) = lane.advance().expect("all is acknowledged");
+        let Advance { row, entries, .. } = lane.advance().expect("all is acknowledged");
         assert_eq!((row.offset, entries.len(), entries[0].events), (20, 1, 2));
     }
 }
@@ -183,7 +199,7 @@ proptest! {
         for at in order {
             lane.acknowledge_each(seq, [(at, 1, &here())]);
             there[at] = true;
-            for entry in lane.advance().into_iter().flat_map(|(_, entries)| entries) {
+            for entry in lane.advance().into_iter().flat_map(|it| it.entries) {
                 prop_assert_eq!(entry.range.start, told);
                 told = entry.range.end;
                 events += entry.events;
@@ -212,7 +228,7 @@ proptest! {
             let (seq, at) = open.swap_remove(index.index(open.len()));
             lane.acknowledge(seq, bit());
             left[at] -= 1;
-            if let Some((row, _)) = lane.advance() {
+            if let Some(Advance { row, .. }) = lane.advance() {
                 prop_assert!(row.offset > cursor);
                 cursor = row.offset;
             }

@@ -8,6 +8,7 @@ pub mod airflow;
 pub mod discover;
 mod fingerprint;
 pub mod identify;
+mod places;
 mod selection;
 mod sight;
 mod stream;

@@ -1,7 +1,8 @@
 //! One generation of a file: who it is, how long it is, and an open file to read it by.
 
 use super::fingerprint;
-use crate::cursor::{Identity, StreamId};
+use super::sight::Stamp;
+use crate::cursor::{Identity, LossReason, StreamId};
 use crate::event::Origin;
 use lru::LruCache;
 use std::collections::HashMap;
@@ -24,20 +25,21 @@ pub struct Stream {
     pub generation: String,
     /// When it was first seen, ms since the epoch.
     pub first_seen: i64,
-    /// Where the file is, as long as it is this generation's.
-    pub path: PathBuf,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
+    /// Where the file is by now, as long as it is this generation's.
+    place: PathBuf,
     identity: Identity,
     size: u64,
-    /// ns since the epoch.
-    modified: i64,
+    stamp: Stamp,
     grew: Instant,
-    /// The path no longer leads here: deleted, truncated or replaced.
-    gone: bool,
+    /// No path leads here any more: deleted, truncated or replaced.
+    gone: Option<LossReason>,
+    /// The size that is written down.
+    noted: u64,
 }
 
 /// How a stream stands right now.
@@ -61,17 +63,60 @@ impl Stream {
         origin: Origin,
         generation: String,
         first_seen: i64,
-        path: PathBuf,
+        place: PathBuf,
         identity: Identity,
     ) -> Self {
-        let state = State { identity, size: 0, modified: 0, grew: Instant::now(), gone: false };
-        Self { id, source, origin: Arc::new(origin), generation, first_seen, path, state: Mutex::new(state) }
+        let (stamp, grew) = (Stamp::default(), Instant::now());
+        let state = State { place, identity, size: 0, stamp, grew, gone: None, noted: 0 };
+        Self { id, source, origin: Arc::new(origin), generation, first_seen, state: Mutex::new(state) }
     }
 
     /// How it stands right now.
     pub fn snapshot(&self) -> Snapshot {
         let state = self.state();
-        Snapshot { size: state.size, modified: state.modified, grew: state.grew, gone: state.gone }
+        let State { size, stamp, grew, .. } = &*state;
+        Snapshot { size: *size, modified: stamp.modified, grew: *grew, gone: state.gone.is_some() }
+    }
+
+    /// Where its file is by now.
+    pub fn place(&self) -> PathBuf {
+        self.state().place.clone()
+    }
+
+    /// Why nobody can read it again, once that is so.
+    pub fn why_gone(&self) -> Option<LossReason> {
+        self.state().gone
+    }
+
+    pub(super) fn stamp(&self) -> Stamp {
+        self.state().stamp
+    }
+
+    /// Its file has another name, or was found again.
+    pub(super) fn move_to(&self, place: PathBuf) {
+        let mut state = self.state();
+        state.place = place;
+        state.gone = None;
+    }
+
+    /// It goes on in a copy of its file, and ends where that ends.
+    pub(super) fn become_copy(&self, place: PathBuf, identity: Identity, size: u64) {
+        let mut state = self.state();
+        if size > state.size {
+            state.grew = Instant::now();
+        }
+        (state.place, state.identity, state.size, state.noted) = (place, identity, size, size);
+        state.stamp = Stamp::default();
+        state.gone = None;
+    }
+
+    /// The size to be written down, if that is more than before.
+    pub(super) fn note_size(&self) -> Option<u64> {
+        let mut state = self.state();
+        (state.size > state.noted).then(|| {
+            state.noted = state.size;
+            state.size
+        })
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -85,14 +130,14 @@ impl Stream {
     /// Nothing more is expected of it.
     pub fn is_over(&self) -> bool {
         let state = self.state();
-        state.gone || state.grew.elapsed() >= OVER
+        state.gone.is_some() || state.grew.elapsed() >= OVER
     }
 
     /// Takes note of a size; true if there is more than before.
-    pub(super) fn grow(&self, size: u64, modified: i64) -> bool {
+    pub(super) fn grow(&self, size: u64, stamp: Stamp) -> bool {
         let mut state = self.state();
         let grown = size > state.size;
-        state.modified = modified;
+        state.stamp = stamp;
         if grown {
             state.size = size;
             state.grew = Instant::now();
@@ -125,8 +170,8 @@ impl Stream {
         ))
     }
 
-    pub(super) fn set_gone(&self) {
-        self.state().gone = true;
+    pub(super) fn set_gone(&self, why: LossReason) {
+        self.state().gone = Some(why);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -171,7 +216,7 @@ impl OpenFiles {
                 "the file was deleted before it was read",
             ));
         }
-        let file = Arc::new(File::open(&stream.path)?);
+        let file = Arc::new(File::open(stream.place())?);
         stream.still_is(&file)?;
         live.put(stream.id, file.clone());
         Ok(file)
@@ -196,6 +241,16 @@ impl OpenFiles {
         }
     }
 
+    /// What it was opened by leads nowhere: opened anew the next time, if it is where it belongs.
+    pub fn reopen(&self, stream: StreamId) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.pop(&stream);
+    }
+
+    /// The file of a stream that is gone, if it is held.
+    pub(super) fn orphaned(&self, stream: StreamId) -> Option<Arc<File>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.get(&stream).cloned()
+    }
+
     /// Nobody needs it any more.
     pub fn close(&self, stream: StreamId) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -210,5 +265,10 @@ impl Stream {
     pub fn for_tests(origin: Origin) -> Self {
         let identity = Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] };
         Self::new(1, 0, origin, "generation".into(), 0, PathBuf::new(), identity)
+    }
+
+    /// So many bytes were seen of it.
+    pub fn become_long_for_tests(&self, size: u64) {
+        self.grow(size, Stamp::default());
     }
 }

@@ -1,7 +1,7 @@
 //! What is promised of uploads that are under way.
 
 use super::*;
-use crate::cursor::{CursorRow, Identity, NewStream};
+use crate::cursor::{CursorRow, Identity, NewStream, schema};
 
 async fn store_with_stream(dir: &std::path::Path) -> (Store, StreamId) {
     let store = Store::open(dir).unwrap();
@@ -107,14 +107,8 @@ async fn a_stream_that_is_forgotten_takes_its_upload_with_it() {
 #[tokio::test]
 async fn a_store_of_the_version_before_learns_of_uploads() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, id) = store_with_stream(dir.path()).await;
-    drop(store);
-    let db = Connection::open(dir.path().join("cursors.sqlite")).unwrap();
-    db.execute_batch(
-        "DROP TABLE fates; DROP TABLE receipts; DROP TABLE upload_parts; DROP TABLE uploads; DROP TABLE chunks; DROP TABLE objects; PRAGMA user_version = 1;",
-    )
-    .unwrap();
-    drop(db);
+    drop(schema::make_older(dir.path(), 1));
+    let id = 1;
 
     let store = Store::open(dir.path()).unwrap();
     store.begin_upload(id, "s3", upload("u")).await.unwrap();

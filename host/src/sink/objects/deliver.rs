@@ -92,7 +92,8 @@ impl Objects {
         let mut lanes: HashMap<i64, Arc<Lane>> = HashMap::new();
         let fate = Fate::delivered(self.place.target(key));
         for chunk in chunks {
-            let (range, events, bytes) = (chunk.row.recipe.offset..chunk.row.end, chunk.events, chunk.bytes);
+            let (range, events, bytes) =
+                (chunk.row.recipe.offset..chunk.row.end, chunk.events, chunk.row.bytes);
             chunk.lane.acknowledge(chunk.seq, Entry { fate: fate.clone(), range, events, bytes });
             lanes.insert(chunk.lane.stream.id, chunk.lane);
         }

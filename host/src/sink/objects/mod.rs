@@ -75,8 +75,6 @@ struct Chunk {
     seq: Seq,
     row: ChunkRow,
     events: u64,
-    /// Bytes of the file that they came from.
-    bytes: u64,
 }
 
 /// The events of one batch and folder.
@@ -339,8 +337,8 @@ impl EventSink for Handle {
         let (stream, recipe, end) = (lane.stream.id, batch.recipe, batch.range.end);
         let now = Instant::now();
         for Part { folder, text, events, bytes, which } in parts {
-            let row = ChunkRow { stream, recipe, end, events: which };
-            let chunk = Chunk { lane: lane.clone(), seq, row, events, bytes };
+            let row = ChunkRow { stream, recipe, end, events: which, bytes };
+            let chunk = Chunk { lane: lane.clone(), seq, row, events };
             let done = { sink.gather().push(&folder, text, chunk, now) };
             if let Some(done) = done {
                 sink.send(done);

@@ -230,7 +230,7 @@ mod tests {
 
     fn chunk(offset: u64, end: u64) -> ChunkRow {
         let recipe = Recipe { offset, shown: end - offset, ..Recipe::default() };
-        ChunkRow { stream: 1, recipe, end, events: 7 }
+        ChunkRow { stream: 1, recipe, end, events: 7, bytes: end - offset }
     }
 
     fn held(folders: &[&str]) -> Vec<Held> {

@@ -108,7 +108,7 @@ impl Mirror {
                     Some(Rest(None)) => {}
                 }
             }
-            Err(UploadError::Source(error)) => self.lanes.unreadable(lane, &error),
+            Err(UploadError::Source(error)) => self.lanes.unreadable(lane, &error).await,
             Err(error) => self.failed(lane, &error),
         }
     }
