@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the text of `--help`.
 
+pub mod drain;
 pub mod logging;
 mod meter;
 pub mod run;
@@ -14,13 +15,14 @@ Examples:
   updraft run                          pipeline from the environment (ASTRO_CLOUDWATCH_… and so on)
   updraft run --config pipeline.yaml   pipeline from a file
   updraft run --once                   deliver what is there, then exit
+  updraft drain --all --timeout 25s    have a running updraft deliver everything now
   updraft validate --config p.yaml     is the config good? Talks to nobody
 
 Exit codes:
   0  done; everything was delivered
   1  ran, but not everything was delivered
   2  bad config or arguments
-  3  cannot start (data dir, AWS region, component, required healthcheck)
+  3  cannot start (data dir, AWS region, component, required healthcheck); drain: no updraft runs there
 
 Logs go to stderr; only data that was asked for goes to stdout.";
 
@@ -64,6 +66,12 @@ pub enum Command {
     /// On SIGTERM or SIGINT each file is read on to its present end, and what was read is delivered within
     /// --drain-timeout. What was not delivered is sent after the next start: the cursors know.
     Run(Run),
+    /// Ask a running updraft to deliver chosen files now
+    ///
+    /// Looks at the log folder, delivers all that is there of those files to every sink, and exits 0 when every sink has
+    /// acknowledged it; 1 when the time is over before; 3 when no updraft runs there. For a Kubernetes preStop hook:
+    /// `updraft drain --all --timeout 25s`. All else goes on meanwhile.
+    Drain(drain::Drain),
     /// Parse the config, load the components, render the templates; no network
     Validate(Validate),
     /// Print what the config file may hold
@@ -103,7 +111,7 @@ pub struct Validate {
 #[derive(Debug, Clone, Args)]
 pub struct ConfigFile {
     /// .yaml, .yml, .toml or .json; without it the pipeline is built from the environment
-    #[arg(long = "config", short = 'c', value_name = "FILE")]
+    #[arg(id = "path_of_config", long = "config", short = 'c', value_name = "FILE")]
     pub path: Option<PathBuf>,
 }
 

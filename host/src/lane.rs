@@ -24,6 +24,8 @@ pub struct Lane {
     state: Mutex<State>,
     /// Acknowledged and written down, up to here.
     committed: AtomicU64,
+    /// Somebody waits for everything before this.
+    wanted: AtomicU64,
     /// Kinds of trouble that were said of this stream already, a bit each.
     said: AtomicU64,
     /// When the lane began.
@@ -63,6 +65,7 @@ impl Lane {
             chain,
             state: Mutex::new(state),
             committed,
+            wanted: AtomicU64::new(0),
             said: AtomicU64::new(0),
             seen_at: Instant::now(),
             written_at: Mutex::new(None),
@@ -185,6 +188,26 @@ impl Lane {
         self.committed() >= self.stream.snapshot().size
     }
 
+    /// Somebody waits for everything before `offset`: from now on nothing else is waited for until that is delivered.
+    pub fn want(&self, offset: u64) {
+        self.wanted.fetch_max(offset, Ordering::AcqRel);
+    }
+
+    /// Whether somebody waits for what is at `offset`.
+    pub fn hurried(&self, offset: u64) -> bool {
+        offset < self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody waits for what is not acknowledged and written down yet.
+    pub fn urgent(&self) -> bool {
+        self.hurried(self.committed())
+    }
+
+    /// Whether somebody waits for it, and all that is waited for was read: what the sink holds of it is to go now.
+    pub fn pressing(&self) -> bool {
+        self.urgent() && !self.hurried(self.next().0)
+    }
+
     /// True the first time that this kind of trouble (0 to 63) is met in this stream.
     pub fn first_time(&self, kind: u32) -> bool {
         let bit = 1 << (kind % 64);
@@ -255,6 +278,23 @@ mod tests {
 
     fn lane() -> Lane {
         Lane::new(Arc::new(Stream::for_tests(origin())), None, CursorRow::default())
+    }
+
+    #[test]
+    fn what_somebody_waits_for_is_urgent_until_it_is_written_down_and_pressing_once_it_is_read() {
+        let lane = lane();
+        assert!(!lane.urgent() && !lane.pressing());
+        lane.want(15);
+        lane.want(5);
+        assert!(lane.urgent() && lane.hurried(14) && !lane.hurried(15) && !lane.pressing());
+        lane.begin(&batch(0, 10), 1);
+        assert!(!lane.pressing());
+        lane.begin(&batch(10, 20), 1);
+        assert!(lane.pressing());
+        lane.set_committed(10);
+        assert!(lane.pressing());
+        lane.set_committed(20);
+        assert!(!lane.urgent() && !lane.pressing());
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! 1. [`config::load`], [`config::from_str`] or [`config::from_environment`] make a checked [`config::Config`];
 //! 2. [`Pipeline::start`] runs it on your tokio runtime;
 //! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is;
-//! 4. [`Pipeline::drain`] delivers what is there and stops.
+//! 4. [`Pipeline::drainer`] delivers chosen files now, [`control::Control`] lets `updraft drain` ask for that;
+//! 5. [`Pipeline::drain`] delivers what is there and stops.
 //!
 //! ```no_run
 //! # async fn agent() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,6 +24,7 @@
 
 mod aws;
 pub mod config;
+pub mod control;
 mod counters;
 mod cursor;
 mod dead_letter;
@@ -39,5 +41,5 @@ mod source;
 mod transform;
 
 pub use error::StartError;
-pub use pipeline::{Pipeline, try_components};
+pub use pipeline::{Drained, Drainer, Lacking, Pattern, Pipeline, Which, try_components};
 pub use progress::{Meter, Patience, Report, SinkProgress};

@@ -10,7 +10,11 @@
 //!                                               └── cursor ◀── commit ◀───┘ acknowledged
 //! ```
 
+mod drainer;
+mod ends;
 mod sinks;
+
+pub use drainer::{Drained, Drainer, Lacking, Pattern, Which};
 
 use crate::aws;
 use crate::config::{self, Config, Layout, SinkKind};
@@ -27,15 +31,19 @@ use crate::source::airflow::{self, Listener, Shared};
 use crate::source::discover::Discovery;
 use crate::source::{Airflow, OpenFiles, Stream};
 use crate::transform::{Chain, Component, Engine, LoadError, Workers};
+use ends::Ends;
 use sinks::Starting;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// How often a drain looks whether it is done.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How many may wait for a source to look at its folder; more wait for room.
+const LOOKS: usize = 16;
 
 /// How long a drain that has delivered all waits for what sinks do besides (the retention of a new log group).
 const BESIDES: Duration = Duration::from_secs(10);
@@ -44,6 +52,7 @@ const BESIDES: Duration = Duration::from_secs(10);
 pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
+    drainer: Arc<Drainer>,
     components: Vec<Arc<Component>>,
     /// Each says at its end whether it could look at everything.
     sources: JoinSet<bool>,
@@ -56,7 +65,7 @@ pub struct Pipeline {
     progress: Arc<Notify>,
     started: Instant,
     _engine: Engine,
-    _lock: DataDirLock,
+    lock: Arc<DataDirLock>,
 }
 
 struct Sink {
@@ -66,27 +75,33 @@ struct Sink {
 }
 
 /// Passes on to every sink's lanes what a source sees.
-struct AllLanes(Vec<Arc<Lanes>>);
+struct AllLanes {
+    lanes: Vec<Arc<Lanes>>,
+    ends: Arc<Ends>,
+}
 
 impl Listener for AllLanes {
     fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]) {
-        self.0.iter().for_each(|lanes| lanes.began(stream, cursors));
+        self.lanes.iter().for_each(|lanes| lanes.began(stream, cursors));
+        self.ends.grew(stream);
     }
 
     fn changed(&self, stream: &Arc<Stream>) {
-        self.0.iter().for_each(|lanes| lanes.schedule.wake(stream.id));
+        self.lanes.iter().for_each(|lanes| lanes.schedule.wake(stream.id));
+        self.ends.grew(stream);
     }
 
     fn delivered(&self, stream: StreamId) -> bool {
-        self.0.iter().all(|lanes| lanes.get(stream).is_none_or(|lane| lane.all_committed()))
+        self.lanes.iter().all(|lanes| lanes.get(stream).is_none_or(|lane| lane.all_committed()))
     }
 
     fn lost(&self, sink: &str, path: &str, bytes: u64) {
-        self.0.iter().filter(|lanes| lanes.sink == sink).for_each(|lanes| lanes.lost(path, bytes));
+        self.lanes.iter().filter(|lanes| lanes.sink == sink).for_each(|lanes| lanes.lost(path, bytes));
     }
 
     fn ended(&self, stream: StreamId) {
-        self.0.iter().for_each(|lanes| lanes.ended(stream));
+        self.lanes.iter().for_each(|lanes| lanes.ended(stream));
+        self.ends.forget(stream);
     }
 }
 
@@ -117,7 +132,11 @@ impl Pipeline {
 
         let (closing, watched) = watch::channel(false);
         let (closing_letters, watched_by_letters) = watch::channel(false);
-        let listener = Arc::new(AllLanes(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
+        let lanes: Vec<_> = sinks.iter().map(|sink| sink.lanes.clone()).collect();
+        let ends = Ends::new(lanes.clone(), files.clone());
+        loops.spawn(ends.clone().run());
+        let listener = Arc::new(AllLanes { lanes, ends });
+        let mut looks = Vec::new();
         let (mut sources, mut letters) = (JoinSet::new(), JoinSet::new());
         for (index, source) in config.sources.iter().enumerate() {
             let takers =
@@ -135,17 +154,21 @@ impl Pipeline {
                 letters: spool.cloned(),
             };
             let airflow = Airflow::open(source.clone(), index, takers, discovery, shared).await?;
+            let (look, asked) = mpsc::channel(LOOKS);
             if source.dead_letters {
-                letters.spawn(airflow.run(watched_by_letters.clone()));
+                letters.spawn(airflow.run(watched_by_letters.clone(), asked));
             } else {
-                sources.spawn(airflow.run(watched.clone()));
+                looks.push(look);
+                sources.spawn(airflow.run(watched.clone(), asked));
             }
         }
         let started = Instant::now();
         let meter = Arc::new(Meter(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
+        let drainer = Drainer::new(sinks.iter().map(|it| (it.lanes.clone(), it.flush.clone())), looks);
         Ok(Self {
             sinks,
             meter,
+            drainer,
             components,
             sources,
             letters,
@@ -155,8 +178,18 @@ impl Pipeline {
             progress,
             started,
             _engine: engine,
-            _lock: lock,
+            lock: Arc::new(lock),
         })
+    }
+
+    /// What delivers chosen files now, while all else goes on.
+    pub fn drainer(&self) -> Arc<Drainer> {
+        self.drainer.clone()
+    }
+
+    /// Held by whoever writes into the data dir.
+    pub(crate) fn data_dir(&self) -> Arc<DataDirLock> {
+        self.lock.clone()
     }
 
     /// How far each sink is.

@@ -152,6 +152,11 @@ impl<T> Packer<T> {
         self.open.first().map(|event| &event.ticket)
     }
 
+    /// The tickets of all queued events.
+    pub fn tickets(&self) -> impl Iterator<Item = &T> {
+        self.open.iter().chain(&self.waiting).map(|event| &event.ticket)
+    }
+
     fn place(&mut self, event: Encoded<T>, weight: usize) {
         if self.blocked.contains(&event.lane) {
             self.wait(event, weight);

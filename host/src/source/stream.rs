@@ -1,8 +1,8 @@
 //! One generation of a file: who it is, how long it is, and an open file to read it by.
 
-use super::fingerprint;
+use super::{fence, fingerprint, tail};
 use crate::cursor::{Identity, StreamId};
-use crate::event::Origin;
+use crate::event::{Origin, StreamKind};
 use lru::LruCache;
 use std::collections::HashMap;
 use std::fs::File;
@@ -38,6 +38,19 @@ struct State {
     grew: Instant,
     /// The path no longer leads here: deleted, truncated or replaced.
     gone: bool,
+    /// At which size its last words were looked at, and whether they say that it has ended.
+    words: Option<(u64, bool)>,
+}
+
+/// What is known of a stream's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It has ended.
+    Ended,
+    /// It may have: its last words are to be looked at.
+    Unheard,
+    /// It has not; if it does not grow, there is more to say at that time.
+    Open(Instant),
 }
 
 /// How a stream stands right now.
@@ -64,7 +77,7 @@ impl Stream {
         path: PathBuf,
         identity: Identity,
     ) -> Self {
-        let state = State { identity, size: 0, modified: 0, grew: Instant::now(), gone: false };
+        let state = State { identity, size: 0, modified: 0, grew: Instant::now(), gone: false, words: None };
         Self { id, source, origin: Arc::new(origin), generation, first_seen, path, state: Mutex::new(state) }
     }
 
@@ -100,6 +113,45 @@ impl Stream {
         if let Some(then) = Instant::now().checked_sub(quiet_for) {
             state.grew = then;
         }
+    }
+
+    /// Whether nothing more is expected: see [`fence`]. Cheap; it may grow again all the same, and is open then.
+    pub fn ended(&self) -> bool {
+        self.end() == End::Ended
+    }
+
+    /// What is known of its end.
+    pub fn end(&self) -> End {
+        let state = self.state();
+        // We write dead letters ourselves, and show only what is whole.
+        if state.gone || self.origin.kind == StreamKind::DeadLetter {
+            return End::Ended;
+        }
+        let (settled, silent) = (state.grew + fence::SETTLED, state.grew + fence::SILENT);
+        let now = Instant::now();
+        match state.words {
+            _ if now >= silent => End::Ended,
+            _ if now < settled => End::Open(settled),
+            Some((size, true)) if size == state.size => End::Ended,
+            Some((size, false)) if size == state.size => End::Open(silent),
+            _ => End::Unheard,
+        }
+    }
+
+    /// Looks at its last words. Blocks. None: there is more in the file than anybody has seen, or it cannot be read.
+    pub fn hear(&self, files: &OpenFiles) -> Option<bool> {
+        let size = self.snapshot().size;
+        let file = files.peek(self).ok()?;
+        if file.metadata().ok()?.len() != size {
+            return None;
+        }
+        let start = size.saturating_sub(fence::TAIL);
+        let mut words = vec![0; (size - start) as usize];
+        let read = tail::read_full(&file, &mut words, start).ok()?;
+        self.still_is(&file).ok()?;
+        let ended = read == words.len() && fence::says_ended(&words, start == 0, self.origin.kind);
+        self.state().words = Some((size, ended));
+        Some(ended)
     }
 
     /// Whether an open file still holds this generation. Asked after a read, it vouches for what was read: Airflow
@@ -166,6 +218,15 @@ impl OpenFiles {
         stream.still_is(&file)?;
         live.put(stream.id, file.clone());
         Ok(file)
+    }
+
+    /// The same for one look: takes no other file's place.
+    fn peek(&self, stream: &Stream) -> std::io::Result<Arc<File>> {
+        let open = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.0.peek(&stream.id).cloned()
+        };
+        open.map_or_else(|| File::open(&stream.path).map(Arc::new), Ok)
     }
 
     /// Opens the stream's file while it is there, if that takes no other's place: it may be deleted before its turn.

@@ -31,6 +31,7 @@ impl CloudWatch {
                     self.account(&events, &accepted).await;
                     backoff.reset();
                     created = false;
+                    self.lanes.out_of_trouble();
                     if complaint.settle() {
                         tracing::info!(sink = %self.lanes.sink, "{name}: works again");
                     }
@@ -55,6 +56,7 @@ impl CloudWatch {
                 self.isolate(events, &failure, &mut left).await;
                 continue;
             }
+            self.lanes.in_trouble(&failure.to_string());
             if complaint.raise(&format!("{} {:?}", failure.action, failure.code), Instant::now()) {
                 tracing::warn!("{failure}");
             }

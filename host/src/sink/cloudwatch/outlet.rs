@@ -8,7 +8,7 @@ use crate::lane::{Lane, Seq};
 use crate::lanes::Lanes;
 use crate::sink::batch::{Encoded, Limits, Packer, Put};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -24,6 +24,8 @@ pub struct Outlet {
     under_way: AtomicUsize,
     /// Bytes that all these events hold for dead letters.
     originals: AtomicUsize,
+    /// Somebody waits for what is here.
+    pressed: AtomicBool,
     notify: Notify,
 }
 
@@ -41,6 +43,7 @@ impl Outlet {
             packer: Mutex::new(Packer::new(limits)),
             under_way: AtomicUsize::new(0),
             originals: AtomicUsize::new(0),
+            pressed: AtomicBool::new(false),
             notify: Notify::new(),
         }
     }
@@ -66,6 +69,18 @@ impl Outlet {
         }
         drop(packer);
         self.wake();
+    }
+
+    /// If somebody waits for what is here, it goes without waiting for more.
+    pub fn press(&self) {
+        if !self.pressed.load(Ordering::Acquire) && self.holds_pressing() {
+            self.pressed.store(true, Ordering::Release);
+            self.wake();
+        }
+    }
+
+    fn holds_pressing(&self) -> bool {
+        self.packer().tickets().any(|ticket| ticket.lane.pressing())
     }
 
     /// Something has changed: look again.
@@ -104,11 +119,8 @@ impl Outlet {
         let timeout =
             if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
         let at = oldest.arrived + timeout;
-        if packer.is_full() || at <= Instant::now() || sink.flush.load(Ordering::Acquire) {
-            Due::Now
-        } else {
-            Due::At(at)
-        }
+        let at_once = sink.flush.load(Ordering::Acquire) || self.pressed.load(Ordering::Acquire);
+        if packer.is_full() || at <= Instant::now() || at_once { Due::Now } else { Due::At(at) }
     }
 
     async fn send(&self, sink: &CloudWatch) {
@@ -127,6 +139,10 @@ impl Outlet {
         let lanes: Vec<Arc<Lane>> = lanes.into_values().collect();
         sink.lanes.commit(&lanes).await;
         self.under_way.store(0, Ordering::Relaxed);
+        if self.pressed.load(Ordering::Acquire) {
+            // Perhaps not all of it was in that put.
+            self.pressed.store(self.holds_pressing(), Ordering::Release);
+        }
         sink.wake_waiting();
     }
 
