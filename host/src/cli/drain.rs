@@ -38,25 +38,25 @@ pub struct Drain {
 #[group(id = "selection", required = true, multiple = true)]
 pub struct Selection {
     /// Every file
-    #[arg(long, conflicts_with_all = ["path", "tries"])]
+    #[arg(long, conflicts_with_all = ["path", "dag_id", "run_id", "task_id", "map_index", "try_number"])]
     pub all: bool,
     /// Files whose path below the log folder (or whole path) is this or fits this glob
-    #[arg(long, value_name = "GLOB", conflicts_with = "tries")]
+    #[arg(long, value_name = "GLOB", conflicts_with_all = ["dag_id", "run_id", "task_id", "map_index", "try_number"])]
     pub path: Option<String>,
     /// Tries of this DAG; ids that are not given are not asked
-    #[arg(long, value_name = "ID", group = "tries")]
+    #[arg(long, value_name = "ID")]
     pub dag_id: Option<String>,
     /// …of this run
-    #[arg(long, value_name = "ID", group = "tries")]
+    #[arg(long, value_name = "ID")]
     pub run_id: Option<String>,
     /// …of this task
-    #[arg(long, value_name = "ID", group = "tries")]
+    #[arg(long, value_name = "ID")]
     pub task_id: Option<String>,
     /// …with this index of a mapped task; -1: of tasks that are not mapped
-    #[arg(long, value_name = "INDEX", group = "tries", allow_hyphen_values = true)]
+    #[arg(long, value_name = "INDEX", allow_hyphen_values = true)]
     pub map_index: Option<i64>,
     /// …with this try number, from 1
-    #[arg(long = "try", value_name = "N", group = "tries")]
+    #[arg(long = "try", value_name = "N")]
     pub try_number: Option<u32>,
 }
 

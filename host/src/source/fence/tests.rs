@@ -5,19 +5,34 @@ use crate::source::identify::identify;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Files of tasks and triggers whose own words do not say that they have ended, by a part of their path. All others do.
+/// Files of tasks and triggers whose own words do not say that they have ended, or folders
+/// of them. All others do.
 const OPEN: &[&str] = &[
     // Airflow 2 writes nothing when a trigger fails.
     "airflow2/default_utc/dag_id=deferrable_jobs/run_id=manual__2024-05-01T09:30:15.123456+02:00/task_id=trigger_fails/attempt=1.log.trigger.2.log",
     "airflow2/default_utc/dag_id=deferrable_jobs/run_id=manual__2024-05-01T09:30:15.123456+02:00/task_id=trigger_fails_retry/attempt=1.log.trigger.2.log",
     "airflow2/default_utc/dag_id=deferrable_jobs/run_id=manual__2024-05-01T09:30:15.123456+02:00/task_id=trigger_fails_retry/attempt=2.log.trigger.2.log",
-    "airflow2/custom_template/deferrable_jobs/ct-run:1/trigger_fails",
+    "airflow2/custom_template/deferrable_jobs/ct-run:1/trigger_fails.-1.try1.txt.trigger.2.log",
+    "airflow2/custom_template/deferrable_jobs/ct-run:1/trigger_fails_retry.-1.try1.txt.trigger.2.log",
+    "airflow2/custom_template/deferrable_jobs/ct-run:1/trigger_fails_retry.-1.try2.txt.trigger.2.log",
+    // Still deferred when the files were taken.
+    "airflow3/custom_template/deferrable_jobs/ct-run:1/defer_once.-1.try.txt",
+    "airflow3/custom_template/deferrable_jobs/ct-run:1/defer_twice.-1.try.txt",
+    "airflow3/default_utc/dag_id=deferrable_jobs/run_id=manual__2024-05-01T09:30:15.123456+02:00/task_id=defer_mapped/map_index=1/attempt=1.log",
+    "airflow3/default_utc/dag_id=deferrable_jobs/run_id=manual__2024-05-01T09:30:15.123456+02:00/task_id=trigger_fails/attempt=1.log",
+    "airflow3/default_utc/dag_id=deferrable_jobs/run_id=manual__2024-05-01T09:30:15.123456+02:00/task_id=trigger_fails_retry/attempt=2.log",
+    "airflow3/default_utc/dag_id=deferrable_jobs/run_id=second-triggerer/task_id=defer_once/attempt=1.log",
+    "airflow3/default_utc/dag_id=deferrable_jobs/run_id=second-triggerer/task_id=trigger_fails/attempt=1.log",
+    "airflow3/tz_st_johns_debug_ts_template/deferrable_jobs/defer_twice/1.log",
     // The supervisor itself was killed in the middle of a line.
-    "airflow3/supervisor_sigkilled/dag_id=oom_killed",
+    "airflow3/supervisor_sigkilled/dag_id=oom_killed/",
     // The disk was full, and stayed so.
-    "airflow3/disk_full/dag_id=disk_full",
-    // A second process of the same task instance was turned away before it had begun.
-    "airflow3/default_utc/dag_id=etl.mapped-orders/run_id=manual__2026-11-21T19:32:52.061546+00:00",
+    "airflow3/disk_full/dag_id=disk_full/",
+    // Nothing but the first line was ever written.
+    "airflow3/default_utc/dag_id=etl.mapped-orders/run_id=manual__2026-11-21T19:32:52.061546+00:00/task_id=list_partitions/",
+    "airflow3/default_utc/dag_id=etl.mapped-orders/run_id=manual__2026-11-21T19:32:52.061546+00:00/task_id=load.überprüfung_检查/",
+    "airflow3/default_utc/dag_id=etl.mapped-orders/run_id=manual__2026-11-21T19:32:52.061546+00:00/task_id=load.warehouse_v2.copy-into/",
+    "airflow3/default_utc/dag_id=etl.mapped-orders/run_id=manual__2026-11-21T19:32:52.061546+00:00/task_id=load.warehouse_v2.grant.select/",
 ];
 
 fn fixtures() -> PathBuf {
@@ -42,6 +57,10 @@ fn files() -> Vec<(String, StreamKind, Vec<u8>)> {
     files
 }
 
+fn is_in(path: &str, open: &str) -> bool {
+    path == open || (open.ends_with('/') && path.starts_with(open))
+}
+
 /// As the host asks it.
 fn of_file(content: &[u8], kind: StreamKind) -> bool {
     let start = content.len().saturating_sub(TAIL as usize);
@@ -54,12 +73,16 @@ fn is_service(kind: StreamKind) -> bool {
 
 #[test]
 fn every_log_of_a_real_airflow_says_whether_it_has_ended() {
+    let mut wrong = Vec::new();
     for (path, kind, content) in files() {
-        let expected = !is_service(kind) && !OPEN.iter().any(|open| path.starts_with(open));
-        assert_eq!(of_file(&content, kind), expected, "{path}");
+        let expected = !is_service(kind) && !OPEN.iter().any(|open| is_in(&path, open));
+        if of_file(&content, kind) != expected {
+            wrong.push(format!("{path}: {}", !expected));
+        }
     }
+    assert_eq!(wrong, Vec::<String>::new());
     for open in OPEN {
-        assert!(files().iter().any(|(path, ..)| path.starts_with(open)), "no such fixture: {open}");
+        assert!(files().iter().any(|(path, ..)| is_in(path, open)), "no such fixture: {open}");
     }
 }
 
@@ -77,8 +100,14 @@ fn no_log_of_a_real_airflow_says_that_it_has_ended_before_it_has() {
         for end in seems {
             let rest = String::from_utf8_lossy(&content[end..]);
             let lines = rest.lines().count();
-            // A trigger that fires twice has ended twice.
-            assert!(!task || lines <= 3, "{path}: {lines} lines follow {end}:\n{rest}");
+            // The next try in the same file: some templates of Airflow 3 leave its number out.
+            let next_try = rest.lines().next().is_some_and(|line| line.contains("::group::Pre "));
+            // The task that survives its SIGSEGV goes on within 0.1 s.
+            let survivor = path.contains("airflow2/default_utc/dag_id=killed") && path.contains("segfault");
+            assert!(
+                !task || lines <= 3 || next_try || survivor,
+                "{path}: {lines} lines follow {end}:\n{rest}"
+            );
         }
     }
 }
