@@ -38,8 +38,9 @@ const EPILOGUE: [&str; 3] =
 const END_OF_LOG: &str = "end_of_log";
 /// The task goes on in this file, later.
 const GOES_ON: [&str; 2] = ["Pausing task as DEFERRED", "marking task as UP_FOR_RESCHEDULE"];
-/// A process of Airflow 2 begins: what is before it is of another one.
-const BEGINS: &str = "::group::Pre task execution logs";
+/// A process of Airflow 2 begins, or the one before it has ended: what is before that is of another one. (Versions
+/// before 2.10 write no groups.)
+const OTHERS: [&str; 2] = ["::group::Pre task execution logs", EXITED];
 
 /// Whether these last bytes of a file say that it has ended. `whole`: they are all of it, or begin a line.
 pub fn says_ended(tail: &[u8], whole: bool, kind: StreamKind) -> bool {
@@ -145,8 +146,9 @@ fn file_of(line: &str) -> Option<&str> {
 /// The last line first.
 fn airflow2_ended(records: &[Record<'_>]) -> bool {
     let Some(at) = records.iter().position(|record| !record.is_epilogue()) else { return false };
-    let of_this_process = records[at..].iter().take_while(|record| !record.message.contains(BEGINS));
-    records[at].is_exit() && !of_this_process.into_iter().any(Record::says_it_goes_on)
+    let is_of_other = |record: &&Record<'_>| OTHERS.iter().any(|words| record.message.contains(words));
+    let mut of_this_process = records[at + 1..].iter().take_while(|record| !is_of_other(record));
+    records[at].is_exit() && !of_this_process.any(Record::says_it_goes_on)
 }
 
 /// The last line first.

@@ -134,7 +134,9 @@ fn a_task_that_was_deferred_or_rescheduled_goes_on() {
     assert!(!task_says(&airflow2("Task exited with return code 100 (task deferral)")));
     assert!(!task_says(&(airflow2("Rescheduling task, marking task as UP_FOR_RESCHEDULE") + &exit)));
     let resumed = airflow2("::group::Pre task execution logs");
-    assert!(task_says(&(deferred + &exit + &resumed + &exit)), "it came back and ended");
+    let came_back = [&deferred, &exit, &resumed, &exit].map(String::as_str).concat();
+    assert!(task_says(&came_back));
+    assert!(task_says(&came_back.replace(&resumed, "")), "not every version writes groups");
 
     let post = airflow3("task", "::group::Post Execute");
     let end = airflow3("task", "::endgroup::");
