@@ -8,12 +8,14 @@ use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, timeout};
 
 /// Questions at a time; one more is turned away.
 const AT_ONCE: usize = 16;
@@ -32,7 +34,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Control {
     /// The loop that accepts; it owns those that answer.
     accepting: JoinSet<JoinSet<()>>,
-    stop: tokio::sync::watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     address: Address,
     /// Nobody else makes a socket there before ours is gone.
     _lock: Arc<DataDirLock>,
@@ -51,7 +53,7 @@ impl Control {
         let listener = UnixListener::bind(&new)?;
         std::fs::set_permissions(&new, Permissions::from_mode(0o600))?;
         std::fs::rename(&new, address.socket())?;
-        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, pipeline.drainer(), stopped));
         Ok(Self { accepting, stop, address, _lock: lock })
@@ -80,7 +82,7 @@ impl Drop for Control {
 async fn accept(
     listener: UnixListener,
     drainer: Arc<Drainer>,
-    mut stopped: tokio::sync::watch::Receiver<bool>,
+    mut stopped: watch::Receiver<bool>,
 ) -> JoinSet<()> {
     let mut answering = JoinSet::new();
     loop {
@@ -117,18 +119,12 @@ async fn answer(stream: UnixStream, drainer: Arc<Drainer>, has_room: bool) {
     }
     let mut reader = BufReader::new(reader);
     let Ok(Some(line)) = timeout(PATIENCE, question(&mut reader)).await else { return };
-    let answered = async {
-        match protocol::parse(&line) {
-            Ok(Verb::Drain { which, timeout_secs }) => {
-                drain(&mut writer, &drainer, which, timeout_secs).await
-            }
-            Err(refused) => say(&mut writer, &Answer::Refused(refused)).await,
-        }
+    let answered = match protocol::parse(&line) {
+        Ok(Verb::Drain { which, timeout_secs }) => drain(&mut writer, &drainer, which, timeout_secs).await,
+        Err(refused) => say(&mut writer, &Answer::Refused(refused)).await,
     };
-    tokio::select! {
-        // An error is that of somebody who listens no more.
-        _ = answered => {}
-        () = gone(reader) => {}
+    if let Err(error) = answered {
+        tracing::debug!("control socket: who asked listens no more: {error}");
     }
 }
 
@@ -136,12 +132,6 @@ async fn question(reader: &mut BufReader<OwnedReadHalf>) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     reader.take(MAX_REQUEST).read_until(b'\n', &mut line).await.ok()?;
     (line.last() == Some(&b'\n')).then_some(line)
-}
-
-/// Resolves when the client has hung up; what else it says is not listened to.
-async fn gone(mut reader: BufReader<OwnedReadHalf>) {
-    let mut ignored = [0; 256];
-    while reader.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
 }
 
 async fn say(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
@@ -161,17 +151,16 @@ async fn drain(
         Err(error) => return say(writer, &Answer::Refused(error.to_string())).await,
     };
     let longest = Duration::try_from_secs_f64(timeout_secs).unwrap_or_default().min(LONGEST);
-    let left = std::sync::atomic::AtomicU64::new(0);
-    let mut draining = std::pin::pin!(
-        drainer.drain(&pattern, longest, |bytes| left.store(bytes, std::sync::atomic::Ordering::Relaxed))
-    );
+    let left = AtomicU64::new(0);
+    let mut draining =
+        std::pin::pin!(drainer.drain(&pattern, longest, |bytes| left.store(bytes, Ordering::Relaxed)));
     let mut tell = tokio::time::interval(TELL);
-    tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             drained = &mut draining => return say(writer, &Answer::Drained(drained)).await,
             _ = tell.tick() => {
-                let bytes_left = left.load(std::sync::atomic::Ordering::Relaxed);
+                let bytes_left = left.load(Ordering::Relaxed);
                 say(writer, &Answer::Progress { bytes_left }).await?;
             }
         }

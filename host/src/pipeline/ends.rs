@@ -55,8 +55,9 @@ impl Ends {
             let (asked, files) = (stream.clone(), self.files.clone());
             let heard = tokio::task::spawn_blocking(move || asked.hear(&files)).await;
             if !matches!(heard, Ok(Some(_))) {
-                // It grows just now, or cannot be read: the source will tell.
-                return self.timers.wake_at(stream.id, Instant::now() + SETTLED);
+                // It grows just now, or cannot be read: the source will tell. Each wait is as long as all before it.
+                let quiet = stream.snapshot().grew.elapsed().max(SETTLED);
+                return self.timers.wake_at(stream.id, Instant::now() + quiet);
             }
         }
         match stream.end() {

@@ -257,6 +257,63 @@ impl OpenFiles {
 }
 
 #[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::identify::identify;
+    use std::io::Write;
+
+    const EXIT: &[u8] = b"[2026-11-21T19:37:09.331+0000] {local_task_job_runner.py:266} INFO - Task exited with return code 0\n";
+    const TRY: &str = "dag_id=d/run_id=r/task_id=t/attempt=1.log";
+
+    fn stream_of(path: &std::path::Path) -> Stream {
+        let mut stream = Stream::for_tests(crate::event::Origin {
+            source: "airflow".into(),
+            path: TRY.into(),
+            host: "h".into(),
+            kind: identify(TRY).0,
+            task: None,
+            deployment: crate::event::Deployment::default(),
+        });
+        let file = File::open(path).unwrap();
+        path.clone_into(&mut stream.path);
+        stream.set_identity(fingerprint::take(&file, &file.metadata().unwrap()).unwrap());
+        stream
+    }
+
+    #[test]
+    fn a_try_has_ended_when_it_is_quiet_and_says_so_and_is_open_again_when_it_grows() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(EXIT).unwrap();
+        let (stream, files) = (stream_of(file.path()), OpenFiles::default());
+        let size = EXIT.len() as u64;
+        stream.grow(size, 0);
+        assert!(matches!(stream.end(), End::Open(_)), "not quiet yet");
+        stream.settle(fence::SETTLED);
+        assert_eq!(stream.end(), End::Unheard);
+        assert_eq!(stream.hear(&files), Some(true));
+        assert!(stream.ended());
+
+        stream.grow(size + 5, 0);
+        assert!(!stream.ended());
+        stream.settle(fence::SETTLED);
+        assert_eq!((stream.end(), stream.hear(&files)), (End::Unheard, None), "the file is not that long");
+        file.write_all(b"more\n").unwrap();
+        assert_eq!(stream.hear(&files), Some(false));
+        assert!(matches!(stream.end(), End::Open(_)));
+        stream.settle(fence::SILENT);
+        assert!(stream.ended(), "whatever it says");
+    }
+
+    #[test]
+    fn one_look_takes_no_open_files_place() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (stream, files) = (stream_of(file.path()), OpenFiles::default());
+        assert_eq!(stream.hear(&files), Some(false));
+        assert_eq!(files.state.lock().unwrap().0.len(), 0);
+    }
+}
+
+#[cfg(test)]
 impl Stream {
     /// A stream that no file stands behind.
     pub fn for_tests(origin: Origin) -> Self {
