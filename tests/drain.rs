@@ -54,7 +54,7 @@ sinks:
 
     fn drain(&self, which: &[&str]) -> Updraft {
         let drain = updraft!("drain", "--data-dir", self.data.path());
-        which.iter().fold(drain, |drain, argument| drain.arg(argument))
+        which.iter().fold(drain, Updraft::arg)
     }
 
     fn object(&self, key: &str) -> Option<Vec<u8>> {

@@ -136,7 +136,7 @@ impl Pipeline {
         let ends = Ends::new(lanes.clone(), files.clone());
         loops.spawn(ends.clone().run());
         let listener = Arc::new(AllLanes { lanes, ends });
-        let mut looks = Vec::new();
+        let mut askable = Vec::new();
         let (mut sources, mut letters) = (JoinSet::new(), JoinSet::new());
         for (index, source) in config.sources.iter().enumerate() {
             let takers =
@@ -154,17 +154,17 @@ impl Pipeline {
                 letters: spool.cloned(),
             };
             let airflow = Airflow::open(source.clone(), index, takers, discovery, shared).await?;
-            let (look, asked) = mpsc::channel(LOOKS);
+            let (ask, asked) = mpsc::channel(LOOKS);
             if source.dead_letters {
                 letters.spawn(airflow.run(watched_by_letters.clone(), asked));
             } else {
-                looks.push(look);
+                askable.push(ask);
                 sources.spawn(airflow.run(watched.clone(), asked));
             }
         }
         let started = Instant::now();
         let meter = Arc::new(Meter(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
-        let drainer = Drainer::new(sinks.iter().map(|it| (it.lanes.clone(), it.flush.clone())), looks);
+        let drainer = Drainer::new(sinks.iter().map(|it| (it.lanes.clone(), it.flush.clone())), askable);
         Ok(Self {
             sinks,
             meter,

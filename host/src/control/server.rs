@@ -152,13 +152,13 @@ async fn drain(
     };
     let longest = Duration::try_from_secs_f64(timeout_secs).unwrap_or_default().min(LONGEST);
     let left = AtomicU64::new(0);
-    let mut draining =
+    let mut result =
         std::pin::pin!(drainer.drain(&pattern, longest, |bytes| left.store(bytes, Ordering::Relaxed)));
     let mut tell = tokio::time::interval(TELL);
     tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            drained = &mut draining => return say(writer, &Answer::Drained(drained)).await,
+            done = &mut result => return say(writer, &Answer::Drained(done)).await,
             _ = tell.tick() => {
                 let bytes_left = left.load(Ordering::Relaxed);
                 say(writer, &Answer::Progress { bytes_left }).await?;

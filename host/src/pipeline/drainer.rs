@@ -197,7 +197,9 @@ impl Drainer {
             if now >= press_at {
                 press_at = now + PRESS;
                 lacking().for_each(|sink| sink.lanes.hurry());
-                wanted.iter().for_each(|it| it.sink.lanes.schedule.wake(it.lane.stream.id));
+                for it in &wanted {
+                    it.sink.lanes.schedule.wake(it.lane.stream.id);
+                }
             }
             for flush in lacking().filter_map(|sink| sink.flush.clone()) {
                 flush.press();

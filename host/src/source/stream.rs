@@ -257,6 +257,15 @@ impl OpenFiles {
 }
 
 #[cfg(test)]
+impl Stream {
+    /// A stream that no file stands behind.
+    pub fn for_tests(origin: Origin) -> Self {
+        let identity = Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] };
+        Self::new(1, 0, origin, "generation".into(), 0, PathBuf::new(), identity)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::source::identify::identify;
@@ -310,14 +319,5 @@ mod tests {
         let (stream, files) = (stream_of(file.path()), OpenFiles::default());
         assert_eq!(stream.hear(&files), Some(false));
         assert_eq!(files.state.lock().unwrap().0.len(), 0);
-    }
-}
-
-#[cfg(test)]
-impl Stream {
-    /// A stream that no file stands behind.
-    pub fn for_tests(origin: Origin) -> Self {
-        let identity = Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] };
-        Self::new(1, 0, origin, "generation".into(), 0, PathBuf::new(), identity)
     }
 }
