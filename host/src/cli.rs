@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the text of `--help`.
 
+pub mod drain;
 pub mod logging;
 mod meter;
 pub mod prove;
@@ -9,19 +10,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use updraft::Which;
 
 const EXAMPLES: &str = "\
 Examples:
   updraft run                          pipeline from the environment (ASTRO_CLOUDWATCH_… and so on)
   updraft run --config pipeline.yaml   pipeline from a file
   updraft run --once                   deliver what is there, then exit
+  updraft drain --all --timeout 25s    have a running updraft deliver everything now
   updraft validate --config p.yaml     is the config good? Talks to nobody
 
 Exit codes:
   0  done; everything was delivered
   1  ran, but not everything was delivered
   2  bad config or arguments
-  3  cannot start (data dir, AWS region, component, required healthcheck)
+  3  cannot start (data dir, AWS region, component, required healthcheck); drain: no updraft runs there
 
 Logs go to stderr; only data that was asked for goes to stdout.";
 
@@ -65,6 +68,12 @@ pub enum Command {
     /// On SIGTERM or SIGINT each file is read on to its present end, and what was read is delivered within
     /// --drain-timeout. What was not delivered is sent after the next start: the cursors know.
     Run(Run),
+    /// Ask a running updraft to deliver chosen files now
+    ///
+    /// Looks at the log folder, delivers all that is there of those files to every sink, and exits 0 when every sink has
+    /// acknowledged it; 1 when the time is over before; 3 when no updraft runs there. For a Kubernetes preStop hook:
+    /// `updraft drain --all --timeout 25s`. All else goes on meanwhile.
+    Drain(drain::Drain),
     /// Parse the config, load the components, render the templates; no network
     Validate(Validate),
     /// Say what went where, from the receipts in the data dir, and with --remote compare it with what is there
@@ -72,7 +81,7 @@ pub enum Command {
     /// Prints, for every generation of the files that are asked for: its size and hash, and for each sink which bytes
     /// went to which log stream, object or file, how many events, and what was dropped, refused or lost. Exits 0 when
     /// every sink has all of them and nothing that was compared differs, else 1.
-    Prove(Prove),
+    Prove(prove::Prove),
     /// Print what the config file may hold
     Config {
         /// As what.
@@ -98,41 +107,6 @@ pub struct Run {
     pub give_up: Duration,
 }
 
-/// Options of `prove`.
-#[derive(Debug, Clone, Args)]
-pub struct Prove {
-    /// Files: paths or globs below the log folder, or paths on disk; without any, and without ids, all of them
-    #[arg(value_name = "PATH")]
-    pub paths: Vec<String>,
-    /// Of one DAG
-    #[arg(long, value_name = "ID")]
-    pub dag_id: Option<String>,
-    /// Of one run
-    #[arg(long, value_name = "ID")]
-    pub run_id: Option<String>,
-    /// Of one task
-    #[arg(long, value_name = "ID")]
-    pub task_id: Option<String>,
-    /// Of one mapped task instance
-    #[arg(long, value_name = "N")]
-    pub map_index: Option<u32>,
-    /// Of one try
-    #[arg(long = "try", value_name = "N")]
-    pub try_number: Option<u32>,
-    /// Read objects back from S3 and compare them (needs s3:GetObject and s3:ListBucket)
-    #[arg(long)]
-    pub remote: bool,
-    /// For people, or one JSON object a generation
-    #[arg(long, value_enum, default_value_t = LogFormat::Human)]
-    pub format: LogFormat,
-    /// Where the receipts are; without it, where the config or the environment says
-    #[arg(long, value_name = "DIR", conflicts_with = "path", conflicts_with = "remote")]
-    pub data_dir: Option<PathBuf>,
-    /// Where the pipeline is described.
-    #[command(flatten)]
-    pub config: ConfigFile,
-}
-
 /// Options of `validate`.
 #[derive(Debug, Clone, Args)]
 pub struct Validate {
@@ -141,11 +115,53 @@ pub struct Validate {
     pub config: ConfigFile,
 }
 
+/// Files of tries, by their ids.
+#[derive(Debug, Clone, Args)]
+pub struct Tries {
+    /// Tries of this DAG; ids that are not given are not asked
+    #[arg(long, value_name = "ID")]
+    pub dag_id: Option<String>,
+    /// …of this run
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+    /// …of this task
+    #[arg(long, value_name = "ID")]
+    pub task_id: Option<String>,
+    /// …with this index of a mapped task; -1: of tasks that are not mapped
+    #[arg(long, value_name = "INDEX", allow_hyphen_values = true)]
+    pub map_index: Option<i64>,
+    /// …with this try number, from 1
+    #[arg(long = "try", value_name = "N")]
+    pub try_number: Option<u32>,
+}
+
+impl Tries {
+    /// The names of the arguments.
+    pub const ARGUMENTS: [&str; 5] = ["dag_id", "run_id", "task_id", "map_index", "try_number"];
+
+    /// Some id is given.
+    pub fn any(&self) -> bool {
+        let Self { dag_id, run_id, task_id, map_index, try_number } = self;
+        [dag_id, run_id, task_id].iter().any(|id| id.is_some()) || map_index.is_some() || try_number.is_some()
+    }
+
+    /// What is asked for.
+    pub fn which(&self) -> Which {
+        Which::Tries {
+            dag_id: self.dag_id.clone(),
+            run_id: self.run_id.clone(),
+            task_id: self.task_id.clone(),
+            map_index: self.map_index,
+            try_number: self.try_number,
+        }
+    }
+}
+
 /// Where the pipeline is described.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigFile {
     /// .yaml, .yml, .toml or .json; without it the pipeline is built from the environment
-    #[arg(long = "config", short = 'c', value_name = "FILE")]
+    #[arg(id = "path_of_config", long = "config", short = 'c', value_name = "FILE")]
     pub path: Option<PathBuf>,
 }
 

@@ -36,15 +36,6 @@ pub enum StartError {
         #[source]
         error: globset::Error,
     },
-    /// A pattern on the command line.
-    #[error("{pattern:?} is no path and no pattern of paths: {error}")]
-    Pattern {
-        /// As it was written.
-        pattern: String,
-        /// What is wrong with it.
-        #[source]
-        error: globset::Error,
-    },
     /// The system gives no threads.
     #[error("cannot start worker threads: {0}")]
     Threads(#[source] std::io::Error),
@@ -54,7 +45,7 @@ impl StartError {
     /// 2: the config must be changed. 3: something around it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Glob { .. } | Self::Pattern { .. } => 2,
+            Self::Config(_) | Self::Glob { .. } => 2,
             Self::Store(_)
             | Self::Component(_)
             | Self::Aws(_)

@@ -26,6 +26,8 @@ pub struct Lane {
     state: Mutex<State>,
     /// Acknowledged and written down, up to here.
     committed: AtomicU64,
+    /// Somebody waits for everything before this.
+    wanted: AtomicU64,
     /// Kinds of trouble that were said of this stream already, a bit each.
     said: AtomicU64,
     /// Its file cannot be found, and this run waits no longer.
@@ -84,6 +86,7 @@ impl Lane {
             chain,
             state: Mutex::new(state),
             committed,
+            wanted: AtomicU64::new(0),
             said: AtomicU64::new(0),
             abandoned: AtomicBool::new(false),
             seen_at: Instant::now(),
@@ -254,6 +257,26 @@ impl Lane {
     /// Everything that is there was acknowledged and written down.
     pub fn all_committed(&self) -> bool {
         self.committed() >= self.stream.snapshot().size
+    }
+
+    /// Somebody waits for everything before `offset`: from now on nothing else is waited for until that is delivered.
+    pub fn want(&self, offset: u64) {
+        self.wanted.fetch_max(offset, Ordering::AcqRel);
+    }
+
+    /// Whether somebody waits for what is at `offset`.
+    pub fn hurried(&self, offset: u64) -> bool {
+        offset < self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody waits for what is not acknowledged and written down yet.
+    pub fn urgent(&self) -> bool {
+        self.hurried(self.committed())
+    }
+
+    /// Whether somebody waits for it, and all that is waited for was read: what the sink holds of it is to go now.
+    pub fn pressing(&self) -> bool {
+        self.urgent() && !self.hurried(self.next().0)
     }
 
     /// True the first time that this kind of trouble (0 to 63) is met in this stream.

@@ -16,15 +16,17 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Turns of one sink that may be under way at once.
 const TURNS_AT_ONCE: usize = 8;
 /// How long a lane pauses that a guest, a disk or a file keeps from going on.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Somebody who waits makes a sink try again before its pause is over, at most so often, however many they are.
+const HURRY: Duration = Duration::from_secs(1);
 /// How long to wait before the cursors are written again after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -36,20 +38,33 @@ pub struct Lanes {
     pub schedule: Schedule,
     /// What was done.
     pub counters: Counters,
-    /// Nothing more will be waited for: what is there is to be delivered now.
-    closing: watch::Sender<bool>,
+    /// What is to be delivered now.
+    asked: watch::Sender<Asked>,
+    /// When somebody last made it try again.
+    hurried: Mutex<Option<Instant>>,
+    /// What keeps the sink from delivering, as far as it is known.
+    trouble: Mutex<Option<String>>,
     /// The sink can never take anything again (nobody reads its output any more).
     broken: AtomicBool,
     by_stream: RwLock<HashMap<StreamId, Arc<Lane>>>,
     /// How lines of each source become events for this sink; none where the sink copies bytes.
     chains: HashMap<usize, Option<Arc<Chain>>>,
     store: Store,
-    committing: Mutex<()>,
+    committing: AsyncMutex<()>,
     files: Arc<OpenFiles>,
     /// Cursors were written down.
     progress: Arc<Notify>,
     /// Who seals the receipts of streams that are delivered.
     notary: Arc<Notary>,
+}
+
+/// What a sink was asked for besides its usual pace.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    /// Nothing more will be waited for: what is there is to be delivered now.
+    closing: bool,
+    /// How often it was asked to try again at once, closing included.
+    times: u64,
 }
 
 /// A turn under way; over when dropped, even by a panic.
@@ -112,12 +127,14 @@ impl Lanes {
             sink,
             schedule: Schedule::default(),
             counters: Counters::default(),
-            closing: watch::Sender::new(false),
+            asked: watch::Sender::default(),
+            hurried: Mutex::default(),
+            trouble: Mutex::default(),
             broken: AtomicBool::new(false),
             by_stream: RwLock::default(),
             chains,
             store,
-            committing: Mutex::new(()),
+            committing: AsyncMutex::new(()),
             files,
             progress,
             notary,
@@ -152,7 +169,7 @@ impl Lanes {
 
     /// From now on nothing is waited for; every lane gets a turn.
     pub fn close(&self) {
-        self.closing.send_replace(true);
+        self.asked.send_modify(|asked| *asked = Asked { closing: true, times: asked.times + 1 });
         for lane in self.all() {
             self.schedule.wake(lane.stream.id);
         }
@@ -160,22 +177,49 @@ impl Lanes {
 
     /// Nothing more will be waited for.
     pub fn closing(&self) -> bool {
-        *self.closing.borrow()
+        self.asked.borrow().closing
+    }
+
+    /// Somebody waits for something: pauses end, and what failed is tried once more.
+    pub fn hurry(&self) {
+        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        if hurried.is_none_or(|last| last.elapsed() >= HURRY) {
+            *hurried = Some(Instant::now());
+            self.asked.send_modify(|asked| asked.times += 1);
+        }
+    }
+
+    /// How often that was, the end of the run included: a pause that began before is over.
+    pub fn asked(&self) -> u64 {
+        self.asked.borrow().times
+    }
+
+    /// The sink cannot deliver, and why.
+    pub fn in_trouble(&self, why: &str) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+    }
+
+    /// The sink delivers.
+    pub fn out_of_trouble(&self) {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// What keeps it from delivering, as far as it is known.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Resolves when nothing more will be waited for.
     pub async fn closed(&self) {
         // An error would say that the lanes are gone, and they are ours.
-        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+        let _ = self.asked.subscribe().wait_for(|asked| asked.closing).await;
     }
 
-    /// Sleeps, but wakes when nothing is waited for any more.
+    /// Sleeps, but wakes when somebody begins to wait for the sink.
     pub async fn pause(&self, length: Duration) {
-        let mut closing = self.closing.subscribe();
-        if *closing.borrow_and_update() {
-            return tokio::time::sleep(length).await;
-        }
-        let _ = tokio::time::timeout(length, closing.changed()).await;
+        let mut asked = self.asked.subscribe();
+        asked.borrow_and_update();
+        let _ = tokio::time::timeout(length, asked.changed()).await;
     }
 
     /// The sink can never take anything again.
@@ -229,7 +273,8 @@ impl Lanes {
         if offset >= lane.stream.snapshot().size || self.broken() || !sink.has_room(lane) {
             return;
         }
-        let (lane_there, sink, closing) = (lane.clone(), sink.clone(), self.closing());
+        let (lane_there, sink) = (lane.clone(), sink.clone());
+        let closing = self.closing() || lane.hurried(offset);
         let outcome = workers
             .run(move || {
                 let step = loop {
@@ -278,6 +323,7 @@ impl Lanes {
                         lane.set_target(target, written);
                     }
                     self.commit(std::slice::from_ref(lane)).await;
+                    self.out_of_trouble();
                 }
                 self.schedule.wake(id);
             }
@@ -287,6 +333,7 @@ impl Lanes {
                 }
             }
             (_, Some(Err(error))) => {
+                self.in_trouble(&format!("cannot be written: {error}"));
                 if lane.first_time(Complaint::SINK_IO) {
                     tracing::error!(sink = %self.sink, path = %path, "cannot be written: {error}; will be tried again every {PAUSE:?}");
                 }
@@ -295,6 +342,9 @@ impl Lanes {
             (Step::Wait { until: Some(at) }, _) => self.schedule.wake_at(id, at),
             (Step::Wait { until: None } | Step::End | Step::Batch(_), _) => {}
             (Step::Halt { component, error }, _) => {
+                self.in_trouble(&format!(
+                    "transform `{component}` failed twice on a batch, and its stream waits"
+                ));
                 if lane.first_time(Complaint::HALT) {
                     tracing::error!(sink = %self.sink, path = %path, transform = %component,
                         "failed twice on a batch: {error}; the stream waits (`on_error: halt`) and is tried again every {PAUSE:?}");
@@ -329,6 +379,7 @@ impl Lanes {
             lane.abandon();
             return self.progress.notify_waiters();
         }
+        self.in_trouble(&format!("{path} cannot be read: {error}"));
         if !vanished(error) && lane.first_time(Complaint::SOURCE_IO) {
             tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
         }

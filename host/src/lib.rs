@@ -5,8 +5,9 @@
 //! 1. [`config::load`], [`config::from_str`] or [`config::from_environment`] make a checked [`config::Config`];
 //! 2. [`Pipeline::start`] runs it on your tokio runtime;
 //! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is;
-//! 4. [`Pipeline::drain`] delivers what is there and stops;
-//! 5. [`losses`] says, at any time, what of the logs vanished before a sink had it.
+//! 4. [`Pipeline::drainer`] delivers chosen files now, [`control::Control`] lets `updraft drain` ask for that;
+//! 5. [`Pipeline::drain`] delivers what is there and stops;
+//! 6. [`losses`] says, at any time, what of the logs vanished before a sink had it, and [`prove`] what went where.
 //!
 //! ```no_run
 //! # async fn agent() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,6 +25,7 @@
 
 mod aws;
 pub mod config;
+pub mod control;
 mod counters;
 mod cursor;
 mod dead_letter;
@@ -42,7 +44,7 @@ mod transform;
 
 pub use cursor::{Loss, StoreError, losses};
 pub use error::StartError;
-pub use pipeline::{Pipeline, try_components};
+pub use pipeline::{Drained, Drainer, Lacking, Pipeline, try_components};
 pub use progress::{Meter, Patience, Report, SinkProgress};
 pub use receipt::{Entry, Fate, Local, Outcome, Proof, ProveError, SinkProof, TargetProof, Verdict, prove};
-pub use source::{PathPattern, Selection};
+pub use source::{Pattern, Which};

@@ -10,7 +10,11 @@
 //!                                               └── cursor ◀── commit ◀───┘ acknowledged
 //! ```
 
+mod drainer;
+mod ends;
 mod sinks;
+
+pub use drainer::{Drained, Drainer, Lacking};
 
 use crate::aws;
 use crate::config::{self, Config, Layout, SinkKind};
@@ -28,15 +32,19 @@ use crate::source::airflow::{self, Listener, Shared};
 use crate::source::discover::Discovery;
 use crate::source::{Airflow, OpenFiles, Stream};
 use crate::transform::{Chain, Component, Engine, LoadError, Workers};
+use ends::Ends;
 use sinks::Starting;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// How often a drain looks whether it is done.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How many may wait for a source to look at its folder; more wait for room.
+const LOOKS: usize = 16;
 
 /// How long a drain that has delivered all waits for what sinks do besides (the retention of a new log group).
 const BESIDES: Duration = Duration::from_secs(10);
@@ -45,6 +53,7 @@ const BESIDES: Duration = Duration::from_secs(10);
 pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
+    drainer: Arc<Drainer>,
     components: Vec<Arc<Component>>,
     listener: Arc<AllLanes>,
     notary: Arc<Notary>,
@@ -59,7 +68,7 @@ pub struct Pipeline {
     progress: Arc<Notify>,
     started: Instant,
     _engine: Engine,
-    _lock: DataDirLock,
+    lock: Arc<DataDirLock>,
 }
 
 struct Sink {
@@ -72,6 +81,7 @@ struct Sink {
 struct AllLanes {
     lanes: Vec<Arc<Lanes>>,
     notary: Arc<Notary>,
+    ends: Arc<Ends>,
 }
 
 impl AllLanes {
@@ -83,10 +93,12 @@ impl AllLanes {
 impl Listener for AllLanes {
     fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]) {
         self.lanes.iter().for_each(|lanes| lanes.began(stream, cursors));
+        self.ends.grew(stream);
     }
 
     fn changed(&self, stream: &Arc<Stream>) {
         self.lanes.iter().for_each(|lanes| lanes.schedule.wake(stream.id));
+        self.ends.grew(stream);
     }
 
     fn delivered(&self, stream: StreamId) -> bool {
@@ -103,6 +115,7 @@ impl Listener for AllLanes {
 
     fn ended(&self, stream: StreamId) {
         self.lanes.iter().for_each(|lanes| lanes.ended(stream));
+        self.ends.forget(stream);
     }
 }
 
@@ -140,10 +153,13 @@ impl Pipeline {
 
         let (closing, watched) = watch::channel(false);
         let (closing_letters, watched_by_letters) = watch::channel(false);
-        let lanes = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
-        let listener = Arc::new(AllLanes { lanes, notary: notary.clone() });
+        let lanes: Vec<_> = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
+        let ends = Ends::new(lanes.clone(), files.clone());
+        loops.spawn(ends.clone().run());
+        let listener = Arc::new(AllLanes { lanes, notary: notary.clone(), ends });
         let all_lanes = listener.clone();
         loops.spawn(notary.clone().run(move |stream| all_lanes.have_all_of(stream)));
+        let mut askable = Vec::new();
         let (mut sources, mut letters) = (JoinSet::new(), JoinSet::new());
         for (index, source) in config.sources.iter().enumerate() {
             let takers =
@@ -161,17 +177,21 @@ impl Pipeline {
                 letters: spool.cloned(),
             };
             let airflow = Airflow::open(source.clone(), index, takers, discovery, shared).await?;
+            let (ask, asked) = mpsc::channel(LOOKS);
             if source.dead_letters {
-                letters.spawn(airflow.run(watched_by_letters.clone()));
+                letters.spawn(airflow.run(watched_by_letters.clone(), asked));
             } else {
-                sources.spawn(airflow.run(watched.clone()));
+                askable.push(ask);
+                sources.spawn(airflow.run(watched.clone(), asked));
             }
         }
         let started = Instant::now();
         let meter = Arc::new(Meter(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
+        let drainer = Drainer::new(sinks.iter().map(|it| (it.lanes.clone(), it.flush.clone())), askable);
         Ok(Self {
             sinks,
             meter,
+            drainer,
             components,
             listener,
             notary,
@@ -183,8 +203,18 @@ impl Pipeline {
             progress,
             started,
             _engine: engine,
-            _lock: lock,
+            lock: Arc::new(lock),
         })
+    }
+
+    /// What delivers chosen files now, while all else goes on.
+    pub fn drainer(&self) -> Arc<Drainer> {
+        self.drainer.clone()
+    }
+
+    /// Held by whoever writes into the data dir.
+    pub(crate) fn data_dir(&self) -> Arc<DataDirLock> {
+        self.lock.clone()
     }
 
     /// How far each sink is.

@@ -1,13 +1,40 @@
 //! `updraft prove`: receipts as people and programs read them.
 
-use super::{LogFormat, Prove, run};
+use super::{ConfigFile, LogFormat, Tries, run};
+use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use updraft::config::{Config, Env};
-use updraft::{Local, Outcome, PathPattern, Proof, Selection, SinkProof, StartError, TargetProof, Verdict};
+use std::path::PathBuf;
+use updraft::config::Env;
+use updraft::{Local, Outcome, Proof, SinkProof, StartError, TargetProof, Verdict, Which};
 
 /// Exit code where something is missing, or differs.
 const NOT_PROVED: u8 = 1;
+/// What is asked for cannot be.
+const BAD_ARGUMENTS: u8 = 2;
+
+/// Options of `prove`.
+#[derive(Debug, Clone, Args)]
+pub struct Prove {
+    /// Files whose path below the log folder (or whole path) is this or fits this glob; without it, and without ids, all
+    #[arg(value_name = "PATH", conflicts_with_all = Tries::ARGUMENTS)]
+    pub path: Option<String>,
+    /// Of which tries.
+    #[command(flatten)]
+    pub tries: Tries,
+    /// Read objects back from S3 and compare them (needs s3:GetObject and s3:ListBucket)
+    #[arg(long)]
+    pub remote: bool,
+    /// For people, or one JSON object for each generation of a file
+    #[arg(long, value_enum, default_value_t = LogFormat::Human)]
+    pub format: LogFormat,
+    /// Where the receipts are; default: where the config or the environment says
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["path_of_config", "remote"])]
+    pub data_dir: Option<PathBuf>,
+    /// Where the pipeline is described.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
 
 /// Prints the receipts that are asked for.
 pub fn prove(options: &Prove, env: &Env) -> Result<u8, StartError> {
@@ -17,7 +44,14 @@ pub fn prove(options: &Prove, env: &Env) -> Result<u8, StartError> {
     };
     let data_dir = options.data_dir.as_deref().or(config.as_ref().map(|config| &*config.data_dir));
     let Some(data_dir) = data_dir else { return Ok(NOT_PROVED) };
-    let wanted = selection(options, config.as_ref())?;
+    let which = options.which();
+    let wanted = match which.pattern() {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            anstream::eprintln!("updraft: {error}");
+            return Ok(BAD_ARGUMENTS);
+        }
+    };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Threads)?;
     let asked = updraft::prove(data_dir, config.as_ref(), &wanted, options.remote);
@@ -35,19 +69,14 @@ pub fn prove(options: &Prove, env: &Env) -> Result<u8, StartError> {
     Ok(if proofs.iter().all(Proof::holds) { 0 } else { NOT_PROVED })
 }
 
-fn selection(options: &Prove, config: Option<&Config>) -> Result<Selection, StartError> {
-    let pattern = |path: &String| {
-        let error = |error| StartError::Pattern { pattern: path.clone(), error };
-        PathPattern::of(path, config).map_err(error)
-    };
-    Ok(Selection {
-        paths: options.paths.iter().map(pattern).collect::<Result<_, _>>()?,
-        dag_id: options.dag_id.clone(),
-        run_id: options.run_id.clone(),
-        task_id: options.task_id.clone(),
-        map_index: options.map_index,
-        try_number: options.try_number,
-    })
+impl Prove {
+    fn which(&self) -> Which {
+        match &self.path {
+            Some(path) => Which::Path(path.clone()),
+            None if self.tries.any() => self.tries.which(),
+            None => Which::All,
+        }
+    }
 }
 
 fn for_people(proof: &Proof) -> String {

@@ -5,6 +5,7 @@ use super::{ConfigFile, Run};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft::config::{self, Config, Env};
+use updraft::control::Control;
 use updraft::{Patience, Pipeline, Report, StartError};
 
 /// Exit code of a run that did not deliver everything.
@@ -58,6 +59,15 @@ async fn once(pipeline: Pipeline, give_up: Duration, signals: &mut Signals) -> u
 
 /// Follows the files until a signal, then delivers what is there.
 async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signals) -> u8 {
+    let control = match Control::start(&pipeline) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!(
+                "no control socket in the data dir: {error}; all else works, but `updraft drain` will not"
+            );
+            None
+        }
+    };
     tracing::info!("running; SIGTERM or SIGINT delivers what is there and ends");
     signals.next().await;
     tracing::info!(
@@ -70,6 +80,9 @@ async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signa
             return NOT_ALL;
         }
     };
+    if let Some(control) = control {
+        control.close().await;
+    }
     summarize(&report);
     if report.all_acknowledged { 0 } else { NOT_ALL }
 }

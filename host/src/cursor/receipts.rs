@@ -136,9 +136,9 @@ impl Receipts {
         Ok(Some(Self { db }))
     }
 
-    /// Those of the paths that are wanted, by path, older generations first; also of files of which nothing was
+    /// Those that are wanted (by source and path), in order of paths, older generations first; also of files of which nothing was
     /// acknowledged yet.
-    pub fn read(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<ReceiptRow>, rusqlite::Error> {
+    pub fn read(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<Vec<ReceiptRow>, rusqlite::Error> {
         // One look at the store, though a host may write meanwhile.
         let tx = self.db.unchecked_transaction()?;
         let mut receipts = tx
@@ -150,7 +150,7 @@ impl Receipts {
                  ORDER BY path, id",
             )?
             .query_map([], receipt)?
-            .filter(|row| row.as_ref().map_or(true, |row| wanted(&row.path)))
+            .filter(|row| row.as_ref().map_or(true, |row| wanted(&row.source, &row.path)))
             .collect::<Result<Vec<_>, _>>()?;
         let mut fates = tx.prepare(
             "SELECT sink, outcome, target, start, end, events, bytes, last_at FROM fates

@@ -60,6 +60,23 @@ fn lane() -> Lane {
 }
 
 #[test]
+fn what_somebody_waits_for_is_urgent_until_it_is_written_down_and_pressing_once_it_is_read() {
+    let lane = lane();
+    assert!(!lane.urgent() && !lane.pressing());
+    lane.want(15);
+    lane.want(5);
+    assert!(lane.urgent() && lane.hurried(14) && !lane.hurried(15) && !lane.pressing());
+    lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();
+    assert!(!lane.pressing());
+    lane.begin(&batch(10, 20), 1, Tally::default()).unwrap();
+    assert!(lane.pressing());
+    lane.set_committed(10);
+    assert!(lane.pressing());
+    lane.set_committed(20);
+    assert!(!lane.urgent() && !lane.pressing());
+}
+
+#[test]
 fn what_is_lost_is_passed_after_what_is_under_way_and_once() {
     let lane = lane();
     let first = lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();

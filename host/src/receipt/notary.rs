@@ -77,7 +77,7 @@ impl Notary {
     /// The streams whose time has come.
     fn due(&self, delivered: &impl Fn(StreamId) -> bool) -> Vec<Arc<Stream>> {
         let waiting: Vec<Arc<Stream>> = self.waiting().values().cloned().collect();
-        waiting.into_iter().filter(|stream| stream.is_over() && delivered(stream.id)).collect()
+        waiting.into_iter().filter(|stream| stream.ended() && delivered(stream.id)).collect()
     }
 
     async fn seal(&self, stream: &Arc<Stream>) {

@@ -6,7 +6,7 @@ use crate::aws;
 use crate::config::{Config, Layout, SinkKind};
 use crate::cursor::{ReceiptRow, Receipts, StoreError};
 use crate::sink::s3::client::Client;
-use crate::source::Selection;
+use crate::source::Pattern;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -133,12 +133,14 @@ pub enum ProveError {
 pub async fn prove(
     data_dir: &Path,
     config: Option<&Config>,
-    wanted: &Selection,
+    wanted: &Pattern,
     remote: bool,
 ) -> Result<Vec<Proof>, ProveError> {
     let store = Receipts::open(data_dir)?.ok_or_else(|| ProveError::NoStore(data_dir.to_owned()))?;
     let unreadable = |error| ProveError::Unreadable { dir: data_dir.to_owned(), error };
-    let receipts = store.read(|path| wanted.matches(path)).map_err(unreadable)?;
+    let root = |source: &str| Some(&config?.sources.iter().find(|it| it.id == source)?.base_log_folder);
+    let wants = |source: &str, path: &str| wanted.fits(path, root(source).map(|it| it.join(path)).as_deref());
+    let receipts = store.read(wants).map_err(unreadable)?;
     let buckets = match config {
         Some(config) if remote => Buckets::of(config).await?,
         _ => Buckets::default(),
@@ -147,8 +149,7 @@ pub async fn prove(
     for (at, receipt) in receipts.iter().enumerate() {
         // Of several generations of a path only the last can be what is on disk.
         let is_last = receipts.get(at + 1).is_none_or(|next| next.path != receipt.path);
-        let source = config.and_then(|it| it.sources.iter().find(|source| source.id == receipt.source));
-        let file = source.filter(|_| is_last).map(|source| source.base_log_folder.join(&receipt.path));
+        let file = root(&receipt.source).filter(|_| is_last).map(|root| root.join(&receipt.path));
         let local = match &file {
             Some(file) => compare::local(file, receipt),
             None => Local::NotCompared,

@@ -21,12 +21,15 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Paths that the watcher may report before we look; beyond that the next rescan finds them.
 const WATCH_QUEUE: usize = 4096;
 /// New folders come in bursts (dag, run, task): look through everything at most this often because of them.
 const RESCAN_SOON: Duration = Duration::from_millis(200);
+
+/// Somebody wants to know that the folder was looked through: true if everything could be looked at.
+pub type Look = oneshot::Sender<bool>;
 
 /// What the source tells the lanes.
 pub trait Listener: Send + Sync {
@@ -158,8 +161,8 @@ impl Airflow {
     }
 
     /// Follows the folder until `closing`, then looks once more: what is there then is the present end. False if not
-    /// everything could be looked at then.
-    pub async fn run(mut self, mut closing: watch::Receiver<bool>) -> bool {
+    /// everything could be looked at then. Looks at once when asked to.
+    pub async fn run(mut self, mut closing: watch::Receiver<bool>, mut looks: mpsc::Receiver<Look>) -> bool {
         let (report, mut reports) = mpsc::channel(WATCH_QUEUE);
         let mut watch = watcher::Watch::new(self.discovery.root(), report, self.config.watch);
         let mut soon = false;
@@ -176,6 +179,18 @@ impl Airflow {
                     if let Some(pause) = self.look_again() {
                         soon = pause <= RESCAN_SOON;
                         rescan.reset_after(pause.min(self.config.rescan));
+                    }
+                }
+                Some(look) = looks.recv() => {
+                    // Those who ask after this look has begun need one of their own.
+                    let mut asked = vec![look];
+                    while let Ok(look) = looks.try_recv() {
+                        asked.push(look);
+                    }
+                    self.scan_or_say(false).await;
+                    for look in asked {
+                        // Nobody need wait for the answer any more.
+                        let _ = look.send(self.all_seen);
                     }
                 }
                 Some(path) = reports.recv() => {

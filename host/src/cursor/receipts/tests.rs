@@ -31,7 +31,7 @@ fn move_to(stream: StreamId, offset: u64, entries: Vec<Entry>) -> CursorMove {
 
 fn read(dir: &tempfile::TempDir) -> Vec<ReceiptRow> {
     let receipts = Receipts::open(dir.path()).expect("store").expect("there is one");
-    receipts.read(|_| true).expect("receipts")
+    receipts.read(|_, _| true).expect("receipts")
 }
 
 #[tokio::test]

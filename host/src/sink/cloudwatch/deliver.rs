@@ -79,6 +79,7 @@ impl CloudWatch {
                 continue;
             }
             hardship.troubled = true;
+            self.lanes.in_trouble(&failure.to_string());
             if failure.verdict != Verdict::Renewed && self.trouble.raise(name, &failure, Instant::now()) {
                 tracing::warn!("{failure}");
             }
@@ -101,6 +102,7 @@ impl CloudWatch {
     fn went_through(&self, outlet: &Outlet, hardship: &mut Hardship) {
         let Hardship { troubled, .. } = std::mem::take(hardship);
         outlet.stand(Standing::Fine, self);
+        self.lanes.out_of_trouble();
         if !troubled {
             return;
         }

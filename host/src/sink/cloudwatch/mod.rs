@@ -125,6 +125,13 @@ impl CloudWatch {
         }
     }
 
+    /// What somebody waits for goes without waiting for more.
+    pub fn press(&self) {
+        for outlet in self.outlets.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            outlet.press();
+        }
+    }
+
     /// Stops at once: what is under way and not acknowledged comes again at the next start.
     pub fn stop(&self) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
@@ -208,6 +215,10 @@ impl CloudWatch {
 impl Flush for CloudWatch {
     fn flush(self: Arc<Self>) {
         Self::flush(&self);
+    }
+
+    fn press(self: Arc<Self>) {
+        Self::press(&self);
     }
 
     fn stop(&self) {

@@ -16,6 +16,7 @@ use crate::receipt::{Fate, Outcome};
 use crate::sink::batch::{Encoded, Limits, Packer, Put};
 use crate::sink::waiting::Waiting;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -31,6 +32,8 @@ pub struct Outlet {
     /// What becomes of events here, as a rule.
     delivered: Fate,
     state: Mutex<State>,
+    /// Somebody waits for what is here.
+    pressed: AtomicBool,
     notify: Notify,
     /// Others of its group go through again.
     revived: Notify,
@@ -88,6 +91,7 @@ impl Outlet {
                 standing: Standing::Fine,
                 counted: Share::default(),
             }),
+            pressed: AtomicBool::new(false),
             notify: Notify::new(),
             revived: Notify::new(),
             waiting: Waiting::default(),
@@ -116,6 +120,18 @@ impl Outlet {
             }
         });
         self.wake();
+    }
+
+    /// If somebody waits for what is here, it goes without waiting for more.
+    pub fn press(&self) {
+        if !self.pressed.load(Ordering::Acquire) && self.holds_pressing() {
+            self.pressed.store(true, Ordering::Release);
+            self.wake();
+        }
+    }
+
+    fn holds_pressing(&self) -> bool {
+        self.state().packer.queued().any(|event| event.ticket.lane.pressing())
     }
 
     /// Something has changed: look again.
@@ -227,14 +243,8 @@ impl Outlet {
         let timeout =
             if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
         let at = oldest.arrived + timeout;
-        if state.packer.is_full()
-            || at <= Instant::now()
-            || sink.flush.load(std::sync::atomic::Ordering::Acquire)
-        {
-            Due::Now
-        } else {
-            Due::At(at)
-        }
+        let at_once = sink.flush.load(Ordering::Acquire) || self.pressed.load(Ordering::Acquire);
+        if state.packer.is_full() || at <= Instant::now() || at_once { Due::Now } else { Due::At(at) }
     }
 
     /// How long to leave the log stream alone, where it let go of what was to be sent.
@@ -262,6 +272,10 @@ impl Outlet {
             sink.lanes.commit(&lanes).await;
         }
         self.change(&sink.room, |state| state.under_way = (0, 0));
+        if self.pressed.load(Ordering::Acquire) {
+            // Perhaps not all of it was in that put.
+            self.pressed.store(self.holds_pressing(), Ordering::Release);
+        }
         sink.wake_waiting();
         rest
     }

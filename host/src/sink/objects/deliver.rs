@@ -46,6 +46,7 @@ impl Objects {
             self.lanes.counters.requests.add(1);
             let error = match self.place.put(key, bytes.clone(), &self.shape, origin).await {
                 Ok(new) => {
+                    self.lanes.out_of_trouble();
                     if self.complaint.lock().unwrap_or_else(PoisonError::into_inner).settle() {
                         tracing::info!(sink = %self.lanes.sink, "works again");
                     }
@@ -56,6 +57,7 @@ impl Objects {
                 Err(error) => error,
             };
             asked = true;
+            self.lanes.in_trouble(&error.to_string());
             let say = error.verdict() != Verdict::Renewed && {
                 let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
                 complaint.raise(&error.gist(), Instant::now())

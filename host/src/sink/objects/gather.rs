@@ -114,6 +114,13 @@ impl<C> Gather<C> {
         self.close(&folder)
     }
 
+    /// Takes one object with such a chunk, whatever its size and age.
+    pub fn find(&mut self, such: impl Fn(&C) -> bool) -> Option<Gathered<C>> {
+        let (folder, _) = self.open.iter().find(|(_, open)| open.chunks.iter().any(&such))?;
+        let folder = folder.clone();
+        self.close(&folder)
+    }
+
     /// What all open objects count, in bytes.
     pub fn weight(&self) -> usize {
         self.weight

@@ -294,6 +294,12 @@ impl Flush for Objects {
         }
     }
 
+    fn press(self: Arc<Self>) {
+        while let Some(done) = { self.gather().find(|chunk| chunk.lane.pressing()) } {
+            self.send(done);
+        }
+    }
+
     fn stop(&self) {
         // Its tasks end with it, and no more can begin.
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();

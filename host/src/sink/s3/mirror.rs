@@ -1,5 +1,5 @@
 //! Layout `mirror`: an object per generation, brought up to date at most every `refresh_secs` while its file
-//! grows and as soon as the host drains.
+//! grows, and at once when its try has ended, when somebody waits for it, and when the host drains.
 //!
 //! The first write of a generation takes a key that nobody has (`If-None-Match: *`) and says in the object's
 //! metadata whose it is; so a host that crashed after the put recognises its own, and nothing that anybody
@@ -60,8 +60,8 @@ struct Rest(Option<Instant>);
 #[derive(Clone, Copy)]
 struct Pause {
     until: Instant,
-    /// Begun when nothing was waited for any more.
-    closing: bool,
+    /// How often the sink had been asked to try at once when it began.
+    asked: u64,
 }
 
 impl Mirror {
@@ -116,16 +116,19 @@ impl Mirror {
     /// None: it is due now.
     fn not_before(&self, lane: &Lane) -> Option<Instant> {
         let now = lane.stream.snapshot();
-        let closing = self.lanes.closing();
-        // A pause that began before the end was near is over now: this is the last chance.
-        let pause =
-            self.state().pause.filter(|pause| pause.until > Instant::now() && pause.closing == closing);
-        if pause.is_some() || closing || now.gone {
+        // A pause that began before somebody asked is over now: this may be the last chance.
+        let asked = self.lanes.asked();
+        let pause = self.state().pause.filter(|pause| pause.until > Instant::now() && pause.asked == asked);
+        if pause.is_some() || self.lanes.closing() || now.gone || lane.urgent() {
             return pause.map(|pause| pause.until);
         }
+        // Who pays for each version would rather wait than trust the log's own words.
         if let Some(quiet) = self.layout.write_once {
             let due = now.grew + quiet;
             return (due > Instant::now()).then_some(due);
+        }
+        if lane.stream.ended() {
+            return None;
         }
         // The first object waits for a pause in the file, but not for longer than any other.
         let due = match lane.written_at() {
@@ -352,9 +355,10 @@ impl Mirror {
             // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
             let verdict = if verdict == Verdict::Reject { Verdict::RetrySlowly } else { verdict };
             let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
-            state.pause = Some(Pause { until: Instant::now() + wait, closing: self.lanes.closing() });
+            state.pause = Some(Pause { until: Instant::now() + wait, asked: self.lanes.asked() });
             (verdict != Verdict::Renewed && state.complaint.raise(&gist, Instant::now()), wait)
         };
+        self.lanes.in_trouble(&error.to_string());
         if say {
             tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path, "{error}");
         }
@@ -362,6 +366,7 @@ impl Mirror {
     }
 
     fn recovered(&self) -> bool {
+        self.lanes.out_of_trouble();
         let mut state = self.state();
         state.backoff.reset();
         state.pause = None;
