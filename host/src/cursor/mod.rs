@@ -4,6 +4,8 @@
 //! everything. It moves after the acknowledgement, never before and never backwards; all the moves that one
 //! acknowledgement brings are one transaction.
 
+#[cfg(test)]
+mod crash_tests;
 mod lock;
 mod objects;
 mod schema;
