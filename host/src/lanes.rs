@@ -14,7 +14,7 @@ use crate::transform::{Chain, Step, Workers};
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -45,6 +45,8 @@ pub struct Lanes {
     files: Arc<OpenFiles>,
     /// Cursors were written down.
     progress: Arc<Notify>,
+    /// They cannot be.
+    store_trouble: Mutex<Complaint>,
 }
 
 /// A turn under way; over when dropped, even by a panic.
@@ -111,6 +113,7 @@ impl Lanes {
             store,
             files,
             progress,
+            store_trouble: Mutex::default(),
         }
     }
 
@@ -346,18 +349,28 @@ impl Lanes {
 
     /// Asks the store until it answers.
     pub async fn persist<T, F: Future<Output = Result<T, StoreError>>>(&self, write: impl Fn() -> F) -> T {
-        let mut said = false;
         loop {
             match write().await {
-                Ok(done) => return done,
-                Err(error) if !said => {
-                    tracing::error!(sink = %self.sink, "cursors cannot be written down: {error}; will be tried until they can");
-                    said = true;
+                Ok(done) => {
+                    if self.store_trouble().settle() {
+                        tracing::info!(sink = %self.sink, "cursors are written down again");
+                    }
+                    return done;
                 }
-                Err(_) => {}
+                Err(error) => {
+                    if self.store_trouble().raise("store", Instant::now()) {
+                        tracing::error!(sink = %self.sink,
+                            "cursors cannot be written down: {error}; until they can, no more is delivered than what is \
+                             under way");
+                    }
+                }
             }
             tokio::time::sleep(STORE_PAUSE).await;
         }
+    }
+
+    fn store_trouble(&self) -> MutexGuard<'_, Complaint> {
+        self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A lane's cursor was set by its sink: writes it down, however long that takes, with the end of the upload that

@@ -55,6 +55,18 @@ pub enum StoreError {
         /// The newest this build can read.
         known: i64,
     },
+    /// It is no store, or not all of one.
+    #[error(
+        "cursor store {file} is damaged: {error}; it is left as it is: put a copy of it in its place, or move it away \
+         (with {file}-wal and {file}-shm) to begin anew, and everything that is still in the log folder is sent again"
+    )]
+    Damaged {
+        /// The database.
+        file: PathBuf,
+        /// What `SQLite` said.
+        #[source]
+        error: rusqlite::Error,
+    },
     /// `SQLite` refused.
     #[error("cursor store {file}: {error}")]
     Sqlite {

@@ -86,9 +86,13 @@ CREATE INDEX chunks_by_stream ON chunks (stream);
 
 /// Opens the tables, making them if there are none. `Err(Some(found))`: written by a newer version.
 pub fn prepare(db: &mut Connection) -> Result<Result<(), i64>, rusqlite::Error> {
+    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    // What is not ours stays as it is.
+    if found > VERSION {
+        return Ok(Err(found));
+    }
     db.execute_batch(PRAGMAS)?;
     let tx = db.transaction()?;
-    let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match found {
         0 => {
             tx.execute_batch(TABLES)?;

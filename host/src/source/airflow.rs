@@ -15,10 +15,11 @@ use crate::config;
 use crate::cursor::{CursorRow, Store, StoreError, StreamId, StreamRow};
 use crate::dead_letter::DeadLetters;
 use crate::event::Deployment;
+use crate::sink::complaint::Complaint;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Paths that the watcher may report before we look; beyond that the next rescan finds them.
@@ -61,6 +62,8 @@ pub struct Airflow {
     complained: HashSet<PathBuf>,
     /// The last scan could look at everything.
     all_seen: bool,
+    /// The store cannot be written.
+    store_trouble: Complaint,
     /// What it hands over, if its files are dead letters.
     letters: Option<DeadLetters>,
 }
@@ -113,6 +116,7 @@ impl Airflow {
             remembered,
             complained: HashSet::new(),
             all_seen: true,
+            store_trouble: Complaint::default(),
             letters,
         };
         for row in older {
@@ -153,7 +157,7 @@ impl Airflow {
                             rescan.reset_after(RESCAN_SOON);
                         }
                         Ok(_) => {}
-                        Err(error) => tracing::error!(source = %self.config.id, "{error}; the next look tries again"),
+                        Err(error) => self.say(&error),
                     }
                 }
             }
@@ -166,9 +170,23 @@ impl Airflow {
         self.all_seen = true;
         self.hand_over(last).await;
         let scanned = self.scan().await;
-        if let Err(error) = scanned.and(self.remove_delivered().await) {
-            self.all_seen = false;
-            tracing::error!(source = %self.config.id, "{error}; the next look tries again");
+        match scanned.and(self.remove_delivered().await) {
+            Ok(()) => {
+                if self.store_trouble.settle() {
+                    tracing::info!(source = %self.config.id, "new files are taken again");
+                }
+            }
+            Err(error) => {
+                self.all_seen = false;
+                self.say(&error);
+            }
+        }
+    }
+
+    fn say(&mut self, error: &StoreError) {
+        if self.store_trouble.raise("store", Instant::now()) {
+            tracing::error!(source = %self.config.id,
+                "{error}; until it can be written, new files are not taken: each look tries again");
         }
     }
 
