@@ -137,7 +137,7 @@ fn a_kill_at_any_put_of_many_files_events_leaves_each_event_in_one_object() {
         let prefix = format!("b{after}/");
         let lake = format!(
             "{{ lake: {{ type: aws_s3, inputs: [normalize], bucket: {BUCKET}, key_prefix: {prefix}, layout: batch, \
-             key: 'dag={{{{ dag_id }}}}', encoding: {{ codec: text }}, healthcheck: {{ enabled: false }}, \
+             key: 'dag={{{{ dag_id }}}}', encoding: {{ codec: text }}, compression: none, healthcheck: {{ enabled: false }}, \
              batch: {{ timeout_secs: 0.1, min_bytes: 1, max_wait_secs: 1 }}, request: {{ concurrency: 1 }} }} }}"
         );
         let config = pipeline(&logs, data.path(), &lake);

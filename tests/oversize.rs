@@ -12,16 +12,18 @@ const MAX_EVENT: usize = 1_048_576 - 26;
 
 /// All events of these logs, in codec `codec`, with more options of the sink. The file's object is the file.
 fn lifted(logs: &LogFolder, codec: &str, options: &str) -> Vec<Event> {
-    let moto = Moto::with_bucket();
+    let (moto, data) = (Moto::with_bucket(), LogFolder::empty());
     let config = format!(
         "
+data_dir: '{}'
 sources: {{ airflow: {{ type: airflow }} }}
 transforms: {{ normalize: {{ type: wasm, inputs: [airflow], component: 'builtin:airflow' }} }}
 sinks:
   cloudwatch: {{ type: aws_cloudwatch_logs, inputs: [normalize], group_name: {GROUP}, stream_name: lines,
     encoding: {{ codec: {codec} }}, {options} }}
   s3: {{ type: aws_s3, inputs: [airflow], bucket: {BUCKET}, key_prefix: logs/ }}
-"
+",
+        data.path().display()
     );
     let done = updraft!("run", "--once").on(&moto).deployed(logs).as_anyone().config("p.yaml", &config).run();
     done.exits(0);
@@ -157,21 +159,26 @@ fn no_character_is_ever_cut_wherever_the_limit_falls() {
     let mut expected = Vec::new();
     // Each shift puts the cuts at other bytes of the characters of one to four bytes.
     for shift in 0..40 {
-        let (_, message) = record(0, 600);
+        let (_, message) = record(0, 3_000);
         let message = "s".repeat(shift) + &message;
         let (minute, second) = (shift / 60, shift % 60);
         logs.append(TRY, format!("[2026-11-21T12:{minute:02}:{second:02}.000+0000] {{load.py:7}} INFO - {message}\n"));
         expected.push(message);
     }
-    for (codec, max_bytes) in [("json", 1_000), ("text", 200), ("text", 201), ("text", 202), ("text", 203)] {
+    for (codec, max_bytes) in [("json", 1_024), ("text", 1_024), ("text", 1_025), ("raw", 1_026)] {
         let events = lifted(&logs, codec, &format!("batch: {{ max_bytes: {max_bytes} }}"));
         assert!(events.iter().all(|event| event.message.len() + 26 <= max_bytes));
+        let raw = |text: String| text.lines().collect::<Vec<_>>().concat();
         if codec == "json" {
             let messages: Vec<String> = joined(&events).into_iter().map(|(message, _)| message).collect();
             assert_eq!(messages, expected);
         } else {
             let together: String = events.iter().map(|event| event.message.as_str()).collect();
-            assert_eq!(together, expected.concat(), "{max_bytes}");
+            let expected = match codec {
+                "raw" => raw(String::from_utf8_lossy(&logs.task_files()[TRY]).into_owned()),
+                _ => expected.concat(),
+            };
+            assert_eq!(raw(together), expected, "codec {codec} of {max_bytes} bytes");
         }
     }
     assert!(line(0).ends_with('\n'));
