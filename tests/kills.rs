@@ -107,6 +107,28 @@ fn a_kill_at_any_put_of_a_mirror_leaves_each_file_its_object() {
 }
 
 #[test]
+fn an_object_keeps_its_key_though_its_first_put_was_cut_off_and_the_config_names_another() {
+    let moto = Moto::with_bucket();
+    let (logs, data) = (LogFolder::with_lines(0..10), LogFolder::empty());
+    let config = |key: &str| {
+        let s3 = to_s3("", &format!("key: '{key}/{{{{ path }}}}'"));
+        pipeline(&logs, data.path(), &format!("{{ {s3} }}"))
+    };
+    moto.hold("PutObject");
+    let running = updraft!("run").on(&moto).as_anyone().config("p.yaml", &config("before")).spawn();
+    eventually("the put", || moto.requests_of("PutObject").pop());
+    running.kill();
+    moto.release();
+    eventually("the put carried out", || (!moto.objects(BUCKET).is_empty()).then_some(()));
+    logs.append_lines(10..20);
+
+    updraft!("run", "--once").on(&moto).as_anyone().config("p.yaml", &config("after")).run().exits(0);
+
+    assert_eq!(objects(&moto, "before/"), logs.task_files());
+    assert_eq!(moto.objects(BUCKET).len(), 1, "and no second one of the same file");
+}
+
+#[test]
 fn a_kill_at_any_request_of_a_large_upload_leaves_the_file_its_object() {
     let moto = Moto::with_bucket();
     let parts = (0..3).map(|after| ("UploadPart", after));

@@ -384,6 +384,16 @@ impl Lanes {
         self.progress.notify_waiters();
     }
 
+    /// The name under which a sink is about to keep a stream: written down, however long that takes.
+    pub async fn commit_target(&self, lane: &Lane, target: String) {
+        let cursor = lane.cursor();
+        if cursor.target.as_ref() != Some(&target) {
+            let row = CursorRow { target: Some(target), ..cursor };
+            lane.set_cursor(row.clone());
+            self.write_down(vec![self.cursor_move(lane, row)]).await;
+        }
+    }
+
     fn cursor_move(&self, lane: &Lane, row: CursorRow) -> CursorMove {
         let (stream, size) = (lane.stream.id, lane.stream.snapshot().size);
         CursorMove { stream, sink: self.sink.clone(), size, row }
