@@ -64,7 +64,7 @@ fn a_hundred_log_streams_that_are_denied_take_no_room_of_those_that_are_not() {
         logs.append(&file_of("denied", &format!("t{task}")), long_lines(30));
     }
     let running = lifting(updraft!("run"), &logs, &moto, "").signing_with(&keys).spawn();
-    running.says(&["logs:CreateLogStream", "AccessDeniedException", "denied", "grant"]);
+    running.says(&["logs:PutLogEvents", "AccessDeniedException", "denied", "grant"]);
 
     let new_streams = |from: u32, to: u32| -> BTreeMap<String, usize> {
         (from..to)

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -54,6 +54,8 @@ pub struct Lanes {
     files: Arc<OpenFiles>,
     /// Cursors were written down.
     progress: Arc<Notify>,
+    /// They cannot be.
+    store_trouble: Mutex<Complaint>,
     /// Who seals the receipts of streams that are delivered.
     notary: Arc<Notary>,
 }
@@ -137,6 +139,7 @@ impl Lanes {
             committing: AsyncMutex::new(()),
             files,
             progress,
+            store_trouble: Mutex::default(),
             notary,
         }
     }
@@ -435,18 +438,28 @@ impl Lanes {
 
     /// Asks the store until it answers.
     pub async fn persist<T, F: Future<Output = Result<T, StoreError>>>(&self, write: impl Fn() -> F) -> T {
-        let mut said = false;
         loop {
             match write().await {
-                Ok(done) => return done,
-                Err(error) if !said => {
-                    tracing::error!(sink = %self.sink, "cursors cannot be written down: {error}; will be tried until they can");
-                    said = true;
+                Ok(done) => {
+                    if self.store_trouble().settle() {
+                        tracing::info!(sink = %self.sink, "cursors are written down again");
+                    }
+                    return done;
                 }
-                Err(_) => {}
+                Err(error) => {
+                    if self.store_trouble().raise("store", Instant::now()) {
+                        tracing::error!(sink = %self.sink,
+                            "cursors cannot be written down: {error}; until they can, no more is delivered than what is \
+                             under way");
+                    }
+                }
             }
             tokio::time::sleep(STORE_PAUSE).await;
         }
+    }
+
+    fn store_trouble(&self) -> MutexGuard<'_, Complaint> {
+        self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A lane's cursor was set by its sink: writes it down, however long that takes, with the end of the upload that
@@ -458,6 +471,17 @@ impl Lanes {
         self.persist(|| self.store.commit_upload(moved.clone())).await;
         self.committed(lane, offset, 0);
         self.progress.notify_waiters();
+    }
+
+    /// The name under which a sink is about to keep a stream: written down, however long that takes.
+    pub async fn commit_target(&self, lane: &Lane, target: String) {
+        let cursor = lane.cursor();
+        if cursor.target.as_ref() != Some(&target) {
+            let row = CursorRow { target: Some(target), ..cursor };
+            lane.set_cursor(row.clone());
+            let moved = vec![self.cursor_move(lane, row, Vec::new())];
+            self.persist(|| self.store.commit(moved.clone())).await;
+        }
     }
 
     fn cursor_move(&self, lane: &Lane, row: CursorRow, entries: Vec<Entry>) -> CursorMove {

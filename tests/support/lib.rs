@@ -7,6 +7,7 @@
 mod astro;
 mod binary;
 mod both;
+mod disk;
 mod guest;
 mod http;
 mod log_folder;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 pub use astro::{BUCKET, GROUP, STREAM, s3_page};
 pub use binary::{Finished, Running, Updraft};
 pub use both::allow_both;
+pub use disk::Disk;
 pub use guest::guest;
 pub use log_folder::{LogFolder, TRY, files_in, fixture_sets, line};
 pub use mirror::{COPIED, MIB, NORMALIZED, text};

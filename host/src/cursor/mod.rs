@@ -4,6 +4,8 @@
 //! everything. It moves after the acknowledgement, never before and never backwards; all the moves that one
 //! acknowledgement brings are one transaction.
 
+#[cfg(test)]
+mod crash_tests;
 mod lock;
 mod losses;
 mod objects;
@@ -68,6 +70,18 @@ pub enum StoreError {
         found: i64,
         /// What this build reads.
         known: i64,
+    },
+    /// It is no store, or not all of one.
+    #[error(
+        "cursor store {file} is damaged: {error}; it is left as it is: put a copy of it in its place, or move it away \
+         (with {file}-wal and {file}-shm) to begin anew, and everything that is still in the log folder is sent again"
+    )]
+    Damaged {
+        /// The database.
+        file: PathBuf,
+        /// What `SQLite` said.
+        #[source]
+        error: rusqlite::Error,
     },
     /// `SQLite` refused.
     #[error("cursor store {file}: {error}")]

@@ -136,12 +136,13 @@ const STEPS: [&[&str]; 3] = [&[TABLES], &[UNDER_WAY], &[LOSSES, RECEIPTS]];
 
 /// Opens the tables, making those that are missing. `Ok(Err(found))`: written by a newer version.
 pub fn prepare(db: &mut Connection) -> Result<Result<(), i64>, rusqlite::Error> {
-    db.execute_batch(PRAGMAS)?;
-    let tx = db.transaction()?;
-    let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    // What is not ours stays as it is.
     let Some(missing) = usize::try_from(found).ok().and_then(|found| STEPS.get(found..)) else {
         return Ok(Err(found));
     };
+    db.execute_batch(PRAGMAS)?;
+    let tx = db.transaction()?;
     for tables in missing.iter().copied().flatten() {
         tx.execute_batch(tables)?;
     }

@@ -115,6 +115,10 @@ impl Store {
         let file = data_dir.join("cursors.sqlite");
         let sqlite = |error| StoreError::Sqlite { file: file.clone(), error };
         let mut db = Connection::open(&file).map_err(sqlite)?;
+        check(&db).map_err(|error| match damage(&error) {
+            true => StoreError::Damaged { file: file.clone(), error },
+            false => sqlite(error),
+        })?;
         if let Err(found) = schema::prepare(&mut db).map_err(sqlite)? {
             return Err(StoreError::Newer { file, found, known: schema::VERSION });
         }
@@ -200,6 +204,26 @@ impl Store {
         let result = answer.await.map_err(|_| StoreError::Closed)?;
         result.map_err(|error| StoreError::Sqlite { file: self.file.clone(), error })
     }
+}
+
+/// Looks whether all of the file is whole, before anything is written to it. (It has a row for each file and sink.)
+fn check(db: &Connection) -> Result<(), rusqlite::Error> {
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    // What a newer version's looks like, only that version knows.
+    if version > schema::VERSION {
+        return Ok(());
+    }
+    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(rusqlite::Error::SqliteFailure(corrupt, Some(found)))
+}
+
+fn damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
 fn insert_stream(tx: &Connection, stream: &NewStream) -> Result<StreamId, rusqlite::Error> {

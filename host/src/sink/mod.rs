@@ -4,6 +4,8 @@
 
 pub mod batch;
 pub mod blackhole;
+#[cfg(test)]
+mod canned;
 pub mod cloudwatch;
 pub mod complaint;
 pub mod console;

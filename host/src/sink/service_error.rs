@@ -229,12 +229,15 @@ impl Call {
                 "let the trust policy of {role} name {asking}, and grant {} sts:AssumeRole on the role",
                 if by.is_some() { "it" } else { "that identity" }
             );
-            self.role_refused("sts:AssumeRole", role, by, refusal, refusal.meta(), remedy)
+            let refusal = (refusal as _, refusal.meta(), status_in::<AssumeRoleError>(error));
+            self.role_refused("sts:AssumeRole", role, by, refusal, remedy)
         } else if let Some(refusal) = find::<AssumeRoleWithWebIdentityError>(error) {
             let role = refused.map_or("the role that AWS_ROLE_ARN names", |refused| &refused.arn);
             let remedy =
                 format!("let the trust policy of {role} allow it to the issuer and subject of the token");
-            self.role_refused("sts:AssumeRoleWithWebIdentity", role, by, refusal, refusal.meta(), remedy)
+            let status = status_in::<AssumeRoleWithWebIdentityError>(error);
+            let refusal = (refusal as _, refusal.meta(), status);
+            self.role_refused("sts:AssumeRoleWithWebIdentity", role, by, refusal, remedy)
         } else {
             self.no_credentials_found(error)
         }
@@ -246,15 +249,14 @@ impl Call {
         action: &'static str,
         role: &str,
         by: Option<&str>,
-        refusal: &(dyn StdError + 'static),
-        meta: &ErrorMetadata,
+        (refusal, meta, status): (&(dyn StdError + 'static), &ErrorMetadata, Option<u16>),
         remedy: String,
     ) -> ServiceError {
         let caller = Arc::new(Caller { role: by.map(str::to_owned), ..Caller::clone(&self.caller) });
         let (target, resource) = (role.to_owned(), role.to_owned());
         let call = Self { caller, action, target, resource, began: self.began };
-        let failure = call.refused(refusal, meta, None);
-        match class_of(meta.code(), None) {
+        let failure = call.refused(refusal, meta, status);
+        match class_of(meta.code(), status) {
             Class::Denied | Class::Unknown => ServiceError { remedy: Some(remedy), ..failure },
             Class::Busy | Class::BadCredentials | Class::BadClock => failure,
         }
@@ -382,6 +384,12 @@ fn causes<'a>(
 /// Whether it is for a certificate that nobody we trust vouches for.
 fn is_distrust(error: &(dyn StdError + 'static)) -> bool {
     matches!(find::<rustls::Error>(error), Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// The status of the answer that was an error of that type.
+fn status_in<E: StdError + 'static>(error: &CredentialsError) -> Option<u16> {
+    let answer: &SdkError<E, Response> = find(error)?;
+    answer.raw_response().map(|response| response.status().as_u16())
 }
 
 /// The outermost error of that type among the causes.

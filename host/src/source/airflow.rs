@@ -17,6 +17,7 @@ use crate::config;
 use crate::cursor::{CursorRow, Loss, Store, StoreError, StreamId, StreamRow};
 use crate::dead_letter::DeadLetters;
 use crate::event::Deployment;
+use crate::sink::complaint::Complaint;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -74,6 +75,8 @@ pub struct Airflow {
     complained: HashSet<PathBuf>,
     /// The last scan could look at everything.
     all_seen: bool,
+    /// The store cannot be written.
+    store_trouble: Complaint,
     /// What it hands over, if its files are dead letters.
     letters: Option<DeadLetters>,
 }
@@ -156,6 +159,7 @@ impl Airflow {
             root: None,
             complained: HashSet::new(),
             all_seen: true,
+            store_trouble: Complaint::default(),
             letters,
         })
     }
@@ -206,7 +210,7 @@ impl Airflow {
                             rescan.reset_after(RESCAN_SOON);
                         }
                         Ok(_) => {}
-                        Err(error) => tracing::error!(source = %self.config.id, "{error}; the next look tries again"),
+                        Err(error) => self.say(&error),
                     }
                 }
             }
@@ -222,9 +226,23 @@ impl Airflow {
         self.all_seen = true;
         self.hand_over(last).await;
         let scanned = self.scan(last).await;
-        if let Err(error) = scanned.and(self.remove_delivered().await) {
-            self.all_seen = false;
-            tracing::error!(source = %self.config.id, "{error}; the next look tries again");
+        match scanned.and(self.remove_delivered().await) {
+            Ok(()) => {
+                if self.store_trouble.settle() {
+                    tracing::info!(source = %self.config.id, "new files are taken again");
+                }
+            }
+            Err(error) => {
+                self.all_seen = false;
+                self.say(&error);
+            }
+        }
+    }
+
+    fn say(&mut self, error: &StoreError) {
+        if self.store_trouble.raise("store", Instant::now()) {
+            tracing::error!(source = %self.config.id,
+                "{error}; until it can be written, new files are not taken: each look tries again");
         }
     }
 

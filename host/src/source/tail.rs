@@ -5,6 +5,8 @@ use std::os::unix::fs::FileExt;
 
 /// A line longer than this is cut: its parts come as lines without their break.
 pub const MAX_LINE: usize = 8 << 20;
+/// Bytes of one character in UTF-8.
+const LONGEST_CHARACTER: usize = 4;
 /// How many bytes are read at a time.
 const READ: usize = 128 << 10;
 
@@ -53,6 +55,12 @@ pub fn read(file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<
             lines.ends.push((scanned + at + 1) as u32);
         }
         scanned = lines.bytes.len();
+        if lines.ends.first().map_or(scanned, |&end| end as usize) > MAX_LINE {
+            let end = character_start(&lines.bytes, MAX_LINE);
+            lines.bytes.truncate(end);
+            lines.ends = vec![end as u32];
+            return Ok(lines);
+        }
         let whole = lines.ends.last().map_or(0, |&end| end as usize);
         let full = lines.ends.len() >= want.lines || (whole > 0 && scanned >= want.bytes);
         if exhausted && !full {
@@ -65,11 +73,6 @@ pub fn read(file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<
             lines.bytes.truncate(whole);
             return Ok(lines);
         }
-        if whole == 0 && scanned >= MAX_LINE {
-            lines.bytes.truncate(MAX_LINE);
-            lines.ends.push(MAX_LINE as u32);
-            return Ok(lines);
-        }
     }
 }
 
@@ -78,8 +81,8 @@ fn finish(lines: &mut Lines, take_unfinished: bool) {
     if whole == lines.bytes.len() {
         return;
     }
-    if take_unfinished || lines.bytes.len() - whole >= MAX_LINE {
-        let end = lines.bytes.len().min(whole + MAX_LINE);
+    if take_unfinished || lines.bytes.len() - whole > MAX_LINE {
+        let end = character_start(&lines.bytes, whole + MAX_LINE);
         lines.at_end = end == lines.bytes.len();
         lines.bytes.truncate(end);
         lines.ends.push(end as u32);
@@ -87,6 +90,13 @@ fn finish(lines: &mut Lines, take_unfinished: bool) {
         lines.left_unfinished = true;
         lines.bytes.truncate(whole);
     }
+}
+
+/// The last place up to `end` where no character of UTF-8 would be cut; `end`, where the bytes around it are no UTF-8.
+fn character_start(bytes: &[u8], end: usize) -> usize {
+    let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000);
+    let start = (end.saturating_sub(LONGEST_CHARACTER - 1)..=end).rev().find(|&at| !is_inside(at));
+    start.unwrap_or(end).min(bytes.len())
 }
 
 /// Fills the buffer or stops at the end of the file.
@@ -142,6 +152,25 @@ mod tests {
         assert_eq!(lines.ends, [MAX_LINE as u32]);
         let rest = read(&open, MAX_LINE as u64, size + 1, ALL).unwrap();
         assert_eq!(rest.bytes, b"\n");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_between_characters() {
+        for (character, ahead) in [("🦀", 1), ("🦀", 2), ("🦀", 3), ("→", 1), ("→", 2), ("ß", 1), ("ß", 0)]
+        {
+            let mut content = vec![b'x'; MAX_LINE - ahead];
+            content.extend_from_slice(character.as_bytes());
+            for more in [0, 1, READ] {
+                content.extend(vec![b'y'; more]);
+                let open = file(&content);
+                let lines = read(&open, 0, content.len() as u64, ALL).unwrap();
+                assert_eq!(lines.bytes.len(), MAX_LINE - ahead, "{character} {ahead} bytes ahead");
+                assert_eq!(lines.ends, [(MAX_LINE - ahead) as u32]);
+            }
+        }
+        let no_text = vec![0x80; MAX_LINE + 9];
+        let lines = read(&file(&no_text), 0, no_text.len() as u64, ALL).unwrap();
+        assert_eq!(lines.bytes.len(), MAX_LINE);
     }
 
     #[test]

@@ -21,6 +21,8 @@ mod refused;
 mod room;
 mod trouble;
 pub mod turns;
+#[cfg(test)]
+mod verdict_tests;
 
 use crate::config::{self, Env};
 use crate::dead_letter::DeadLetters;

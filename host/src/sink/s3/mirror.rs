@@ -3,7 +3,7 @@
 //!
 //! The first write of a generation takes a key that nobody has (`If-None-Match: *`) and says in the object's
 //! metadata whose it is; so a host that crashed after the put recognises its own, and nothing that anybody
-//! acknowledged is ever overwritten. A key once chosen stays with the cursor.
+//! acknowledged is ever overwritten. A key once chosen is with the cursor before the put, and stays there.
 //!
 //! An object of some size that grew is made anew of a copy that S3 makes of it and of what is new.
 
@@ -140,6 +140,7 @@ impl Mirror {
 
     /// None: there may be more to do.
     async fn bring_up_to_date(&self, lane: &Arc<Lane>) -> Result<Option<Rest>, UploadError> {
+        let before = lane.cursor();
         let done = match self.write(lane).await {
             // What stood in the way is forgotten.
             Err(UploadError::Anew(why)) => {
@@ -159,7 +160,7 @@ impl Mirror {
         let cursor = lane.cursor();
         // Under another key than before it is another object, and holds all.
         let (from, there) =
-            if cursor.target.as_ref() == Some(&key) { (cursor.offset, cursor.written) } else { (0, 0) };
+            if before.target.as_ref() == Some(&key) { (before.offset, before.written) } else { (0, 0) };
         let entry = Entry {
             fate: Fate::delivered(format!("s3://{}/{key}", self.client.bucket())),
             range: from..place.offset.max(cursor.offset),
@@ -187,9 +188,10 @@ impl Mirror {
                 done => return done,
             }
         }
-        match lane.cursor().target {
-            Some(key) => self.grow(&writer, &key).await,
-            None => self.first_write(&writer).await,
+        match lane.cursor() {
+            CursorRow { target: Some(key), written: 1.., .. } => self.grow(&writer, &key).await,
+            // Nothing is there, or nobody heard of it.
+            _ => self.first_write(&writer).await,
         }
     }
 
@@ -267,12 +269,16 @@ impl Mirror {
         self.client.head_object(key).await
     }
 
-    /// Finds a key that nobody else has.
+    /// Finds a key that nobody else has. Each is written down before it is asked for: whoever comes after a kill asks for
+    /// the same one, though the config may give the file another name by then.
     async fn first_write(&self, writer: &Writer<'_>) -> Result<Done, UploadError> {
-        let stream = &writer.lane.stream;
-        let key = self.key(writer.lane);
+        let (lane, stream) = (writer.lane, &writer.lane.stream);
+        let cursor = lane.cursor();
+        let key = self.key(lane);
         let others = [generation::key(&key, stream), generation::unique_key(&key, stream)];
-        for key in std::iter::once(key).chain(others) {
+        let asked_for = cursor.target.filter(|_| cursor.written == 0);
+        for key in asked_for.into_iter().chain([key]).chain(others) {
+            self.lanes.commit_target(lane, key.clone()).await;
             match self.claim(writer, &key).await {
                 Err(UploadError::Taken) => {}
                 done => return done,

@@ -18,4 +18,7 @@ pub mod settings;
 mod upload;
 mod upload_part_copy;
 
+#[cfg(test)]
+mod verdict_tests;
+
 pub use mirror::Mirror;

@@ -75,7 +75,7 @@ fn a_role_that_may_not_be_assumed_is_named_with_the_action_and_the_sink() {
     assert_eq!(failure.verdict, Verdict::RetrySlowly);
     let text = failure.to_string();
     assert!(text.starts_with("sink cloudwatch: sts:AssumeRole on arn:aws:iam::1:role/r"), "{text}");
-    assert!(text.contains(" with the default credentials failed: AccessDenied: no; "), "{text}");
+    assert!(text.contains(" with the default credentials failed: AccessDenied: no (HTTP 403"), "{text}");
     assert!(text.contains("trust policy of arn:aws:iam::1:role/r"), "{text}");
 }
 
@@ -123,6 +123,32 @@ fn a_busy_sts_is_asked_again_soon() {
     assert_eq!(verdict(&unsigned(unreachable)), Verdict::Retry);
     let slow = CredentialsError::provider_timed_out(std::time::Duration::from_secs(5));
     assert_eq!(verdict(&unsigned(slow)), Verdict::Retry);
+}
+
+#[test]
+fn each_way_in_which_sts_can_fail_has_its_verdict() {
+    for (status, code, next) in [
+        (400, "Throttling", Verdict::Retry),
+        (429, "SomethingNew", Verdict::Retry),
+        (500, "InternalFailure", Verdict::Retry),
+        (503, "SomethingNew", Verdict::Retry),
+        (400, "IDPCommunicationError", Verdict::Retry),
+        (403, "AccessDenied", Verdict::RetrySlowly),
+        (400, "MalformedPolicyDocument", Verdict::RetrySlowly),
+        (403, "RegionDisabledException", Verdict::RetrySlowly),
+        (403, "ExpiredToken", Verdict::Renewed),
+        (403, "InvalidClientTokenId", Verdict::Renewed),
+        (400, "InvalidIdentityToken", Verdict::Renewed),
+    ] {
+        let by_role: SdkError<_, Response> =
+            SdkError::service_error(AssumeRoleError::generic(meta(code)), response(status));
+        let by_token: SdkError<_, Response> =
+            SdkError::service_error(AssumeRoleWithWebIdentityError::generic(meta(code)), response(status));
+        for error in [CredentialsError::provider_error(by_role), CredentialsError::provider_error(by_token)] {
+            let failure = call(None).failed(&unsigned(error));
+            assert_eq!(failure.verdict, next, "{code}: {failure}");
+        }
+    }
 }
 
 #[test]
