@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the text of `--help`.
 
+pub mod check;
 pub mod logging;
 mod meter;
 pub mod run;
@@ -15,10 +16,11 @@ Examples:
   updraft run --config pipeline.yaml   pipeline from a file
   updraft run --once                   deliver what is there, then exit
   updraft validate --config p.yaml     is the config good? Talks to nobody
+  updraft check                        may it do its work? Asks AWS, and says what to mend
 
 Exit codes:
-  0  done; everything was delivered
-  1  ran, but not everything was delivered
+  0  done; everything was delivered (check: all is well)
+  1  ran, but not everything was delivered (check: something is to be mended)
   2  bad config or arguments
   3  cannot start (data dir, AWS region, component, required healthcheck)
 
@@ -66,6 +68,12 @@ pub enum Command {
     Run(Run),
     /// Parse the config, load the components, render the templates; no network
     Validate(Validate),
+    /// Look at everything that deliveries need, ask AWS, put a canary; ✓ or ✗ and a remedy for each
+    ///
+    /// Variables, log folder, data dir, components; of each sink of AWS its credentials, each role, region, bucket or
+    /// log group, and whether it may put: a small object that is deleted again, an event that says what it is. No
+    /// cursor moves; a running updraft is not in the way.
+    Check(Check),
     /// Print what the config file may hold
     Config {
         /// As what.
@@ -89,6 +97,9 @@ pub struct Run {
     /// With --once: exit 1 when nothing was delivered for so long
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration)]
     pub give_up: Duration,
+    /// Serve /metrics, /healthz and /readyz there: HOST:PORT, or a port of 127.0.0.1; off by default
+    #[arg(long, value_name = "ADDRESS", env = "UPDRAFT_METRICS_ADDRESS", value_parser = updraft::monitor_address)]
+    pub metrics_address: Option<String>,
 }
 
 /// Options of `validate`.
@@ -97,6 +108,26 @@ pub struct Validate {
     /// Where the pipeline is described.
     #[command(flatten)]
     pub config: ConfigFile,
+}
+
+/// Options of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Where the pipeline is described.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// A line each, for people.
+    Text,
+    /// A JSON object each, one a line.
+    Json,
 }
 
 /// Where the pipeline is described.

@@ -1,5 +1,12 @@
 //! What a sink has done so far, counted where it happens.
 
+mod requests;
+mod troubles;
+
+pub use requests::{Outcome, Requests};
+pub use troubles::{Trouble, Troubles};
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that only grows.
@@ -43,6 +50,8 @@ pub struct Counters {
     pub lost_at_source: Counter,
     /// Bytes sent that moved no cursor yet, perhaps: parts of objects that are not whole, objects of layout `batch`.
     pub uploaded: Counter,
-    /// Requests sent.
-    pub requests: Counter,
+    /// Requests to its service and what came of them; its clients count them themselves (`aws/requests`).
+    pub requests: Arc<Requests>,
+    /// What it waits for, and how often it tried again.
+    pub troubles: Arc<Troubles>,
 }

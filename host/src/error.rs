@@ -32,6 +32,15 @@ pub enum StartError {
         #[source]
         error: globset::Error,
     },
+    /// The address for metrics and probes cannot be had.
+    #[error("cannot listen on {address} for metrics and probes: {error}; give another --metrics-address")]
+    Listen {
+        /// As it was given.
+        address: String,
+        /// What the system said.
+        #[source]
+        error: std::io::Error,
+    },
     /// The system gives no threads.
     #[error("cannot start worker threads: {0}")]
     Threads(#[source] std::io::Error),
@@ -42,7 +51,12 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Glob { .. } => 2,
-            Self::Store(_) | Self::Component(_) | Self::Aws(_) | Self::Healthcheck(_) | Self::Threads(_) => 3,
+            Self::Store(_)
+            | Self::Component(_)
+            | Self::Aws(_)
+            | Self::Healthcheck(_)
+            | Self::Listen { .. }
+            | Self::Threads(_) => 3,
         }
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! 1. [`config::load`], [`config::from_str`] or [`config::from_environment`] make a checked [`config::Config`];
 //! 2. [`Pipeline::start`] runs it on your tokio runtime;
-//! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is;
+//! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is, [`Pipeline::metrics`] all numbers;
+//!    [`MonitorServer`] shows them to Prometheus, and answers the probes of Kubernetes;
 //! 4. [`Pipeline::drain`] delivers what is there and stops.
 //!
 //! ```no_run
@@ -22,6 +23,7 @@
 //! Nothing here is global: no signal handler, no exit, no logger (events go to `tracing`).
 
 mod aws;
+pub mod check;
 pub mod config;
 mod counters;
 mod cursor;
@@ -30,6 +32,7 @@ mod error;
 pub mod event;
 mod lane;
 mod lanes;
+mod monitor;
 mod pipeline;
 mod progress;
 pub mod route;
@@ -39,5 +42,6 @@ mod source;
 mod transform;
 
 pub use error::StartError;
+pub use monitor::{Answer, Monitor, Server as MonitorServer, address as monitor_address};
 pub use pipeline::{Pipeline, try_components};
 pub use progress::{Meter, Patience, Report, SinkProgress};

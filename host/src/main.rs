@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Run(options) => cli::run::run(options, &env),
         Command::Validate(options) => cli::run::validate(&options.config, &env),
+        Command::Check(options) => cli::check::check(options, &env),
         Command::Config { what } => {
             let text = match what {
                 ConfigText::Schema => format!("{:#}\n", updraft::config::schema()),

@@ -20,6 +20,7 @@ use crate::error::StartError;
 use crate::event::StreamKind;
 use crate::lane::Lane;
 use crate::lanes::Lanes;
+use crate::monitor::Monitor;
 use crate::progress;
 use crate::progress::{Meter, Patience, Report, SinkProgress, Watch};
 use crate::sink::Flush;
@@ -44,6 +45,7 @@ const BESIDES: Duration = Duration::from_secs(10);
 pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
+    monitor: Arc<Monitor>,
     components: Vec<Arc<Component>>,
     /// Each says at its end whether it could look at everything.
     sources: JoinSet<bool>,
@@ -66,7 +68,7 @@ struct Sink {
 }
 
 /// Passes on to every sink's lanes what a source sees.
-struct AllLanes(Vec<Arc<Lanes>>);
+struct AllLanes(Vec<Arc<Lanes>>, Arc<Monitor>);
 
 impl Listener for AllLanes {
     fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]) {
@@ -74,7 +76,11 @@ impl Listener for AllLanes {
     }
 
     fn changed(&self, stream: &Arc<Stream>) {
-        self.0.iter().for_each(|lanes| lanes.schedule.wake(stream.id));
+        self.0.iter().for_each(|lanes| lanes.changed(stream.id));
+    }
+
+    fn looked(&self, source: usize) {
+        self.1.looked(source);
     }
 
     fn delivered(&self, stream: StreamId) -> bool {
@@ -117,7 +123,10 @@ impl Pipeline {
 
         let (closing, watched) = watch::channel(false);
         let (closing_letters, watched_by_letters) = watch::channel(false);
-        let listener = Arc::new(AllLanes(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
+        let all_lanes: Vec<_> = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
+        let source_ids = config.sources.iter().map(|source| source.id.clone());
+        let monitor = Arc::new(Monitor::new(all_lanes.clone(), store.clone(), source_ids));
+        let listener = Arc::new(AllLanes(all_lanes, monitor.clone()));
         let (mut sources, mut letters) = (JoinSet::new(), JoinSet::new());
         for (index, source) in config.sources.iter().enumerate() {
             let takers =
@@ -146,6 +155,7 @@ impl Pipeline {
         Ok(Self {
             sinks,
             meter,
+            monitor,
             components,
             sources,
             letters,
@@ -169,6 +179,16 @@ impl Pipeline {
         self.meter.clone()
     }
 
+    /// Answers to probes, and numbers for Prometheus: see [`crate::MonitorServer`].
+    pub fn monitor(&self) -> Arc<Monitor> {
+        self.monitor.clone()
+    }
+
+    /// All numbers as Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        self.monitor.metrics()
+    }
+
     /// Up to which byte every sink has acknowledged the present generation of a file (path below its source's
     /// root), and has it written down. None: no such file is known yet.
     pub fn acknowledged(&self, path: &str) -> Option<u64> {
@@ -189,6 +209,7 @@ impl Pipeline {
 
     /// Reads on to each file's present end, delivers all of it, and stops. Gives up when `patience` does.
     pub async fn drain(mut self, patience: Patience) -> Report {
+        self.monitor.drains();
         let mut watch = patience.watch(Instant::now());
         let sources = std::mem::take(&mut self.sources);
         let mut all_seen = self.end(sources, &self.closing, &mut watch).await;
@@ -305,6 +326,11 @@ pub fn try_components(config: &Config) -> Result<(), StartError> {
             SinkKind::File(_) | SinkKind::Console(_) | SinkKind::Blackhole(_) => {}
         }
     }
+    load_components(config)
+}
+
+/// Loads what transforms name, and throws it away.
+pub(crate) fn load_components(config: &Config) -> Result<(), StartError> {
     load(&Engine::new()?, &config.transforms, &HashMap::new()).map(drop)
 }
 

@@ -60,6 +60,21 @@ pub fn from_environment(env: &Env) -> Result<Config, Error> {
     Ok(config)
 }
 
+/// Variables that look like those of the pages and are none of them, each with what is wrong with it.
+pub fn misspelt(env: &Env) -> Vec<(String, String)> {
+    let known: Vec<_> = CLOUDWATCH.into_iter().chain(S3_ALL).collect();
+    let say = |name: &String| {
+        let near = nearest(name, known.iter().copied());
+        let ours = OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        match near {
+            Some(near) => Some((name.clone(), format!("no such variable; did you mean {near}?"))),
+            None if ours => Some((name.clone(), "no such variable".to_owned())),
+            None => None,
+        }
+    };
+    env.keys().filter(|name| !known.contains(&name.as_str())).filter_map(say).collect()
+}
+
 /// The same variables without the quotes that `docker --env-file` leaves on.
 fn unquoted(env: &Env) -> Env {
     let bare = |value: &str| {
@@ -99,7 +114,7 @@ impl<'e> Variables<'e> {
     fn pipeline(&mut self) -> Option<Config> {
         let cloudwatch_on = self.truth(CLOUDWATCH_ENABLED);
         let s3_on = self.truth(S3_ENABLED);
-        let misspelt = self.misspelt();
+        let misspelt = misspelt(self.env);
         if !cloudwatch_on && !s3_on {
             for (name, what) in misspelt {
                 self.report.add(&name, what);
@@ -141,22 +156,6 @@ impl<'e> Variables<'e> {
             env: Env::new(),
             warnings: Vec::new(),
         })
-    }
-
-    /// Variables that look like ours and are not, with what to say.
-    fn misspelt(&self) -> Vec<(String, String)> {
-        let known: Vec<_> = CLOUDWATCH.into_iter().chain(S3_ALL).collect();
-        let unknown = self.env.keys().filter(|name| !known.contains(&name.as_str()));
-        let say = |name: &String| {
-            let near = nearest(name, known.iter().copied());
-            let ours = OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-            match near {
-                Some(near) => Some((name.clone(), format!("no such variable; did you mean {near}?"))),
-                None if ours => Some((name.clone(), "no such variable".to_owned())),
-                None => None,
-            }
-        };
-        unknown.filter_map(say).collect()
     }
 
     fn warn_of_idle(&mut self, on: bool, switch: &str, group: &[&str]) {

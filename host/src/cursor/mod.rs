@@ -6,11 +6,13 @@
 
 mod lock;
 mod objects;
+mod probe;
 mod schema;
 mod store;
 mod uploads;
 
 pub use lock::DataDirLock;
+pub use probe::try_store;
 pub use objects::{ChunkRow, ObjectId, ObjectRow};
 pub use store::{CursorMove, CursorRow, Identity, NewStream, Store, StreamId, StreamRow};
 pub use uploads::{PartRow, UploadRow};

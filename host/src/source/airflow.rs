@@ -34,6 +34,8 @@ pub trait Listener: Send + Sync {
     fn changed(&self, stream: &Arc<Stream>);
     /// A stream vanished while we were not running, and that sink had not all of it.
     fn lost(&self, sink: &str, path: &str, bytes: u64);
+    /// The source, an index into the config's, has looked through its folder.
+    fn looked(&self, source: usize);
     /// Whether every sink has all of it.
     fn delivered(&self, stream: StreamId) -> bool;
     /// The stream is over.
@@ -166,6 +168,9 @@ impl Airflow {
         self.all_seen = true;
         self.hand_over(last).await;
         let scanned = self.scan().await;
+        if scanned.is_ok() {
+            self.listener.looked(self.index);
+        }
         if let Err(error) = scanned.and(self.remove_delivered().await) {
             self.all_seen = false;
             tracing::error!(source = %self.config.id, "{error}; the next look tries again");

@@ -4,6 +4,7 @@ use super::client::LogStreamName;
 use super::create_log_group::Made;
 use super::put_log_events::{Accepted, Rejected};
 use super::{CloudWatch, Ticket};
+use crate::counters::Trouble;
 use crate::dead_letter::Reason;
 use crate::sink::batch::{Encoded, Put};
 use crate::sink::complaint::Complaint;
@@ -19,11 +20,12 @@ impl CloudWatch {
         let mut backoff = Backoff::default();
         let mut created = false;
         let mut complaint = Complaint::default();
+        let mut trouble = Trouble::none(&self.lanes.counters.troubles);
         while let Some(events) = left.pop() {
+            trouble.try_now();
             let answer = {
                 // Held for the request only: a log stream that waits for better times takes nobody's place.
                 let _place = self.puts.acquire().await;
-                self.lanes.counters.requests.add(1);
                 self.client.put_log_events(name, &events).await
             };
             let failure = match answer {
@@ -31,6 +33,7 @@ impl CloudWatch {
                     self.account(&events, &accepted).await;
                     backoff.reset();
                     created = false;
+                    trouble.settle();
                     if complaint.settle() {
                         tracing::info!(sink = %self.lanes.sink, "{name}: works again");
                     }
@@ -55,6 +58,7 @@ impl CloudWatch {
                 self.isolate(events, &failure, &mut left).await;
                 continue;
             }
+            trouble.raise(failure.fault());
             if complaint.raise(&format!("{} {:?}", failure.action, failure.code), Instant::now()) {
                 tracing::warn!("{failure}");
             }
@@ -91,7 +95,6 @@ impl CloudWatch {
         let wait = self.new_streams.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
         // Here only this log stream waits.
         tokio::time::sleep(wait).await;
-        self.lanes.counters.requests.add(1);
         self.client.create_log_stream(name).await
     }
 

@@ -6,6 +6,7 @@
 //! per AWS operation.
 
 mod budget;
+mod canary;
 pub mod client;
 mod create_log_group;
 mod create_log_stream;
@@ -31,6 +32,7 @@ use crate::sink::complaint::Complaint;
 use crate::sink::waiting::Waiting;
 use crate::sink::{EventSink, Flush, encode};
 use budget::Budget;
+pub use canary::Put;
 use client::{Client, LogStreamName};
 use groups::Groups;
 use outlet::Outlet;
