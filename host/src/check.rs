@@ -127,9 +127,7 @@ pub async fn check(config: &Config, described: Described, env: &Env, mut say: im
 }
 
 /// Asks again while the service is only busy or out of reach.
-async fn patiently<T>(
-    ask: impl AsyncFn() -> Result<T, Box<ServiceError>>,
-) -> Result<T, Box<ServiceError>> {
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, Box<ServiceError>>) -> Result<T, Box<ServiceError>> {
     let mut backoff = Backoff::default();
     for _ in 1..TRIES {
         match ask().await {

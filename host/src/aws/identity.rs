@@ -64,8 +64,7 @@ pub(super) async fn chain(auth: &Auth, ambient: &SdkConfig) -> Vec<Identity> {
                 SharedCredentialsProvider::new(role.configure(&sts.build()).build().await)
             }
         };
-        let provider =
-            SharedCredentialsProvider::new(Role { arn: role.clone(), by: by.clone(), provider });
+        let provider = SharedCredentialsProvider::new(Role { arn: role.clone(), by: by.clone(), provider });
         chain.push(Identity { role: Some(role.clone()), provider });
         by = Some(role.clone());
     }

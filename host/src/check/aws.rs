@@ -23,8 +23,8 @@ pub async fn access(
         Ok(access) => access,
         Err(error @ aws::Error::NoRegion { .. }) => {
             say(Finding::wrong(&region, error.to_string(), format!("set {region_place}")));
-            wait(sink, &["credentials"], say);
-            wait(sink, later, say);
+            let rest = later.iter().filter(|what| **what != "region").copied();
+            wait(sink, &["credentials"].into_iter().chain(rest).collect::<Vec<_>>(), say);
             return None;
         }
         Err(error) => {

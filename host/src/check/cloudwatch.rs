@@ -15,7 +15,8 @@ const REGION: &str = "ASTRO_CLOUDWATCH_AWS_REGION";
 /// Says all that there is to say.
 pub async fn check(sink: &str, options: &CloudWatch, subject: &Subject<'_>, say: &mut impl FnMut(Finding)) {
     let place = aws::region_place(sink, REGION, subject);
-    let Some(access) = aws::access(sink, &options.aws, &place, &["log group", "put"], say).await else {
+    let Some(access) = aws::access(sink, &options.aws, &place, &["region", "log group", "put"], say).await
+    else {
         return;
     };
     say(Finding::well(format!("sink {sink}: region"), aws::region(&access)));

@@ -27,11 +27,16 @@ pub fn variables(env: &Env, warnings: &[String]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = wrong.collect();
     // Said of them already.
     let warnings = warnings.iter().filter(|warning| {
-        !misspelt.iter().any(|(name, _)| warning.strip_prefix(name.as_str()).is_some_and(|it| it.starts_with(':')))
+        !misspelt
+            .iter()
+            .any(|(name, _)| warning.strip_prefix(name.as_str()).is_some_and(|it| it.starts_with(':')))
     });
-    findings.extend(warnings.map(|warning| Finding::wrong(VARIABLES, warning.clone(), "unset it, or set the other")));
+    findings.extend(
+        warnings.map(|warning| Finding::wrong(VARIABLES, warning.clone(), "unset it, or set the other")),
+    );
     if findings.is_empty() {
-        findings.push(Finding::well(VARIABLES, "all are set that are needed, and spelt as the pages have them"));
+        findings
+            .push(Finding::well(VARIABLES, "all are set that are needed, and spelt as the pages have them"));
     }
     findings
 }
@@ -93,7 +98,9 @@ pub fn data_dir(dir: &Path) -> Finding {
     let shown = dir.display();
     match try_data_dir(dir) {
         Ok(()) => Finding::well(what, format!("{shown} can be written")),
-        Err(StoreError::InUse { .. }) => Finding::well(what, format!("{shown} is in use by a running updraft")),
+        Err(StoreError::InUse { .. }) => {
+            Finding::well(what, format!("{shown} is in use by a running updraft"))
+        }
         Err(StoreError::Unusable { error, .. }) => Finding::wrong(
             what,
             format!("{shown} cannot be used: {error}"),
@@ -111,7 +118,8 @@ pub fn data_dir(dir: &Path) -> Finding {
 
 /// Takes the lock, tries to write, and leaves everything as it was.
 fn try_data_dir(dir: &Path) -> Result<(), StoreError> {
-    let made: Vec<&Path> = dir.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists()).collect();
+    let made: Vec<&Path> =
+        dir.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists()).collect();
     let lock = dir.join("lock");
     let lock_was_there = lock.exists();
     let tried = DataDirLock::take(dir).and_then(|_lock| cursor::try_store(dir));
@@ -137,6 +145,8 @@ pub fn components(config: &Config) -> Finding {
             let ids: Vec<&str> = config.transforms.iter().map(|transform| transform.id.as_str()).collect();
             Finding::well(what, format!("{} load", ids.join(", ")))
         }
-        Err(error) => Finding::wrong(what, error.to_string(), "build the component anew, or correct its options"),
+        Err(error) => {
+            Finding::wrong(what, error.to_string(), "build the component anew, or correct its options")
+        }
     }
 }

@@ -11,7 +11,10 @@ const REGION: &str = "AIRFLOW__ASTRO_SECONDARY_LOGS__REGION";
 /// Says all that there is to say.
 pub async fn check(sink: &str, options: &S3, subject: &Subject<'_>, say: &mut impl FnMut(Finding)) {
     let place = aws::region_place(sink, REGION, subject);
-    let Some(access) = aws::access(sink, &options.aws, &place, &["bucket", "put"], say).await else { return };
+    let Some(access) = aws::access(sink, &options.aws, &place, &["region", "bucket", "put"], say).await
+    else {
+        return;
+    };
     let client = Client::new(&access, options);
     let found = patiently(async || {
         let bucket = client.look_at_bucket().await;
@@ -32,7 +35,9 @@ pub async fn check(sink: &str, options: &S3, subject: &Subject<'_>, say: &mut im
             format!("{here}, but bucket {bucket} is in {there}"),
             format!("set {place} to {there}"),
         ),
-        Some(_) => Finding::well(format!("sink {sink}: region"), format!("{here}, and bucket {bucket} is there")),
+        Some(_) => {
+            Finding::well(format!("sink {sink}: region"), format!("{here}, and bucket {bucket} is there"))
+        }
         None => {
             let text = format!("{here}; where bucket {bucket} is was not said");
             Finding::not_applicable(format!("sink {sink}: region"), text)

@@ -30,8 +30,7 @@ pub fn check(options: &Check, env: &Env) -> Result<u8, StartError> {
             return Ok(BAD_CONFIG);
         }
     };
-    let described =
-        if options.config.path.is_some() { Described::ByFile } else { Described::ByEnvironment };
+    let described = if options.config.path.is_some() { Described::ByFile } else { Described::ByEnvironment };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
     let mut well = true;

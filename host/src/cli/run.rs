@@ -49,7 +49,10 @@ async fn serve(address: Option<&str>) -> Result<Option<MonitorServer>, StartErro
     let Some(address) = address else { return Ok(None) };
     let failed = |error| StartError::Listen { address: address.to_owned(), error };
     let server = MonitorServer::bind(address).await.map_err(failed)?;
-    tracing::info!("metrics on http://{0}/metrics, probes on http://{0}/healthz and /readyz", server.address());
+    tracing::info!(
+        "metrics on http://{0}/metrics, probes on http://{0}/healthz and /readyz",
+        server.address()
+    );
     Ok(Some(server))
 }
 

@@ -12,8 +12,8 @@ mod store;
 mod uploads;
 
 pub use lock::DataDirLock;
-pub use probe::try_store;
 pub use objects::{ChunkRow, ObjectId, ObjectRow};
+pub use probe::try_store;
 pub use store::{CursorMove, CursorRow, Identity, NewStream, Store, StreamId, StreamRow};
 pub use uploads::{PartRow, UploadRow};
 

@@ -36,7 +36,9 @@ pub fn try_store(data_dir: &Path) -> Result<(), StoreError> {
     let version = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .and_then(|db| db.query_row("PRAGMA user_version", [], |row| row.get(0)));
     match version {
-        Ok(found) if found > schema::VERSION => Err(StoreError::Newer { file, found, known: schema::VERSION }),
+        Ok(found) if found > schema::VERSION => {
+            Err(StoreError::Newer { file, found, known: schema::VERSION })
+        }
         Ok(_) => Ok(()),
         Err(error) => Err(StoreError::Sqlite { file, error }),
     }

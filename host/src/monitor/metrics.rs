@@ -213,8 +213,7 @@ impl fmt::Debug for Scrape {
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let name = format!("{PREFIX}_build");
-        let mut info =
-            encoder.encode_descriptor(&name, "The version that runs.", None, MetricType::Info)?;
+        let mut info = encoder.encode_descriptor(&name, "The version that runs.", None, MetricType::Info)?;
         info.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
         for Family { name, unit, kind, help, read } in families() {
             let name = format!("{PREFIX}_{name}");

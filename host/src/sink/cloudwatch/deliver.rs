@@ -43,6 +43,7 @@ impl CloudWatch {
             };
             let failure = match self.answer(name, failure).await {
                 Ok(()) => {
+                    trouble.settle();
                     // Made already, and still missing: it takes a while until all of the service knows.
                     if std::mem::replace(&mut created, true)
                         && let Some(wait) = backoff.after(Verdict::Retry, fastrand::f64())
