@@ -25,7 +25,7 @@ fn requests(series: &Series) -> BTreeMap<(String, String, String), u64> {
         let mut next = || labels.next().unwrap_or_default().to_owned();
         Some(((next(), next(), next()), *count as u64))
     };
-    series.iter().filter_map(of).collect()
+    series.0.iter().filter_map(of).collect()
 }
 
 /// The same as moto's journal has it; `result` says what an answer of that operation and status is called.
@@ -69,12 +69,12 @@ fn agree(running: &Running, moto: &Moto, result: impl Fn(&str, u16) -> &'static 
 fn the_numbers_are_those_of_what_was_delivered_and_of_moto_s_journal() {
     let moto = Moto::with_bucket();
     let logs = LogFolder::of("airflow2/default_utc");
-    let bytes: usize = logs.task_files().values().map(Vec::len).sum();
+    let bytes = logs.task_files().values().map(Vec::len).sum::<usize>() as u64;
     let running = run(&moto, "request: {}", &logs).spawn();
     eventually("all to be acknowledged", || {
         let now = running.scrape();
         let has_all =
-            |sink| now[&format!("updraft_acknowledged_bytes_total{{sink=\"{sink}\"}}")] == bytes as f64;
+            |sink| now.count(&format!("updraft_acknowledged_bytes_total{{sink=\"{sink}\"}}")) == bytes;
         (has_all("cloudwatch") && has_all("s3")).then_some(())
     });
 
@@ -85,26 +85,27 @@ fn the_numbers_are_those_of_what_was_delivered_and_of_moto_s_journal() {
     });
     let now = running.scrape();
     let lines =
-        logs.task_files().values().map(|file| String::from_utf8_lossy(file).lines().count()).sum::<usize>();
+        logs.task_files().values().map(|file| String::from_utf8_lossy(file).lines().count()).sum::<usize>()
+            as u64;
     for (series, value) in [
-        ("updraft_lines_total{sink=\"cloudwatch\"}", lines as f64),
-        ("updraft_events_total{sink=\"s3\",outcome=\"delivered\"}", lines as f64),
-        ("updraft_acknowledged_bytes_total{sink=\"cloudwatch\"}", bytes as f64),
-        ("updraft_acknowledged_bytes_total{sink=\"s3\"}", bytes as f64),
-        ("updraft_files_total{sink=\"s3\"}", logs.task_files().len() as f64),
-        ("updraft_lag_bytes{sink=\"cloudwatch\"}", 0.0),
-        ("updraft_files_behind{sink=\"s3\"}", 0.0),
-        ("updraft_lag_seconds{sink=\"cloudwatch\"}", 0.0),
-        ("updraft_retries_total{sink=\"cloudwatch\"}", 0.0),
-        ("updraft_sink_trouble{sink=\"cloudwatch\",class=\"denied\"}", 0.0),
-        ("updraft_build_info{version=\"0.1.0\"}", 1.0),
+        ("updraft_lines_total{sink=\"cloudwatch\"}", lines),
+        ("updraft_events_total{sink=\"s3\",outcome=\"delivered\"}", lines),
+        ("updraft_acknowledged_bytes_total{sink=\"cloudwatch\"}", bytes),
+        ("updraft_acknowledged_bytes_total{sink=\"s3\"}", bytes),
+        ("updraft_files_total{sink=\"s3\"}", logs.task_files().len() as u64),
+        ("updraft_lag_bytes{sink=\"cloudwatch\"}", 0),
+        ("updraft_files_behind{sink=\"s3\"}", 0),
+        ("updraft_lag_seconds{sink=\"cloudwatch\"}", 0),
+        ("updraft_retries_total{sink=\"cloudwatch\"}", 0),
+        ("updraft_sink_trouble{sink=\"cloudwatch\",class=\"denied\"}", 0),
+        ("updraft_build_info{version=\"0.1.0\"}", 1),
     ] {
-        assert_eq!(now.get(series), Some(&value), "{series} in {now:#?}");
+        assert_eq!(now.count(series), value, "{series} in {now:#?}");
     }
-    assert!(now["process_start_time_seconds"] > 1.7e9);
-    assert!(now["process_resident_memory_bytes"] > 1e6 && now["process_open_fds"] > 3.0);
+    assert!(now.number("process_start_time_seconds") > 1.7e9);
+    assert!(now.number("process_resident_memory_bytes") > 1e6 && now.number("process_open_fds") > 3.0);
     assert!(
-        !now.keys().any(|series| series.contains(".log") || series.contains("dag_id")),
+        !now.0.keys().any(|series| series.contains(".log") || series.contains("dag_id")),
         "no series per file"
     );
     assert_eq!(running.ask("/healthz"), (200, "ok\n".to_owned()));
@@ -120,20 +121,20 @@ fn a_denied_sink_is_shown_with_its_fault_and_lag_while_the_pipeline_stays_ready(
     let keys = moto.create_user("reader", &allow(&actions, &["*"]));
     moto.enforce_iam();
     let logs = LogFolder::with_lines(0..3);
-    let bytes: usize = logs.task_files().values().map(Vec::len).sum();
+    let bytes = logs.task_files().values().map(Vec::len).sum::<usize>() as u64;
     let running =
         updraft!("run").on(&moto).signing_with(&keys).observed().lifting_with("request: {}", &logs).spawn();
 
     running.says(&["WARN", "sink cloudwatch: logs:PutLogEvents"]);
     let now = eventually("the copy to be there, and the trouble shown", || {
         let now = running.scrape();
-        let denied = now["updraft_sink_trouble{sink=\"cloudwatch\",class=\"denied\"}"];
-        (denied == 1.0 && now["updraft_lag_bytes{sink=\"s3\"}"] == 0.0).then_some(now)
+        let denied = now.count("updraft_sink_trouble{sink=\"cloudwatch\",class=\"denied\"}");
+        (denied == 1 && now.count("updraft_lag_bytes{sink=\"s3\"}") == 0).then_some(now)
     });
-    assert_eq!(now["updraft_lag_bytes{sink=\"cloudwatch\"}"], bytes as f64);
-    assert!(now["updraft_lag_seconds{sink=\"cloudwatch\"}"] > 0.0);
-    assert_eq!(now["updraft_files_behind{sink=\"cloudwatch\"}"], 1.0);
-    assert_eq!(now["updraft_sink_trouble{sink=\"s3\",class=\"denied\"}"], 0.0);
+    assert_eq!(now.count("updraft_lag_bytes{sink=\"cloudwatch\"}"), bytes);
+    assert!(now.number("updraft_lag_seconds{sink=\"cloudwatch\"}") > 0.0);
+    assert_eq!(now.count("updraft_files_behind{sink=\"cloudwatch\"}"), 1);
+    assert_eq!(now.count("updraft_sink_trouble{sink=\"s3\",class=\"denied\"}"), 0);
     agree(&running, &moto, |operation, status| match (operation, status) {
         ("PutLogEvents", 400 | 403) => "denied",
         ("DescribeLogStreams", 400) => "not_found",
@@ -164,12 +165,16 @@ fn each_failure_is_counted_under_what_it_was_and_each_retry_is_counted() {
 
     let now = eventually("the copy to be acknowledged", || {
         let now = running.scrape();
-        (now["updraft_lag_bytes{sink=\"s3\"}"] == 0.0).then_some(now)
+        (now.count("updraft_lag_bytes{sink=\"s3\"}") == 0).then_some(now)
     });
-    assert_eq!(now["updraft_retries_total{sink=\"cloudwatch\"}"], 1.0);
-    assert_eq!(now["updraft_retries_total{sink=\"s3\"}"], 3.0);
+    assert_eq!(now.count("updraft_retries_total{sink=\"cloudwatch\"}"), 1);
+    assert_eq!(now.count("updraft_retries_total{sink=\"s3\"}"), 3);
     for class in ["throttled", "server_error"] {
-        assert_eq!(now[&format!("updraft_sink_trouble{{sink=\"s3\",class=\"{class}\"}}")], 0.0, "it is over");
+        assert_eq!(
+            now.count(&format!("updraft_sink_trouble{{sink=\"s3\",class=\"{class}\"}}")),
+            0,
+            "it is over"
+        );
     }
     agree(&running, &moto, |operation, status| match (operation, status) {
         (_, 200) => "ok",
@@ -203,11 +208,11 @@ fn requests_without_an_answer_are_counted_each_once() {
         let now = running.scrape();
         let both = count(&now, "slow", "PutLogEvents", "timeout") > 1
             && count(&now, "dead", "PutObject", "connection") > 1
-            && now["updraft_sink_trouble{sink=\"unknown\",class=\"credentials\"}"] > 0.0;
+            && now.count("updraft_sink_trouble{sink=\"unknown\",class=\"credentials\"}") > 0;
         both.then_some(now)
     });
-    assert!(now["updraft_sink_trouble{sink=\"slow\",class=\"timeout\"}"] == 1.0, "{now:#?}");
-    assert!(now["updraft_sink_trouble{sink=\"dead\",class=\"connection\"}"] == 1.0, "{now:#?}");
+    assert!(now.count("updraft_sink_trouble{sink=\"slow\",class=\"timeout\"}") == 1, "{now:#?}");
+    assert!(now.count("updraft_sink_trouble{sink=\"dead\",class=\"connection\"}") == 1, "{now:#?}");
     assert!(
         !requests(&now).keys().any(|(sink, ..)| sink == "unknown"),
         "what cannot be signed is not sent: {now:#?}"

@@ -5,7 +5,22 @@ use std::collections::BTreeMap;
 use crate::{Running, Updraft, eventually, http};
 
 /// Numbers of `/metrics`, by series as they are written: `updraft_lines_total{sink="s3"}`.
-pub type Series = BTreeMap<String, f64>;
+#[derive(Clone, Debug)]
+pub struct Series(pub BTreeMap<String, f64>);
+
+impl Series {
+    /// A number; panics where there is no such series.
+    pub fn number(&self, series: &str) -> f64 {
+        *self.0.get(series).unwrap_or_else(|| panic!("no {series} in {self:#?}"))
+    }
+
+    /// A number that counts something; panics where it is not whole.
+    pub fn count(&self, series: &str) -> u64 {
+        let number = self.number(series);
+        assert!(number >= 0.0 && number.fract().abs() < f64::EPSILON, "{series}: {number}");
+        number as u64
+    }
+}
 
 impl Updraft {
     /// Shows metrics and probes on a free port of this machine.
@@ -47,5 +62,5 @@ pub fn series(text: &str) -> Series {
         let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no number: {line}"));
         (series.to_owned(), value.parse().unwrap_or_else(|_| panic!("no number: {line}")))
     });
-    numbers.collect()
+    Series(numbers.collect())
 }

@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::{Metadata, OrchestratorError};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -89,7 +90,7 @@ fn outcome(context: &FinalizerInterceptorContextRef<'_>) -> Option<Outcome> {
 
 /// A connect timeout is one of the connector's.
 fn of_connection(error: &OrchestratorError<Error>) -> Fault {
-    let timed_out = error.as_connector_error().is_some_and(|error| error.is_timeout());
+    let timed_out = error.as_connector_error().is_some_and(ConnectorError::is_timeout);
     if timed_out { Fault::Timeout } else { Fault::Connection }
 }
 

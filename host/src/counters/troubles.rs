@@ -46,8 +46,12 @@ impl Trouble {
 
     /// It failed and will be tried again.
     pub fn raise(&mut self, fault: Fault) {
-        self.settle();
+        if self.present == Some(fault) {
+            return;
+        }
+        // At no moment is there none.
         self.troubles.of(fault).fetch_add(1, Ordering::Relaxed);
+        self.settle();
         self.present = Some(fault);
     }
 

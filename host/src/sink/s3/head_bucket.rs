@@ -30,8 +30,8 @@ impl Client {
         match self.sdk.head_bucket().bucket(bucket).send().await {
             Ok(bucket) => Bucket { region: bucket.bucket_region, answer: Ok(()) },
             Err(error) => {
-                let headers = error.raw_response().map(|response| response.headers());
-                let region = headers.and_then(|headers| headers.get(BUCKET_REGION)).map(str::to_owned);
+                let region = error.raw_response().and_then(|it| it.headers().get(BUCKET_REGION));
+                let region = region.map(str::to_owned);
                 let mut failure = self.failed(&call, &error);
                 if error.as_service_error().is_some_and(HeadBucketError::is_not_found) {
                     // An answer to HEAD has no body that could say so.
