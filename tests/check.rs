@@ -124,6 +124,24 @@ fn a_misspelt_variable_is_said_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_sink_that_is_set_up_and_not_turned_on_is_forgotten_unless_it_was_turned_off() {
+    let moto = account();
+    let logs = LogFolder::with_lines(0..3);
+    let run = || {
+        updraft!("check")
+            .as_deployment(&moto, &logs)
+            .to_s3_by_role()
+            .env("ASTRO_CLOUDWATCH_ROLE_ARN", CLOUDWATCH_ROLE)
+    };
+    only(
+        &run().run(),
+        "variables",
+        &["ASTRO_CLOUDWATCH_ROLE_ARN", "set ASTRO_CLOUDWATCH_TASK_LOGS_ENABLED to true"],
+    );
+    run().env("ASTRO_CLOUDWATCH_TASK_LOGS_ENABLED", "false").run().exits(0);
+}
+
+#[test]
 fn with_variables_that_make_no_pipeline_the_exit_code_is_that_of_a_bad_config() {
     let logs = LogFolder::with_lines(0..3);
     let done =

@@ -92,6 +92,7 @@ fn the_numbers_are_those_of_what_was_delivered_and_of_moto_s_journal() {
         ("updraft_events_total{sink=\"s3\",outcome=\"delivered\"}", lines),
         ("updraft_acknowledged_bytes_total{sink=\"cloudwatch\"}", bytes),
         ("updraft_acknowledged_bytes_total{sink=\"s3\"}", bytes),
+        ("updraft_uploaded_bytes_total{sink=\"s3\"}", bytes),
         ("updraft_files_total{sink=\"s3\"}", logs.task_files().len() as u64),
         ("updraft_lag_bytes{sink=\"cloudwatch\"}", 0),
         ("updraft_files_behind{sink=\"s3\"}", 0),
@@ -261,6 +262,23 @@ fn what_is_started_is_alive_and_not_ready() {
     assert_eq!(running.ask("/metrics").0, 503);
     moto.release();
     eventually("it to be ready", || (running.ask("/readyz").0 == 200).then_some(()));
+}
+
+#[test]
+fn a_store_that_cannot_be_written_makes_us_unready_and_is_named() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::with_lines(0..3);
+    let running = run(&moto, "request: {}", &logs).spawn();
+    eventually("it to be ready", || (running.ask("/readyz").0 == 200).then_some(()));
+    let store = logs.path().join(".updraft/cursors.sqlite");
+    let mut other = rusqlite::Connection::open(store).expect("the store is there");
+    let held = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("it is free");
+    let (status, text) = running.ask("/readyz");
+    assert_eq!(status, 503, "{text}");
+    assert!(text.contains("cursor store"), "{text}");
+    held.rollback().expect("nothing was written");
+    eventually("it to be ready again", || (running.ask("/readyz").0 == 200).then_some(()));
+    assert_eq!(running.ask("/healthz").0, 200);
 }
 
 #[test]

@@ -103,10 +103,8 @@ pub async fn check(config: &Config, described: Described, env: &Env, mut say: im
     match described {
         Described::ByEnvironment => local::variables(env, &config.warnings).into_iter().for_each(&mut say),
         Described::ByFile => {
+            say(Finding::well("config", local::remarked("it is a pipeline", &config.warnings)));
             say(Finding::not_applicable("variables", "a config file describes the pipeline"));
-            for warning in &config.warnings {
-                say(Finding::wrong("config", warning.clone(), "see docs/config.md"));
-            }
         }
     }
     for source in config.sources.iter().filter(|source| !source.dead_letters) {

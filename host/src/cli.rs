@@ -98,7 +98,7 @@ pub struct Run {
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration)]
     pub give_up: Duration,
     /// Serve /metrics, /healthz and /readyz there: HOST:PORT, or a port of 127.0.0.1; off by default
-    #[arg(long, value_name = "ADDRESS", env = "UPDRAFT_METRICS_ADDRESS", value_parser = updraft::monitor_address)]
+    #[arg(long, value_name = "ADDRESS", env = "UPDRAFT_METRICS_ADDRESS", value_parser = metrics_address)]
     pub metrics_address: Option<String>,
 }
 
@@ -145,6 +145,11 @@ pub enum ConfigText {
     Schema,
     /// Markdown, for people
     Reference,
+}
+
+/// An empty one is as none: so are our other variables.
+fn metrics_address(text: &str) -> Result<String, String> {
+    if text.is_empty() { Ok(String::new()) } else { updraft::monitor_address(text) }
 }
 
 /// `500ms`, `25s`, `2m`, `1h`, or seconds.

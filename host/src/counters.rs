@@ -48,7 +48,8 @@ pub struct Counters {
     pub bytes: Counter,
     /// Bytes of log that vanished before this sink had them.
     pub lost_at_source: Counter,
-    /// Bytes sent that moved no cursor yet, perhaps: parts of objects that are not whole, objects of layout `batch`.
+    /// Bytes that the service took, and that moved no cursor yet, perhaps: texts of events before compression, objects
+    /// as they are, parts of objects.
     pub uploaded: Counter,
     /// Requests to its service and what came of them; its clients count them themselves (`aws/requests`).
     pub requests: Arc<Requests>,

@@ -14,31 +14,34 @@ const OPENED: usize = 100;
 
 const VARIABLES: &str = "variables";
 
-/// Those of the pages: spelt as there, and of effect. `warnings`: what else the config says of them.
-pub fn variables(env: &Env, warnings: &[String]) -> Vec<Finding> {
-    let misspelt = config::misspelt(env);
-    let wrong = misspelt.iter().map(|(name, what)| {
-        let remedy = match what.split_once("did you mean ") {
-            Some((_, meant)) => format!("rename it to {}", meant.trim_end_matches('?')),
-            None => "see docs/config.md for the names that there are; unset it".to_owned(),
+/// Those of the pages: spelt as there, and of effect. `remarks`: what else the config says of them.
+pub fn variables(env: &Env, remarks: &[String]) -> Vec<Finding> {
+    let misspelt = config::misspelt(env).into_iter().map(|variable| {
+        let remedy = match variable.meant {
+            Some(meant) => format!("rename it to {meant}"),
+            None => "unset it; the names that there are stand in the README".to_owned(),
         };
-        Finding::wrong(VARIABLES, format!("{name}: {what}"), remedy)
+        Finding::wrong(VARIABLES, format!("{}: {variable}", variable.name), remedy)
     });
-    let mut findings: Vec<Finding> = wrong.collect();
-    // Said of them already.
-    let warnings = warnings.iter().filter(|warning| {
-        !misspelt
-            .iter()
-            .any(|(name, _)| warning.strip_prefix(name.as_str()).is_some_and(|it| it.starts_with(':')))
+    // What was turned off by somebody is meant so.
+    let forgotten = config::idle(env).into_iter().filter(|(_, switch)| !env.contains_key(*switch));
+    let forgotten = forgotten.map(|(name, switch)| {
+        let text = format!("{name} has no effect: {switch} is not set");
+        Finding::wrong(VARIABLES, text, format!("set {switch} to true, or unset {name}"))
     });
-    findings.extend(
-        warnings.map(|warning| Finding::wrong(VARIABLES, warning.clone(), "unset it, or set the other")),
-    );
-    if findings.is_empty() {
-        findings
-            .push(Finding::well(VARIABLES, "all are set that are needed, and spelt as the pages have them"));
+    let wrong: Vec<Finding> = misspelt.chain(forgotten).collect();
+    if wrong.is_empty() {
+        return vec![Finding::well(
+            VARIABLES,
+            remarked("all are set that are needed, and spelt as the pages have them", remarks),
+        )];
     }
-    findings
+    wrong
+}
+
+/// What looks like a mistake but is none for certain is no fault.
+pub fn remarked(text: &str, remarks: &[String]) -> String {
+    std::iter::once(text).chain(remarks.iter().map(String::as_str)).collect::<Vec<_>>().join("; but ")
 }
 
 /// There, readable, and how much of it is ours.

@@ -46,7 +46,7 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
 
 /// Metrics and probes, where they are asked for.
 async fn serve(address: Option<&str>) -> Result<Option<MonitorServer>, StartError> {
-    let Some(address) = address else { return Ok(None) };
+    let Some(address) = address.filter(|address| !address.is_empty()) else { return Ok(None) };
     let failed = |error| StartError::Listen { address: address.to_owned(), error };
     let server = MonitorServer::bind(address).await.map_err(failed)?;
     tracing::info!(

@@ -106,7 +106,7 @@ fn families() -> Vec<Family> {
         .in_unit(Unit::Bytes),
         counter(
             "uploaded",
-            "Bytes sent as parts of large objects, and as objects of layout `batch`.",
+            "Bytes that the service took: texts of events before compression, objects as they are stored, parts of objects.",
             OfSink(|it| it.counters().uploaded.get() as f64),
         )
         .in_unit(Unit::Bytes),

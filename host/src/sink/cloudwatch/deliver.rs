@@ -30,6 +30,8 @@ impl CloudWatch {
             };
             let failure = match answer {
                 Ok(accepted) => {
+                    let bytes: usize = events.iter().map(|event| event.text.len()).sum();
+                    self.lanes.counters.uploaded.add(bytes as u64);
                     self.account(&events, &accepted).await;
                     backoff.reset();
                     created = false;

@@ -88,6 +88,7 @@ impl Writer<'_> {
             return match self.client.put_object(key, first, self.settings, precondition).await? {
                 Written::Taken => Err(UploadError::Taken),
                 Written::Stored { .. } => {
+                    self.lanes.counters.uploaded.add(length);
                     Ok(Done::Stored(Uploaded { key: key.to_owned(), place: reader.place(), length, lines }))
                 }
             };
