@@ -292,6 +292,21 @@ fn a_region_that_nobody_has_set_is_asked_for() {
 }
 
 #[test]
+fn log_groups_that_others_make_for_each_dag_are_not_held_for_missing() {
+    let moto = Moto::start_at_present();
+    let logs = LogFolder::with_lines(0..3);
+    let config = format!(
+        "sources: {{airflow: {{type: airflow, base_log_folder: '{}'}}}}\nsinks: {{logs: {{type: \
+         aws_cloudwatch_logs, inputs: [airflow], group_name: '/a/{{{{ dag_id }}}}', create_missing_group: false}}}}\n",
+        logs.path().display()
+    );
+    let done = updraft!("check").on(&moto).as_anyone().config("p.yaml", &config).run();
+    done.exits(0);
+    assert!(done.stdout.contains("– sink logs: log group: "), "{}", done.stdout);
+    assert!(moto.log_groups(REGION).is_empty());
+}
+
+#[test]
 fn a_clock_that_is_wrong_is_told_from_the_event_that_nobody_takes() {
     // AWS lives days before or after this machine.
     let moto = Moto::with_bucket();

@@ -149,7 +149,7 @@ pub enum ConfigText {
 
 /// An empty one is as none: so are our other variables.
 fn metrics_address(text: &str) -> Result<String, String> {
-    if text.is_empty() { Ok(String::new()) } else { updraft::monitor_address(text) }
+    if text.is_empty() { Ok(String::new()) } else { updraft::monitor::address(text) }
 }
 
 /// `500ms`, `25s`, `2m`, `1h`, or seconds.
@@ -203,6 +203,17 @@ mod tests {
             parse("updraft config schema").expect("schema").command,
             Command::Config { what: ConfigText::Schema }
         ));
+    }
+
+    #[test]
+    fn metrics_are_off_unless_an_address_is_given_and_a_port_is_this_machine_s() {
+        let address = |line: &str| match parse(line).expect(line).command {
+            Command::Run(run) => run.metrics_address,
+            _ => panic!("not run"),
+        };
+        assert_eq!(address("updraft run --metrics-address 9090").as_deref(), Some("127.0.0.1:9090"));
+        assert_eq!(address("updraft run --metrics-address=").as_deref(), Some(""));
+        assert!(parse("updraft run --metrics-address nowhere").is_err());
     }
 
     #[test]

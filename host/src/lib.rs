@@ -5,7 +5,7 @@
 //! 1. [`config::load`], [`config::from_str`] or [`config::from_environment`] make a checked [`config::Config`];
 //! 2. [`Pipeline::start`] runs it on your tokio runtime;
 //! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is, [`Pipeline::metrics`] all numbers;
-//!    [`MonitorServer`] shows them to Prometheus, and answers the probes of Kubernetes;
+//!    [`monitor::Server`] shows them to Prometheus, and answers the probes of Kubernetes;
 //! 4. [`Pipeline::drain`] delivers what is there and stops.
 //!
 //! ```no_run
@@ -32,7 +32,7 @@ mod error;
 pub mod event;
 mod lane;
 mod lanes;
-mod monitor;
+pub mod monitor;
 mod pipeline;
 mod progress;
 pub mod route;
@@ -42,6 +42,5 @@ mod source;
 mod transform;
 
 pub use error::StartError;
-pub use monitor::{Answer, Monitor, Server as MonitorServer, address as monitor_address};
 pub use pipeline::{Pipeline, try_components};
 pub use progress::{Meter, Patience, Report, SinkProgress};

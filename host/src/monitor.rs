@@ -1,6 +1,14 @@
 //! What an operator asks a running pipeline: how it does, whether it is alive, whether it is ready.
 //!
 //! Everything is read when it is asked for; nobody counts or waits for the sake of it.
+//!
+//! ```no_run
+//! # async fn agent(pipeline: &updraft::Pipeline) -> std::io::Result<()> {
+//! let server = updraft::monitor::Server::bind("127.0.0.1:9090").await?; // listens until it is dropped
+//! server.show(pipeline.monitor());
+//! # Ok(())
+//! # }
+//! ```
 
 mod metrics;
 mod process;

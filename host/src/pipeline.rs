@@ -179,7 +179,7 @@ impl Pipeline {
         self.meter.clone()
     }
 
-    /// Answers to probes, and numbers for Prometheus: see [`crate::MonitorServer`].
+    /// Answers to probes, and numbers for Prometheus: see [`crate::monitor::Server`].
     pub fn monitor(&self) -> Arc<Monitor> {
         self.monitor.clone()
     }

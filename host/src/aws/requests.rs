@@ -119,3 +119,29 @@ fn code(error: &Error) -> Option<&str> {
         s3::complete_multipart_upload::CompleteMultipartUploadError,
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_was_given_up_is_counted_as_well_as_one_that_was_answered() {
+        let requests = Arc::<Requests>::default();
+        let sent = || Sent {
+            requests: requests.clone(),
+            operation: "PutObject".to_owned(),
+            outcome: Mutex::new(None),
+        };
+        drop(sent());
+        *sent().outcome.lock().unwrap() = Some(Outcome::Ok);
+        let of = |outcome| requests.read().get(&("PutObject".to_owned(), outcome)).copied();
+        assert_eq!((of(Outcome::Aborted), of(Outcome::Ok), requests.total()), (Some(1), Some(1), 2));
+    }
+
+    #[test]
+    fn the_service_s_code_is_found_in_the_error_of_an_operation() {
+        let denied = aws_smithy_types::error::ErrorMetadata::builder().code("AccessDenied").build();
+        let error = Error::erase(s3::put_object::PutObjectError::generic(denied));
+        assert_eq!(code(&error), Some("AccessDenied"));
+    }
+}

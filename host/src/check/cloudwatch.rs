@@ -7,6 +7,7 @@ use crate::route;
 use crate::route::template::{Names, Template};
 use crate::sink::cloudwatch::Put;
 use crate::sink::cloudwatch::client::{Client, LogStreamName};
+use crate::sink::healthcheck::name_for_all;
 use crate::sink::retry::{Missing, Verdict};
 
 /// The variable that names its region.
@@ -27,7 +28,21 @@ pub async fn check(sink: &str, options: &CloudWatch, subject: &Subject<'_>, say:
             return say(Finding::wrong(format!("sink {sink}: log group"), error, "correct the template"));
         }
     };
+    // One that is to be there already cannot be known before there are streams; the canary's own is not.
+    let depends = |template: &Template| name_for_all(template, subject.config).is_none();
+    let unknown = |what: &str| {
+        let text = format!(
+            "which there will be depends on the logs, and the sink makes none (create_missing_{what})"
+        );
+        Finding::not_applicable(format!("sink {sink}: log {what}"), text)
+    };
+    if !options.create_missing_group && depends(&options.group_name) {
+        return say(unknown("group"));
+    }
     say(log_group(sink, &client, &name.group, options).await);
+    if !options.create_missing_stream && depends(&options.stream_name) {
+        return say(unknown("stream"));
+    }
     say(put(sink, &client, &name, options).await);
 }
 

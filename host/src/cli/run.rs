@@ -5,7 +5,8 @@ use super::{ConfigFile, Run};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft::config::{self, Config, Env};
-use updraft::{MonitorServer, Patience, Pipeline, Report, StartError};
+use updraft::monitor::Server;
+use updraft::{Patience, Pipeline, Report, StartError};
 
 /// Exit code of a run that did not deliver everything.
 const NOT_ALL: u8 = 1;
@@ -45,10 +46,10 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
 }
 
 /// Metrics and probes, where they are asked for.
-async fn serve(address: Option<&str>) -> Result<Option<MonitorServer>, StartError> {
+async fn serve(address: Option<&str>) -> Result<Option<Server>, StartError> {
     let Some(address) = address.filter(|address| !address.is_empty()) else { return Ok(None) };
     let failed = |error| StartError::Listen { address: address.to_owned(), error };
-    let server = MonitorServer::bind(address).await.map_err(failed)?;
+    let server = Server::bind(address).await.map_err(failed)?;
     tracing::info!(
         "metrics on http://{0}/metrics, probes on http://{0}/healthz and /readyz",
         server.address()

@@ -107,7 +107,9 @@ impl ServiceError {
     pub fn fault(&self) -> Fault {
         match (&self.code, self.status) {
             (None, None) if self.message.starts_with(NO_CREDENTIALS) => Fault::Credentials,
-            (None, None) if self.message.contains("timed out") => Fault::Timeout,
+            (None, None) if ["timed out", "timeout"].iter().any(|it| self.message.contains(it)) => {
+                Fault::Timeout
+            }
             (None, None) => Fault::Connection,
             // STS's answers come without their status.
             (Some(code), None) => Fault::of(Some(code), None),
