@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use updraft_tests::{
-    Failure, LogFolder, Moto, Running, Series, Updraft, allow, eventually, http_request, updraft,
+    Failure, LogFolder, Moto, PATIENCE, Running, Series, Updraft, allow, eventually, http_request, updraft,
 };
 
 /// Nobody listens there. <https://www.iana.org/assignments/service-names-port-numbers> (tcpmux)
@@ -52,7 +52,7 @@ fn journal(
 #[track_caller]
 fn agree(running: &Running, moto: &Moto, result: impl Fn(&str, u16) -> &'static str) {
     let mut last = String::new();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + PATIENCE;
     while std::time::Instant::now() < deadline {
         let (before, counted, after) =
             (journal(moto, &result), requests(&running.scrape()), journal(moto, &result));
