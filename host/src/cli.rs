@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the text of `--help`.
 
+pub mod check;
 pub mod drain;
 pub mod logging;
 mod meter;
@@ -19,10 +20,11 @@ Examples:
   updraft run --once                   deliver what is there, then exit
   updraft drain --all --timeout 25s    have a running updraft deliver everything now
   updraft validate --config p.yaml     is the config good? Talks to nobody
+  updraft check                        may it do its work? Asks AWS, and says what to mend
 
 Exit codes:
-  0  done; everything was delivered
-  1  ran, but not everything was delivered
+  0  done; everything was delivered (check: all is well)
+  1  ran, but not everything was delivered (check: something is to be mended)
   2  bad config or arguments
   3  cannot start (data dir, AWS region, component, required healthcheck); drain: no updraft runs there
 
@@ -82,6 +84,12 @@ pub enum Command {
     /// went to which log stream, object or file, how many events, and what was dropped, refused or lost. Exits 0 when
     /// every sink has all of them and nothing that was compared differs, else 1.
     Prove(prove::Prove),
+    /// Look at everything that deliveries need, ask AWS, put a canary; ✓ or ✗ and a remedy for each
+    ///
+    /// Variables, log folder, data dir, components; of each sink of AWS its credentials, each role, region, bucket or
+    /// log group, and whether it may put: a small object that is deleted again, an event that says what it is. No
+    /// cursor moves; a running updraft is not in the way.
+    Check(Check),
     /// Print what the config file may hold
     Config {
         /// As what.
@@ -105,6 +113,9 @@ pub struct Run {
     /// With --once: exit 1 when nothing was delivered for so long
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration)]
     pub give_up: Duration,
+    /// Serve /metrics, /healthz and /readyz there: HOST:PORT, or a port of 127.0.0.1; off by default
+    #[arg(long, value_name = "ADDRESS", env = "UPDRAFT_METRICS_ADDRESS", value_parser = metrics_address)]
+    pub metrics_address: Option<String>,
 }
 
 /// Options of `validate`.
@@ -157,6 +168,26 @@ impl Tries {
     }
 }
 
+/// Options of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Where the pipeline is described.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// A line each, for people.
+    Text,
+    /// A JSON object each, one a line.
+    Json,
+}
+
 /// Where the pipeline is described.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigFile {
@@ -172,6 +203,11 @@ pub enum ConfigText {
     Schema,
     /// Markdown, for people
     Reference,
+}
+
+/// An empty one is as none: so are our other variables.
+fn metrics_address(text: &str) -> Result<String, String> {
+    if text.is_empty() { Ok(String::new()) } else { updraft::monitor::address(text) }
 }
 
 /// `500ms`, `25s`, `2m`, `1h`, or seconds.
@@ -225,6 +261,17 @@ mod tests {
             parse("updraft config schema").expect("schema").command,
             Command::Config { what: ConfigText::Schema }
         ));
+    }
+
+    #[test]
+    fn metrics_are_off_unless_an_address_is_given_and_a_port_is_this_machine_s() {
+        let address = |line: &str| match parse(line).expect(line).command {
+            Command::Run(run) => run.metrics_address,
+            _ => panic!("not run"),
+        };
+        assert_eq!(address("updraft run --metrics-address 9090").as_deref(), Some("127.0.0.1:9090"));
+        assert_eq!(address("updraft run --metrics-address=").as_deref(), Some(""));
+        assert!(parse("updraft run --metrics-address nowhere").is_err());
     }
 
     #[test]

@@ -36,6 +36,15 @@ pub enum StartError {
         #[source]
         error: globset::Error,
     },
+    /// The address for metrics and probes cannot be had.
+    #[error("cannot listen on {address} for metrics and probes: {error}; give another --metrics-address")]
+    Listen {
+        /// As it was given.
+        address: String,
+        /// What the system said.
+        #[source]
+        error: std::io::Error,
+    },
     /// The system gives no threads.
     #[error("cannot start worker threads: {0}")]
     Threads(#[source] std::io::Error),
@@ -51,6 +60,7 @@ impl StartError {
             | Self::Aws(_)
             | Self::Healthcheck(_)
             | Self::Prove(_)
+            | Self::Listen { .. }
             | Self::Threads(_) => 3,
         }
     }

@@ -3,6 +3,7 @@
 //! Batches leave in order and may be acknowledged out of order; the cursor moves only over the unbroken run of
 //! acknowledged batches from the front. No clock, no network, no store: a pure state machine behind a lock.
 
+mod age;
 mod pending;
 
 use crate::cursor::CursorRow;
@@ -10,12 +11,13 @@ use crate::event::Batch;
 use crate::receipt::{Entry, Fate, Tally};
 use crate::source::Stream;
 use crate::transform::Chain;
+use age::Age;
 use pending::Pending;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One stream on its way to one sink.
 pub struct Lane {
@@ -34,6 +36,7 @@ pub struct Lane {
     abandoned: AtomicBool,
     /// When the lane began.
     seen_at: Instant,
+    age: Mutex<Age>,
     /// When the sink last wrote it, where that matters to the sink.
     written_at: Mutex<Option<Instant>>,
 }
@@ -72,6 +75,8 @@ impl Lane {
     /// A lane that goes on where its cursor stands.
     pub fn new(stream: Arc<Stream>, chain: Option<Arc<Chain>>, cursor: CursorRow) -> Self {
         let committed = AtomicU64::new(cursor.offset);
+        let mut age = Age::default();
+        age.look(stream.snapshot().size, cursor.offset, last_written(&stream));
         let state = State {
             next: cursor.offset,
             next_clock: cursor.clock,
@@ -90,6 +95,7 @@ impl Lane {
             said: AtomicU64::new(0),
             abandoned: AtomicBool::new(false),
             seen_at: Instant::now(),
+            age: Mutex::new(age),
             written_at: Mutex::new(None),
         }
     }
@@ -241,7 +247,17 @@ impl Lane {
 
     /// The cursor is written down up to here. Returns by how much it moved.
     pub fn set_committed(&self, offset: u64) -> u64 {
-        offset.saturating_sub(self.committed.fetch_max(offset, Ordering::AcqRel))
+        let moved = offset.saturating_sub(self.committed.fetch_max(offset, Ordering::AcqRel));
+        self.behind_since();
+        moved
+    }
+
+    /// Since when the oldest byte that is not acknowledged is there; none: there is none. Has to be asked when the file
+    /// has grown, too, so that the answer is true later.
+    pub fn behind_since(&self) -> Option<Instant> {
+        let mut age = self.age.lock().unwrap_or_else(PoisonError::into_inner);
+        age.look(self.stream.snapshot().size, self.committed(), Instant::now());
+        age.since()
     }
 
     /// Acknowledged and written down, up to here.
@@ -303,6 +319,14 @@ impl Lane {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When the file was last written: at least so old is the oldest byte of one that was there before us.
+fn last_written(stream: &Stream) -> Instant {
+    let now = Instant::now();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let modified = Duration::from_nanos(u64::try_from(stream.snapshot().modified).unwrap_or(0));
+    now.checked_sub(since_epoch.saturating_sub(modified)).unwrap_or(now)
 }
 
 #[cfg(test)]

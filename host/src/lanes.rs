@@ -154,6 +154,14 @@ impl Lanes {
         self.schedule.wake(stream.id);
     }
 
+    /// There is more of a stream, or nothing more will come.
+    pub fn changed(&self, stream: StreamId) {
+        if let Some(lane) = self.get(stream) {
+            lane.behind_since();
+        }
+        self.schedule.wake(stream);
+    }
+
     /// The stream is over, and this sink has all of it.
     pub fn ended(&self, stream: StreamId) {
         self.by_stream.write().unwrap_or_else(PoisonError::into_inner).remove(&stream);

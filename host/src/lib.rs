@@ -4,7 +4,8 @@
 //!
 //! 1. [`config::load`], [`config::from_str`] or [`config::from_environment`] make a checked [`config::Config`];
 //! 2. [`Pipeline::start`] runs it on your tokio runtime;
-//! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is;
+//! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is, [`Pipeline::metrics`] all numbers;
+//!    [`monitor::Server`] shows them to Prometheus, and answers the probes of Kubernetes;
 //! 4. [`Pipeline::drainer`] delivers chosen files now, [`control::Control`] lets `updraft drain` ask for that;
 //! 5. [`Pipeline::drain`] delivers what is there and stops;
 //! 6. [`losses`] says, at any time, what of the logs vanished before a sink had it, and [`prove`] what went where.
@@ -24,6 +25,7 @@
 //! Nothing here is global: no signal handler, no exit, no logger (events go to `tracing`).
 
 mod aws;
+pub mod check;
 pub mod config;
 pub mod control;
 mod counters;
@@ -33,6 +35,7 @@ mod error;
 pub mod event;
 mod lane;
 mod lanes;
+pub mod monitor;
 mod pipeline;
 mod progress;
 mod receipt;

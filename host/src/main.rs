@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Drain(options) => cli::drain::drain(options, &env),
         Command::Validate(options) => cli::run::validate(&options.config, &env),
         Command::Prove(options) => cli::prove::prove(options, &env),
+        Command::Check(options) => cli::check::check(options, &env),
         Command::Config { what } => {
             let text = match what {
                 ConfigText::Schema => format!("{:#}\n", updraft::config::schema()),

@@ -24,6 +24,7 @@ use crate::error::StartError;
 use crate::event::StreamKind;
 use crate::lane::Lane;
 use crate::lanes::Lanes;
+use crate::monitor::Monitor;
 use crate::progress;
 use crate::progress::{Meter, Patience, Report, SinkProgress, Watch};
 use crate::receipt::Notary;
@@ -54,6 +55,7 @@ pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
     drainer: Arc<Drainer>,
+    monitor: Arc<Monitor>,
     components: Vec<Arc<Component>>,
     listener: Arc<AllLanes>,
     notary: Arc<Notary>,
@@ -82,6 +84,7 @@ struct AllLanes {
     lanes: Vec<Arc<Lanes>>,
     notary: Arc<Notary>,
     ends: Arc<Ends>,
+    monitor: Arc<Monitor>,
 }
 
 impl AllLanes {
@@ -97,8 +100,12 @@ impl Listener for AllLanes {
     }
 
     fn changed(&self, stream: &Arc<Stream>) {
-        self.lanes.iter().for_each(|lanes| lanes.schedule.wake(stream.id));
+        self.lanes.iter().for_each(|lanes| lanes.changed(stream.id));
         self.ends.grew(stream);
+    }
+
+    fn looked(&self, source: usize) {
+        self.monitor.looked(source);
     }
 
     fn delivered(&self, stream: StreamId) -> bool {
@@ -156,7 +163,9 @@ impl Pipeline {
         let lanes: Vec<_> = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
         let ends = Ends::new(lanes.clone(), files.clone());
         loops.spawn(ends.clone().run());
-        let listener = Arc::new(AllLanes { lanes, notary: notary.clone(), ends });
+        let source_ids = config.sources.iter().map(|source| source.id.clone());
+        let monitor = Arc::new(Monitor::new(lanes.clone(), store.clone(), source_ids));
+        let listener = Arc::new(AllLanes { lanes, notary: notary.clone(), ends, monitor: monitor.clone() });
         let all_lanes = listener.clone();
         loops.spawn(notary.clone().run(move |stream| all_lanes.have_all_of(stream)));
         let mut askable = Vec::new();
@@ -192,6 +201,7 @@ impl Pipeline {
             sinks,
             meter,
             drainer,
+            monitor,
             components,
             listener,
             notary,
@@ -227,6 +237,16 @@ impl Pipeline {
         self.meter.clone()
     }
 
+    /// Answers to probes, and numbers for Prometheus: see [`crate::monitor::Server`].
+    pub fn monitor(&self) -> Arc<Monitor> {
+        self.monitor.clone()
+    }
+
+    /// All numbers as Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        self.monitor.metrics()
+    }
+
     /// Up to which byte every sink has acknowledged the present generation of a file (path below its source's
     /// root), and has it written down. None: no such file is known yet.
     pub fn acknowledged(&self, path: &str) -> Option<u64> {
@@ -247,6 +267,7 @@ impl Pipeline {
 
     /// Reads on to each file's present end, delivers all of it, and stops. Gives up when `patience` does.
     pub async fn drain(mut self, patience: Patience) -> Report {
+        self.monitor.drains();
         let mut watch = patience.watch(Instant::now());
         let sources = std::mem::take(&mut self.sources);
         let mut all_seen = self.end(sources, &self.closing, &mut watch).await;
@@ -367,6 +388,11 @@ pub fn try_components(config: &Config) -> Result<(), StartError> {
             SinkKind::File(_) | SinkKind::Console(_) | SinkKind::Blackhole(_) => {}
         }
     }
+    load_components(config)
+}
+
+/// Loads what transforms name, and throws it away.
+pub(crate) fn load_components(config: &Config) -> Result<(), StartError> {
     load(&Engine::new()?, &config.transforms, &HashMap::new()).map(drop)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft::config::{self, Config, Env};
 use updraft::control::Control;
+use updraft::monitor::Server;
 use updraft::{Patience, Pipeline, Report, StartError};
 
 /// Exit code of a run that did not deliver everything.
@@ -22,6 +23,7 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
     let code = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(StartError::Threads)?;
+        let server = serve(options.metrics_address.as_deref()).await?;
         let pipeline = tokio::select! {
             pipeline = Pipeline::start(&config) => pipeline?,
             // A required healthcheck may take its time.
@@ -30,6 +32,9 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
                 return Ok(NOT_ALL);
             }
         };
+        if let Some(server) = &server {
+            server.show(pipeline.monitor());
+        }
         if options.once {
             Ok(once(pipeline, options.give_up, &mut signals).await)
         } else {
@@ -39,6 +44,18 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
     // What the report has said is final: nothing that still hangs in a request may hold up the exit.
     runtime.shutdown_background();
     code
+}
+
+/// Metrics and probes, where they are asked for.
+async fn serve(address: Option<&str>) -> Result<Option<Server>, StartError> {
+    let Some(address) = address.filter(|address| !address.is_empty()) else { return Ok(None) };
+    let failed = |error| StartError::Listen { address: address.to_owned(), error };
+    let server = Server::bind(address).await.map_err(failed)?;
+    tracing::info!(
+        "metrics on http://{0}/metrics, probes on http://{0}/healthz and /readyz",
+        server.address()
+    );
+    Ok(Some(server))
 }
 
 /// Delivers what is there, then ends.

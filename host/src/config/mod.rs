@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::event::Deployment;
 
-pub use environment::from_environment;
+pub use environment::{Misspelt, from_environment, idle, misspelt};
 pub use error::{Error, Problem};
 pub use parse::Format;
 pub use raw::{Acl, Checksum, Encryption, StorageClass};

@@ -12,6 +12,9 @@ use tokio::sync::oneshot;
 /// How many commands may wait for the store's thread. A caller beyond that waits itself.
 const QUEUE: usize = 256;
 
+/// Its name in the data dir.
+pub(super) const FILE: &str = "cursors.sqlite";
+
 /// A stream's number in the store; never used twice.
 pub type StreamId = i64;
 
@@ -112,7 +115,7 @@ pub struct Store {
 impl Store {
     /// Opens `cursors.sqlite` in the data dir. The caller holds the dir's lock.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        let file = data_dir.join("cursors.sqlite");
+        let file = data_dir.join(FILE);
         let sqlite = |error| StoreError::Sqlite { file: file.clone(), error };
         let mut db = Connection::open(&file).map_err(sqlite)?;
         check(&db).map_err(|error| match damage(&error) {

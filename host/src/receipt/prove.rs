@@ -9,6 +9,7 @@ use crate::sink::s3::client::Client;
 use crate::source::Pattern;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What can be said of one generation of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,7 +216,7 @@ impl Buckets {
         let mut buckets = HashMap::new();
         for sink in &config.sinks {
             let SinkKind::S3(options) = &sink.kind else { continue };
-            let access = aws::access(&sink.id, &options.aws).await?;
+            let access = aws::access(&sink.id, &options.aws, &Arc::default()).await?;
             let copies = sink.branches.iter().filter(|branch| branch.transforms.is_empty());
             let copies = copies.map(|branch| config.sources[branch.source].id.clone()).collect();
             let mirror = matches!(options.layout, Layout::Mirror(_));

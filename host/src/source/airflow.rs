@@ -40,6 +40,8 @@ pub trait Listener: Send + Sync {
     fn changed(&self, stream: &Arc<Stream>);
     /// A sink will never have it: the source found so itself, and it is written down.
     fn lost(&self, loss: &Loss);
+    /// The source, an index into the config's, has looked through its folder.
+    fn looked(&self, source: usize);
     /// Whether every sink has all of it.
     fn delivered(&self, stream: StreamId) -> bool;
     /// The most that any sink has of it, in bytes.
@@ -226,6 +228,9 @@ impl Airflow {
         self.all_seen = true;
         self.hand_over(last).await;
         let scanned = self.scan(last).await;
+        if scanned.is_ok() {
+            self.listener.looked(self.index);
+        }
         match scanned.and(self.remove_delivered().await) {
             Ok(()) => {
                 if self.store_trouble.settle() {

@@ -43,7 +43,7 @@ pub struct Client {
 impl Client {
     /// Sends nothing yet.
     pub fn new(access: &Access) -> Self {
-        let mut config = Builder::from(&access.sdk);
+        let mut config = Builder::from(&access.sdk).interceptor(access.count.clone());
         if let Some(endpoint) = &access.endpoint {
             config = config.endpoint_url(endpoint);
         }

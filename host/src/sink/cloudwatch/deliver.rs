@@ -6,20 +6,40 @@ use super::outlet::{Outlet, Standing};
 use super::put_log_events::{Accepted, Rejected};
 use super::refused::Refused;
 use super::{CloudWatch, Ticket};
+use crate::counters::{Trouble, Troubles};
 use crate::dead_letter::Reason;
 use crate::sink::batch::Encoded;
 use crate::sink::retry::{Backoff, CAP, Missing, Verdict};
 use crate::sink::service_error::ServiceError;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What has kept a log stream from its puts, for as long as that lasts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hardship {
     backoff: Backoff,
+    /// For the metrics.
+    trouble: Trouble,
     /// What was missing is made.
     created: bool,
     /// It was refused, and somebody was told.
     troubled: bool,
+}
+
+impl Hardship {
+    /// None yet, of a sink with these troubles.
+    pub fn none(troubles: &Arc<Troubles>) -> Self {
+        let trouble = Trouble::none(troubles);
+        Self { backoff: Backoff::default(), trouble, created: false, troubled: false }
+    }
+
+    /// It is over; whether anybody was told of it.
+    fn end(&mut self) -> bool {
+        self.backoff.reset();
+        self.trouble.settle();
+        self.created = false;
+        std::mem::take(&mut self.troubled)
+    }
 }
 
 impl CloudWatch {
@@ -37,14 +57,16 @@ impl CloudWatch {
         // Nothing of it is in yet, or counted: it can be let go of.
         let mut whole = true;
         while let Some(mut events) = left.pop() {
+            hardship.trouble.try_now();
             let answer = {
                 // Held for the request only: a log stream that waits for better times takes nobody's place.
                 let _place = self.puts.acquire().await;
-                self.lanes.counters.requests.add(1);
                 self.client.put_log_events(name, &events).await
             };
             let failure = match answer {
                 Ok(accepted) => {
+                    let bytes: usize = events.iter().map(|event| event.text.len()).sum();
+                    self.lanes.counters.uploaded.add(bytes as u64);
                     self.account(&events, &accepted, refused).await;
                     whole = false;
                     self.went_through(outlet, hardship);
@@ -57,6 +79,7 @@ impl CloudWatch {
             }
             let failure = match self.answer(name, failure).await {
                 Ok(()) => {
+                    hardship.trouble.settle();
                     // Made already, and still missing: it takes a while until all of the service knows.
                     if std::mem::replace(&mut hardship.created, true)
                         && let Some(wait) = hardship.backoff.after(Verdict::Retry, fastrand::f64())
@@ -78,7 +101,7 @@ impl CloudWatch {
                 self.isolate(events, &failure, &mut left, refused).await;
                 continue;
             }
-            hardship.troubled = true;
+            hardship.trouble.raise(failure.fault());
             self.lanes.in_trouble(&failure.to_string());
             if failure.verdict != Verdict::Renewed && self.trouble.raise(name, &failure, Instant::now()) {
                 tracing::warn!("{failure}");
@@ -100,7 +123,7 @@ impl CloudWatch {
     }
 
     fn went_through(&self, outlet: &Outlet, hardship: &mut Hardship) {
-        let Hardship { troubled, .. } = std::mem::take(hardship);
+        let troubled = hardship.end();
         outlet.stand(Standing::Fine, self);
         self.lanes.out_of_trouble();
         if !troubled {
@@ -143,7 +166,6 @@ impl CloudWatch {
     async fn create_stream(&self, name: &LogStreamName) -> Result<(), Box<ServiceError>> {
         // Here only this log stream waits.
         self.new_streams.next().await;
-        self.lanes.counters.requests.add(1);
         let created = self.client.create_log_stream(name).await;
         if created.as_ref().is_err_and(|failure| failure.is_throttled()) {
             self.new_streams.throttled();

@@ -6,6 +6,7 @@
 //! sink, `trouble` from filling the log; `refused` sees to what CloudWatch does not take. One file per AWS operation.
 
 mod budget;
+mod canary;
 pub mod client;
 mod create_log_group;
 mod create_log_stream;
@@ -36,6 +37,7 @@ use crate::sink::batch::{Encoded, Limits};
 use crate::sink::complaint::Complaint;
 use crate::sink::waiting::Waiting;
 use crate::sink::{EventSink, Flush, encode};
+pub use canary::Put;
 use client::{Client, LogStreamName};
 use groups::Groups;
 use outlet::Outlet;

@@ -212,7 +212,7 @@ impl Outlet {
 
     /// Sends put after put until nothing is left.
     pub async fn run(self: Arc<Self>, sink: Arc<CloudWatch>) {
-        let mut hardship = Hardship::default();
+        let mut hardship = Hardship::none(&sink.lanes.counters.troubles);
         loop {
             match self.due(&sink) {
                 Due::Now => {

@@ -2,6 +2,7 @@
 
 use super::gather::Gathered;
 use super::{Chunk, Objects};
+use crate::counters::Trouble;
 use crate::cursor::{ChunkRow, ObjectId};
 use crate::event::Origin;
 use crate::lane::Lane;
@@ -42,8 +43,9 @@ impl Objects {
         let mut backoff = Backoff::default();
         let bytes = self.compress(text).await;
         let mut asked = false;
+        let mut trouble = Trouble::none(&self.lanes.counters.troubles);
         loop {
-            self.lanes.counters.requests.add(1);
+            trouble.try_now();
             let error = match self.place.put(key, bytes.clone(), &self.shape, origin).await {
                 Ok(new) => {
                     self.lanes.out_of_trouble();
@@ -57,6 +59,7 @@ impl Objects {
                 Err(error) => error,
             };
             asked = true;
+            trouble.raise(error.fault());
             self.lanes.in_trouble(&error.to_string());
             let say = error.verdict() != Verdict::Renewed && {
                 let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use crate::sink::generation;
 use crate::sink::retry::Verdict;
 use crate::sink::s3::client::{Client, Precondition, Written};
 use crate::sink::s3::settings::ObjectSettings;
-use crate::sink::service_error::ServiceError;
+use crate::sink::service_error::{Fault, ServiceError};
 use crate::transform::Workers;
 use bytes::Bytes;
 use std::fs::{self, File};
@@ -60,6 +60,14 @@ impl PlaceError {
         match self {
             Self::Service(failure) => format!("{} {:?}", failure.action, failure.code),
             Self::Disk { error, .. } => error.kind().to_string(),
+        }
+    }
+
+    /// What sort of failure it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Service(failure) => failure.fault(),
+            Self::Disk { .. } => Fault::Other,
         }
     }
 

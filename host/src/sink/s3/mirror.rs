@@ -14,6 +14,7 @@ use super::outcome::{Done, News, UploadError, Uploaded};
 use super::settings::{self, ObjectSettings};
 use super::upload::{GENERATION, Writer};
 use crate::config::{self, Env};
+use crate::counters::Trouble;
 use crate::cursor::CursorRow;
 use crate::event::DEFAULT_LABEL;
 use crate::lane::Lane;
@@ -24,7 +25,7 @@ use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
 use crate::sink::generation;
 use crate::sink::retry::{Backoff, CAP, Verdict};
-use crate::sink::service_error::ServiceError;
+use crate::sink::service_error::{Fault, ServiceError};
 use crate::transform::Workers;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,9 +47,9 @@ pub struct Mirror {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     complaint: Complaint,
+    trouble: Trouble,
     backoff: Backoff,
     pause: Option<Pause>,
 }
@@ -74,7 +75,13 @@ impl Mirror {
         lanes: Arc<Lanes>,
         workers: Arc<Workers>,
     ) -> Arc<Self> {
-        Arc::new(Self { client, config, layout, env, lanes, workers, state: Mutex::default() })
+        let state = State {
+            complaint: Complaint::default(),
+            trouble: Trouble::none(&lanes.counters.troubles),
+            backoff: Backoff::default(),
+            pause: None,
+        };
+        Arc::new(Self { client, config, layout, env, lanes, workers, state: Mutex::new(state) })
     }
 
     /// Copies for as long as it is polled.
@@ -96,6 +103,7 @@ impl Mirror {
         if let Some(due) = self.not_before(lane) {
             return self.lanes.schedule.wake_at(lane.stream.id, due);
         }
+        self.state().trouble.try_now();
         match self.bring_up_to_date(lane).await {
             Ok(rest) => {
                 if self.recovered() {
@@ -265,7 +273,6 @@ impl Mirror {
     }
 
     async fn look(&self, key: &str) -> Result<Option<Found>, Box<ServiceError>> {
-        self.lanes.counters.requests.add(1);
         self.client.head_object(key).await
     }
 
@@ -346,12 +353,12 @@ impl Mirror {
     }
 
     fn failed(&self, lane: &Lane, error: &UploadError) {
-        let (gist, verdict) = match error {
+        let (gist, verdict, fault) = match error {
             UploadError::Service(failure) => {
-                (format!("{} {:?}", failure.action, failure.code), failure.verdict)
+                (format!("{} {:?}", failure.action, failure.code), failure.verdict, failure.fault())
             }
-            UploadError::Anew(_) => ("anew".to_owned(), Verdict::RetrySlowly),
-            other => (other.to_string(), Verdict::RetrySlowly),
+            UploadError::Anew(_) => ("anew".to_owned(), Verdict::RetrySlowly, Fault::Other),
+            other => (other.to_string(), Verdict::RetrySlowly, Fault::Other),
         };
         let (say, wait) = {
             let mut state = self.state();
@@ -361,6 +368,7 @@ impl Mirror {
             // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
             let verdict = if verdict == Verdict::Reject { Verdict::RetrySlowly } else { verdict };
             let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
+            state.trouble.raise(fault);
             state.pause = Some(Pause { until: Instant::now() + wait, asked: self.lanes.asked() });
             (verdict != Verdict::Renewed && state.complaint.raise(&gist, Instant::now()), wait)
         };
@@ -376,6 +384,7 @@ impl Mirror {
         let mut state = self.state();
         state.backoff.reset();
         state.pause = None;
+        state.trouble.settle();
         state.complaint.settle()
     }
 
