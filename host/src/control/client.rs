@@ -54,7 +54,7 @@ pub fn ask(data_dir: &Path, verb: Verb, mut told: impl FnMut(u64)) -> Result<Ans
         match receive(&mut reader).map_err(silent)? {
             Answer::Progress { bytes_left } => told(bytes_left),
             Answer::Refused(why) => return Err(AskError::Refused { dir: dir(), why }),
-            result => return Ok(result),
+            result @ Answer::Drained(_) => return Ok(result),
         }
     }
 }
