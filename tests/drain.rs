@@ -148,6 +148,23 @@ fn two_drains_at_once_both_wait_for_the_same_put() {
 }
 
 #[test]
+fn a_drain_that_is_under_way_when_the_host_is_told_to_stop_is_still_answered() {
+    let worker = Worker::new();
+    let running = worker.start();
+    worker.logs.append(MEANT, LINES);
+    worker.moto.hold("PutLogEvents");
+    let drain = worker.drain(&["--all"]).spawn();
+    eventually("the put", || worker.moto.requests_of("PutLogEvents").pop());
+    running.terminate();
+    eventually("the host to stop", || running.stderr().contains("reading on").then_some(()));
+    worker.moto.release();
+
+    drain.wait().exits(0);
+    running.wait().exits(0);
+    worker.has_all_of(MEANT);
+}
+
+#[test]
 fn a_drain_where_no_host_runs_exits_3_and_a_socket_that_a_killed_host_left_is_replaced() {
     let worker = Worker::new();
     let nobody = worker.drain(&["--all"]).run();

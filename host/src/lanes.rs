@@ -2,6 +2,8 @@
 //!
 //! Each sink has its own lanes, places and pauses, so that one sink's trouble takes none of another's.
 
+mod demand;
+
 use crate::counters::Counters;
 use crate::cursor::{CursorMove, CursorRow, Loss, LossReason, Lost, Store, StoreError, StreamId};
 use crate::event::{Batch, Recipe};
@@ -12,6 +14,7 @@ use crate::sink::EventSink;
 use crate::sink::complaint::Complaint;
 use crate::source::{OpenFiles, Stream};
 use crate::transform::{Chain, Step, Workers};
+use demand::Asked;
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::ops::Range;
@@ -25,8 +28,6 @@ use tokio::task::JoinSet;
 const TURNS_AT_ONCE: usize = 8;
 /// How long a lane pauses that a guest, a disk or a file keeps from going on.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Somebody who waits makes a sink try again before its pause is over, at most so often, however many they are.
-const HURRY: Duration = Duration::from_secs(1);
 /// How long to wait before the cursors are written again after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -58,15 +59,6 @@ pub struct Lanes {
     store_trouble: Mutex<Complaint>,
     /// Who seals the receipts of streams that are delivered.
     notary: Arc<Notary>,
-}
-
-/// What a sink was asked for besides its usual pace.
-#[derive(Debug, Clone, Copy, Default)]
-struct Asked {
-    /// Nothing more will be waited for: what is there is to be delivered now.
-    closing: bool,
-    /// How often it was asked to try again at once, closing included.
-    times: u64,
 }
 
 /// A turn under way; over when dropped, even by a panic.
@@ -176,61 +168,6 @@ impl Lanes {
     /// All lanes, in no order.
     pub fn all(&self) -> Vec<Arc<Lane>> {
         self.by_stream.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    /// From now on nothing is waited for; every lane gets a turn.
-    pub fn close(&self) {
-        self.asked.send_modify(|asked| *asked = Asked { closing: true, times: asked.times + 1 });
-        for lane in self.all() {
-            self.schedule.wake(lane.stream.id);
-        }
-    }
-
-    /// Nothing more will be waited for.
-    pub fn closing(&self) -> bool {
-        self.asked.borrow().closing
-    }
-
-    /// Somebody waits for something: pauses end, and what failed is tried once more.
-    pub fn hurry(&self) {
-        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
-        if hurried.is_none_or(|last| last.elapsed() >= HURRY) {
-            *hurried = Some(Instant::now());
-            self.asked.send_modify(|asked| asked.times += 1);
-        }
-    }
-
-    /// How often that was, the end of the run included: a pause that began before is over.
-    pub fn asked(&self) -> u64 {
-        self.asked.borrow().times
-    }
-
-    /// The sink cannot deliver, and why.
-    pub fn in_trouble(&self, why: &str) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
-    }
-
-    /// The sink delivers.
-    pub fn out_of_trouble(&self) {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
-    /// What keeps it from delivering, as far as it is known.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Resolves when nothing more will be waited for.
-    pub async fn closed(&self) {
-        // An error would say that the lanes are gone, and they are ours.
-        let _ = self.asked.subscribe().wait_for(|asked| asked.closing).await;
-    }
-
-    /// Sleeps, but wakes when somebody begins to wait for the sink.
-    pub async fn pause(&self, length: Duration) {
-        let mut asked = self.asked.subscribe();
-        asked.borrow_and_update();
-        let _ = tokio::time::timeout(length, asked.changed()).await;
     }
 
     /// The sink can never take anything again.

@@ -4,7 +4,7 @@
 //! ([`Answer`]). Only our own user and root are answered. An embedder who does not call [`Control::start`] has no socket.
 //!
 //! - `protocol` what is said · `address` where the socket is · `server` answers, `client` asks.
-//! - A new verb is a variant of [`Verb`] and of [`Answer`], and an arm in `server`.
+//! - A new verb is a variant of [`Verb`], its result one of [`Answer`]; `server` and `client` then miss an arm each.
 
 mod address;
 mod client;

@@ -31,7 +31,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// After a failure to accept (no file descriptor left, say).
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The control socket of a pipeline. Dropping it ends it, and whoever is being answered hears no more.
+/// The control socket of a pipeline. Dropping it ends it, and whoever is being answered hears no more. As long as it lives
+/// the data dir stays locked: drop it with the pipeline, or just after.
 pub struct Control {
     /// The loop that accepts; it owns those that answer.
     accepting: JoinSet<JoinSet<()>>,

@@ -8,7 +8,8 @@
 //! - Airflow 2 ends a try with `Task exited with return code N`, and nothing after it but what its supervisor writes
 //!   (how many downstream tasks were scheduled, `::endgroup::`, Elasticsearch's `end_of_log`).
 //! - Airflow 3 ends it with the `::endgroup::` of its group `Post Execute`, or says how the process died. What the task
-//!   had printed last may come after that through its own pipe.
+//!   had printed last may come after that through its own pipe. Versions without groups (3.0, 3.1) say how it failed or
+//!   that it was skipped; of a success they tell only where Airflow's example listener prints the state.
 //! - A task that was deferred or rescheduled ends in the same words, but goes on later in the same file: no end.
 //! - A trigger's file ends when its trigger has fired or completed. The next deferral of the same try opens it again.
 
@@ -38,6 +39,11 @@ const EPILOGUE: [&str; 3] =
 const END_OF_LOG: &str = "end_of_log";
 /// The task goes on in this file, later.
 const GOES_ON: [&str; 2] = ["Pausing task as DEFERRED", "marking task as UP_FOR_RESCHEDULE"];
+/// The last words about a task of Airflow 3 where there are no groups.
+const FAILED: [&str; 4] = ["Task failed with exception", "Task exited", "Skipping task.", "Pushing xcom"];
+/// What the listener prints that Airflow 3 has for an example, and that many run with.
+/// <https://github.com/apache/airflow/blob/3.0.0/airflow-core/src/airflow/example_dags/plugins/event_listener.py>
+const STATES: [&str; 2] = ["Task instance in success state", "Task instance in failure state"];
 /// A process of Airflow 2 begins, or the one before it has ended: what is before that is of another one. (Versions
 /// before 2.10 write no groups.)
 const OTHERS: [&str; 2] = ["::group::Pre task execution logs", EXITED];
@@ -110,6 +116,11 @@ impl<'a> Record<'a> {
         self.json && self.logger.as_deref() == Some("task")
     }
 
+    /// A line that the task of Airflow 3 printed.
+    fn is_printed(&self) -> bool {
+        self.json && matches!(self.logger.as_deref(), Some("task.stdout" | "task.stderr"))
+    }
+
     /// The task's process of Airflow 2 is over.
     fn is_exit(&self) -> bool {
         let written = self.message.find(EXITED).filter(|at| !self.json || *at == 0);
@@ -153,22 +164,31 @@ fn airflow2_ended(records: &[Record<'_>]) -> bool {
 
 /// The last line first.
 fn airflow3_ended(records: &[Record<'_>]) -> bool {
-    let printed = |record: &&Record<'_>| {
-        record.json && matches!(record.logger.as_deref(), Some("task.stdout" | "task.stderr"))
-    };
-    let mut records = records.iter().skip_while(printed);
-    let Some(last) = records.next().filter(|last| last.is_of_supervisor()) else { return false };
-    let of_process = || records.clone().take_while(|it| !is_group(it, "Pre Execute"));
+    let printed = records.iter().take_while(|record| record.is_printed()).count();
+    let (printed, said) = records.split_at(printed);
+    let of_process = || said.iter().take_while(|record| !begins_airflow3(record));
     if of_process().any(|record| record.is_of_supervisor() && record.says_it_goes_on()) {
         return false;
     }
+    if printed.iter().any(|record| STATES.contains(&record.message.trim_end())) {
+        return true;
+    }
+    let Some(last) = said.first().filter(|last| last.is_of_supervisor()) else { return false };
     match last.message.trim_end() {
         "::endgroup::" => {
             of_process().find(|it| is_group(it, "")).is_some_and(|group| is_group(group, "Post Execute"))
         }
         "Process exited abnormally" | "Task killed!" => true,
+        words if FAILED.contains(&words) => {
+            !said.iter().any(|it| it.is_of_supervisor() && it.message.starts_with("::"))
+        }
         died => died.starts_with("Process terminated by signal") || died.contains("Received SIGSEGV"),
     }
+}
+
+/// A process of Airflow 3 begins.
+fn begins_airflow3(record: &Record<'_>) -> bool {
+    is_group(record, "Pre Execute") || (record.json && record.message.starts_with("DAG bundles loaded"))
 }
 
 /// A group of Airflow 3 begins whose name begins so.

@@ -156,6 +156,20 @@ mod tests {
         (Gather::new(limits), Instant::now())
     }
 
+    #[test]
+    fn an_object_is_found_by_what_it_holds_and_goes_whatever_its_size_and_age() {
+        let (mut gather, now) = gather();
+        push(&mut gather, "a", 10, 1, now);
+        push(&mut gather, "b", 10, 2, now);
+        push(&mut gather, "b", 10, 3, now);
+        assert_eq!(
+            gather.find(|chunk| *chunk == 3).map(|done| (done.folder, done.chunks)),
+            Some(("b".to_owned(), vec![2, 3]))
+        );
+        assert!(gather.find(|chunk| *chunk == 3).is_none());
+        assert_eq!(gather.weight(), 10 + CHUNK_WEIGHT);
+    }
+
     fn push(
         gather: &mut Gather<usize>,
         folder: &str,

@@ -185,6 +185,25 @@ fn other_ways_to_die_in_airflow_3_are_ends() {
 }
 
 #[test]
+fn airflow_3_without_groups_tells_what_it_can() {
+    let begin = airflow3("airflow.dag_processing", "DAG bundles loaded: dags-folder");
+    let work = airflow3("pipeline", "at work");
+    for words in ["Task failed with exception", "Skipping task.", "Task exited", "Pushing xcom"] {
+        assert!(task_says(&(begin.clone() + &work + &airflow3("task", words))), "{words}");
+        assert!(!task_says(&(begin.clone() + &airflow3("pipeline", words))), "{words}");
+        let groups = airflow3("task", "::group::Pre Execute") + &begin + &airflow3("task", "::endgroup::");
+        assert!(!task_says(&(groups + &airflow3("task", words))), "{words}: more comes");
+    }
+    let state = airflow3("task.stdout", "Task instance in success state");
+    let state = state + &airflow3("task.stdout", "Task operator:<Task(PythonOperator): t>");
+    assert!(task_says(&(begin.clone() + &work + &state)));
+    assert!(!task_says(&(begin.clone() + &work)));
+    let deferred = begin.clone() + &airflow3("task", "Pausing task as DEFERRED. ");
+    assert!(!task_says(&deferred));
+    assert!(task_says(&(deferred + &begin + &state)));
+}
+
+#[test]
 fn an_end_line_needs_no_line_break_and_may_be_cut_off_at_the_front() {
     let exit = airflow2("Task exited with return code 0");
     assert!(task_says(exit.trim_end()));
