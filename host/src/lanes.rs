@@ -337,7 +337,9 @@ impl Lanes {
             .flat_map(|(lane, advance)| advance.lost.iter().map(|range| self.lost_of(lane, range.clone())))
             .collect();
         let losses = self.persist(|| self.store.commit_with_losses(moves.clone(), lost.clone())).await;
-        losses.iter().for_each(|loss| self.lost(loss));
+        for loss in &losses {
+            self.lost(loss);
+        }
         for (lane, advance) in advanced {
             let passed: u64 = advance.lost.iter().map(|range| range.end - range.start).sum();
             self.counters.bytes.add(lane.set_committed(advance.row.offset).saturating_sub(passed));

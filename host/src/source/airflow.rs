@@ -183,7 +183,9 @@ impl Airflow {
                     while let Ok(more) = reports.try_recv() {
                         paths.insert(more);
                     }
-                    paths.iter().for_each(|path| watch.reported(path));
+                    for path in &paths {
+                        watch.reported(path);
+                    }
                     match self.look_at(paths).await {
                         // Once: what goes on happening must not put it off for ever.
                         Ok(true) if !soon => {
@@ -224,7 +226,7 @@ impl Airflow {
                 Some(known) => look_at.push((abs, self.sought(known))),
                 // A new file is found by its folder, under its real name; excluded ones are nobody's business.
                 None => {
-                    rescan |= abs.is_dir() || below.as_os_str().is_empty() || self.discovery.matches(&rel)
+                    rescan |= abs.is_dir() || below.as_os_str().is_empty() || self.discovery.matches(&rel);
                 }
             }
         }

@@ -206,7 +206,9 @@ impl Airflow {
     }
 
     fn say_lost(&self, losses: &[Loss]) {
-        losses.iter().for_each(|loss| self.listener.lost(loss));
+        for loss in losses {
+            self.listener.lost(loss);
+        }
     }
 
     /// Forgets streams that are gone and that every sink has.
