@@ -238,7 +238,14 @@ impl Airflow {
             };
             look_at.into_iter().map(look).collect::<Vec<_>>()
         });
-        for looked in looked.await.unwrap_or_default() {
+        let looked = looked.await.unwrap_or_default();
+        // Before the lanes are told of it: what one of them had, all may have lost.
+        let grew = looked.iter().flatten().filter_map(|(id, sight)| match sight {
+            Sight::Grew(seen) if self.known.get(id)?.stream.is_news(seen.size) => Some((*id, seen.size)),
+            _ => None,
+        });
+        self.write_sizes(grew.collect()).await?;
+        for looked in looked {
             match looked {
                 Some((_, Sight::Same)) => {}
                 Some((id, Sight::Grew(seen))) => self.grew(id, seen).await?,
