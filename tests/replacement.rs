@@ -267,7 +267,7 @@ fn a_loss_is_written_down_once_however_often_updraft_is_killed() {
     // Deleted while it is held open, and then nobody holds it.
     fs::remove_file(place.file("a.log")).expect("it is there");
     running.kill();
-    assert_eq!(place.losses("two"), [replaced.clone()]);
+    assert_eq!(place.losses("two"), std::slice::from_ref(&replaced));
     for _ in 0..3 {
         let running = place.follow(WAYS[0]);
         eventually("the other loss", || (place.losses("two").len() >= 2).then_some(()));

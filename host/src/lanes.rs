@@ -361,7 +361,9 @@ impl Lanes {
             moves.push(self.cursor_move(lane, row, entries));
         }
         let losses = self.persist(|| self.store.commit_with_losses(moves.clone(), lost.clone())).await;
-        losses.iter().for_each(|loss| self.lost(loss));
+        for loss in &losses {
+            self.lost(loss);
+        }
         for (lane, offset, passed) in reached {
             self.committed(lane, offset, passed);
         }

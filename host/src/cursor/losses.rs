@@ -158,31 +158,39 @@ impl Store {
 /// Within the caller's transaction.
 fn record(tx: &Connection, lost: &[Lost]) -> Result<Vec<Loss>, rusqlite::Error> {
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    let mut losses = Vec::new();
+    let mut written = Vec::new();
     for Lost { stream, sink, range, reason } in lost {
-        let named = tx
+        let of_stream = tx
             .prepare_cached("SELECT source, path, generation FROM streams WHERE id = ?1")?
             .query_row([stream], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         // Forgotten: then what it lacked was written down with that.
-        let Some((source, path, generation)) = named else { continue };
+        let Some((source, path, generation)) = of_stream else { continue };
         let length = range.end.saturating_sub(range.start);
         let bytes = length.saturating_sub(held(tx, *stream, sink, range)?);
         if bytes == 0 || *reason == LossReason::Repeated {
             continue;
         }
-        let (sink, reason) = (sink.clone(), reason.word().to_owned());
-        let (from, to) = (range.start, range.end);
-        let loss = Loss { sink, source, path, generation, from, to, bytes, at, reason };
-        insert(tx, &loss)?;
-        let fate = Fate { outcome: Outcome::Lost, target: loss.reason.as_str().into() };
-        receipts::write(tx, *stream, &loss.sink, &[Entry { fate, range: range.clone(), events: 0, bytes }])?;
-        losses.push(loss);
+        let row = Loss {
+            sink: sink.clone(),
+            source,
+            path,
+            generation,
+            from: range.start,
+            to: range.end,
+            bytes,
+            at,
+            reason: reason.word().to_owned(),
+        };
+        insert(tx, &row)?;
+        let fate = Fate { outcome: Outcome::Lost, target: row.reason.as_str().into() };
+        receipts::write(tx, *stream, sink, &[Entry { fate, range: range.clone(), events: 0, bytes }])?;
+        written.push(row);
     }
-    if !losses.is_empty() {
+    if !written.is_empty() {
         sum_up(tx, LOSS_ROWS)?;
     }
-    Ok(losses)
+    Ok(written)
 }
 
 /// How many of these bytes are in objects of layout `batch` that the service has, though the cursor is before them.

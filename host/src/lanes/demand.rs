@@ -77,6 +77,7 @@ impl Lanes {
 mod tests {
     use super::*;
     use crate::cursor::Store;
+    use crate::receipt::{Forgetting, Notary};
     use crate::source::OpenFiles;
     use std::collections::HashMap;
     use std::sync::Arc;
@@ -87,7 +88,9 @@ mod tests {
     fn lanes(dir: &tempfile::TempDir) -> Arc<Lanes> {
         let store = Store::open(dir.path()).unwrap();
         let (files, progress) = (Arc::new(OpenFiles::default()), Arc::new(Notify::new()));
-        Arc::new(Lanes::new("sink".to_owned(), HashMap::new(), store, files, progress))
+        let forgetting = Forgetting { age: Duration::MAX, most: 0, sha256: false };
+        let notary = Notary::new(store.clone(), files.clone(), forgetting);
+        Arc::new(Lanes::new("sink".to_owned(), HashMap::new(), store, files, progress, notary))
     }
 
     #[tokio::test]

@@ -204,7 +204,9 @@ impl Airflow {
                     while let Ok(more) = reports.try_recv() {
                         paths.insert(more);
                     }
-                    paths.iter().for_each(|path| watch.reported(path));
+                    for path in &paths {
+                        watch.reported(path);
+                    }
                     match self.look_at(paths).await {
                         // Once: what goes on happening must not put it off for ever.
                         Ok(true) if !soon => {
@@ -262,7 +264,7 @@ impl Airflow {
                 Some(known) => look_at.push((abs, self.sought(known))),
                 // A new file is found by its folder, under its real name; excluded ones are nobody's business.
                 None => {
-                    rescan |= abs.is_dir() || below.as_os_str().is_empty() || self.discovery.matches(&rel)
+                    rescan |= abs.is_dir() || below.as_os_str().is_empty() || self.discovery.matches(&rel);
                 }
             }
         }
@@ -274,7 +276,14 @@ impl Airflow {
             };
             look_at.into_iter().map(look).collect::<Vec<_>>()
         });
-        for looked in looked.await.unwrap_or_default() {
+        let looked = looked.await.unwrap_or_default();
+        // Before the lanes are told of it: what one of them had, all may have lost.
+        let grew = looked.iter().flatten().filter_map(|(id, sight)| match sight {
+            Sight::Grew(seen) if self.known.get(id)?.stream.is_news(seen.size) => Some((*id, seen.size)),
+            _ => None,
+        });
+        self.write_sizes(grew.collect()).await?;
+        for looked in looked {
             match looked {
                 Some((_, Sight::Same)) => {}
                 Some((id, Sight::Grew(seen))) => self.grew(id, seen).await?,

@@ -123,13 +123,15 @@ impl Stream {
         state.gone = None;
     }
 
-    /// The size to be written down, if that is more than before.
-    pub(super) fn note_size(&self) -> Option<u64> {
+    /// Whether that size is more than is written down.
+    pub(super) fn is_news(&self, size: u64) -> bool {
+        size > self.state().noted
+    }
+
+    /// That size is written down.
+    pub(super) fn noted(&self, size: u64) {
         let mut state = self.state();
-        (state.size > state.noted).then(|| {
-            state.noted = state.size;
-            state.size
-        })
+        state.noted = state.noted.max(size);
     }
 
     pub(super) fn identity(&self) -> Identity {

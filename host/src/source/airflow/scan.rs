@@ -5,11 +5,10 @@ use crate::cursor::{LossReason, StoreError, StreamId};
 use crate::source::discover::{Found, Scan};
 use crate::source::places::{self, Fate, Places};
 use crate::source::sight::{Seen, Sought};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A file that so many looks in a row did not find is gone: one that was renamed during a look may escape that one.
@@ -66,12 +65,13 @@ impl Airflow {
         let is_hidden = |rel: &str| {
             failed.contains(rel) || hidden.iter().any(|folder| Path::new(rel).starts_with(folder))
         };
+        // Before the lanes are told of it: what one of them had, all may have lost.
+        self.note_sizes(&places.fates).await?;
         self.apply(places.fates, is_hidden).await?;
         let mut new = places.new;
         new.extend(self.own(places.alike, last));
         self.begin(new).await?;
         self.first_scan = false;
-        self.note_sizes().await?;
         self.follow_gone().await?;
         self.bury().await
     }
@@ -216,12 +216,39 @@ impl Airflow {
         own
     }
 
-    /// Writes down how long the streams are that some sink lacks a part of.
-    async fn note_sizes(&mut self) -> Result<(), StoreError> {
-        let lacking = self.known.values().filter(|known| !self.listener.delivered(known.stream.id));
-        let sizes: Vec<_> =
-            lacking.filter_map(|known| Some((known.stream.id, known.stream.note_size()?))).collect();
-        if sizes.is_empty() { Ok(()) } else { self.store.saw(sizes).await }
+    /// Writes down how long streams are: those that grew, and those that some sink lacks a part of.
+    async fn note_sizes(&mut self, fates: &[(StreamId, Fate)]) -> Result<(), StoreError> {
+        let grew: HashMap<StreamId, u64> = fates
+            .iter()
+            .filter_map(|(id, fate)| match fate {
+                Fate::Grew(_, seen) => Some((*id, seen.size)),
+                _ => None,
+            })
+            .collect();
+        let of_known = self.known.iter().filter_map(|(&id, known)| {
+            let lacking = || (!self.listener.delivered(id)).then(|| known.stream.snapshot().size);
+            let size = grew.get(&id).copied().or_else(lacking)?;
+            known.stream.is_news(size).then_some((id, size))
+        });
+        let of_others = self.remembered.iter().filter_map(|(id, it)| {
+            let size = *grew.get(id)?;
+            (size > it.row.size).then_some((*id, size))
+        });
+        let sizes: Vec<_> = of_known.chain(of_others).collect();
+        self.write_sizes(sizes).await
+    }
+
+    pub(super) async fn write_sizes(&mut self, sizes: Vec<(StreamId, u64)>) -> Result<(), StoreError> {
+        if sizes.is_empty() {
+            return Ok(());
+        }
+        self.store.saw(sizes.clone()).await?;
+        for (id, size) in sizes {
+            if let Some(known) = self.known.get(&id).or_else(|| self.gone.get(&id)) {
+                known.stream.noted(size);
+            }
+        }
+        Ok(())
     }
 
     /// A file that was deleted or moved away may still be written, and is read as long as it is held open.
@@ -238,10 +265,10 @@ impl Airflow {
         let mut sizes = Vec::new();
         for (stream, size) in measured.await.unwrap_or_default() {
             if stream.grow(size, stream.stamp()) {
-                self.listener.changed(&Arc::clone(&stream));
-                sizes.extend(stream.note_size().map(|size| (stream.id, size)));
+                sizes.push((stream.id, size));
+                self.listener.changed(&stream);
             }
         }
-        if sizes.is_empty() { Ok(()) } else { self.store.saw(sizes).await }
+        self.write_sizes(sizes).await
     }
 }

@@ -105,6 +105,7 @@ impl Airflow {
             settle(&stream, seen.stamp.modified);
         }
         self.listener.began(&stream, &cursors);
+        stream.noted(stream.snapshot().size);
         self.known.insert(id, Known { stream, rel: found.rel.clone(), absent: 0 });
     }
 
@@ -130,6 +131,7 @@ impl Airflow {
         for ((id, row), (found, seen)) in ids.into_iter().zip(rows).zip(begin) {
             let stream = self.stream(id, &found.rel, found.abs, row.generation, first_seen, seen.identity);
             stream.grow(seen.size, seen.stamp);
+            stream.noted(seen.size);
             settle(&stream, seen.stamp.modified);
             self.files.hold(&stream);
             let cursors: Vec<_> = row
@@ -188,10 +190,9 @@ impl Airflow {
         }
         self.gone.insert(id, known);
         self.listener.changed(&stream);
-        match stream.note_size() {
-            Some(size) => self.store.saw(vec![(id, size)]).await,
-            None => Ok(()),
-        }
+        let size = stream.snapshot().size;
+        let sizes = if stream.is_news(size) { vec![(id, size)] } else { Vec::new() };
+        self.write_sizes(sizes).await
     }
 
     /// What the sinks of a stream lack that only the store remembers.
@@ -206,7 +207,9 @@ impl Airflow {
     }
 
     fn say_lost(&self, losses: &[Loss]) {
-        losses.iter().for_each(|loss| self.listener.lost(loss));
+        for loss in losses {
+            self.listener.lost(loss);
+        }
     }
 
     /// Forgets streams that are gone and that every sink has.

@@ -110,7 +110,9 @@ proptest! {
         let mut seen = identify(&found(&path)).expect("it can be read");
         let mut known = model.generation;
         for deeds in rounds {
-            deeds.iter().for_each(|deed| model.does(deed, &path));
+            for deed in &deeds {
+                model.does(deed, &path);
+            }
             let sight = look(&found(&path), &sought(&path, &seen)).expect("it can be read");
             match sight {
                 Sight::Same => {
