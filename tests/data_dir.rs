@@ -60,14 +60,20 @@ fn a_full_disk_stops_delivery_until_there_is_room_and_costs_nothing() {
     let other = "dag_id=other/run_id=r/task_id=t/attempt=1.log";
     logs.append_lines(10..20);
     logs.append(other, line(0));
-    running.says(&["sink=cloudwatch", "cursors cannot be written down", "disk is full", "no more is delivered"]);
+    running.says(&[
+        "sink=cloudwatch",
+        "cursors cannot be written down",
+        "disk is full",
+        "no more is delivered",
+    ]);
     running.says(&["source=airflow", "disk is full", "new files are not taken"]);
     logs.append_lines(20..3_000);
     // What it sends now it could not write down: if it ever sent any, it would be within this time.
     std::thread::sleep(std::time::Duration::from_secs(3));
     assert_eq!(messages(&moto), numbered(0..20), "one put, and none after it");
     let said = running.stderr();
-    let of_one_sink = |line: &&str| line.contains("cannot be written down") && line.contains("sink=cloudwatch");
+    let of_one_sink =
+        |line: &&str| line.contains("cannot be written down") && line.contains("sink=cloudwatch");
     assert_eq!(said.lines().filter(of_one_sink).count(), 1, "{said}");
 
     disk.free();
@@ -222,7 +228,9 @@ fn a_store_that_is_damaged_is_refused_and_left_as_it_is() {
         let said = refused(data.path());
         assert!(said.contains("damaged") && said.contains("move it away"), "{said}");
     };
-    damaged(|store| fs::write(store, "this is no store, but long enough to look like one ".repeat(99)).expect("written"));
+    damaged(|store| {
+        fs::write(store, "this is no store, but long enough to look like one ".repeat(99)).expect("written")
+    });
     damaged(|store| {
         // The pages behind the first.
         let mut bytes = fs::read(store).expect("it is there");

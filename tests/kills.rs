@@ -165,8 +165,9 @@ fn a_kill_at_any_put_of_many_files_events_leaves_each_event_in_one_object() {
         let config = pipeline(&logs, data.path(), &lake);
         killed_at(&moto, "PutObject", after, |updraft| updraft.config("p.yaml", &config));
         let bodies = objects(&moto, &prefix).into_values();
-        let mut lines: Vec<String> =
-            bodies.flat_map(|body| String::from_utf8_lossy(&body).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let mut lines: Vec<String> = bodies
+            .flat_map(|body| String::from_utf8_lossy(&body).lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         lines.sort();
         let mut expected: Vec<String> = (0..200).map(|number| format!("line {number}")).collect();
         expected.sort();
@@ -190,9 +191,8 @@ fn a_sink_that_nobody_listens_to_costs_the_other_nothing_and_catches_up_from_its
         let s3 = to_s3("logs/", &format!("endpoint: 'http://{s3_endpoint}'"));
         pipeline(&logs, data.path(), &format!("{{ {}, {s3} }}", to_cloudwatch("g")))
     };
-    let run = |updraft: Updraft, endpoint: &str| {
-        updraft.on(&moto).as_anyone().config("p.yaml", &config(endpoint))
-    };
+    let run =
+        |updraft: Updraft, endpoint: &str| updraft.on(&moto).as_anyone().config("p.yaml", &config(endpoint));
     let running = run(updraft!("run", "--drain-timeout", "1s"), &nobody.to_string()).spawn();
     running.says(&["sink s3: s3:PutObject", "will be retried"]);
     let delivered = |count: usize| (moto.log_events("g", "lines").len() == count).then_some(());

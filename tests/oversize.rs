@@ -83,7 +83,7 @@ fn lines_of_any_size_arrive_whole() {
     logs.append(TRY, "[2026-11-21T12:30:00.000+0000] {load.py:7} INFO - the end\n");
 
     let there = joined(&lifted(&logs, "json", ""));
-    assert_eq!((&*there[0].0, &*there[1].0 == records[0].1, there[1].1), ("line 0", true, 1));
+    assert_eq!((&*there[0].0, there[1].0 == records[0].1, there[1].1), ("line 0", true, 1));
     assert!(there[2].0 == records[1].1 && there[3].0 == records[2].1, "1.2 MB and 5 MB");
     assert!(there[2].1 >= 2 && there[3].1 >= 5);
     // The host cuts a line over 8 MiB into several.
@@ -110,13 +110,18 @@ fn lines_of_any_size_arrive_whole() {
 fn a_traceback_of_megabytes_arrives_whole() {
     let logs = LogFolder::with_lines(0..1);
     let mut expected = String::from("line 0");
-    logs.append(TRY, "[2026-11-21T12:10:00.000+0000] {taskinstance.py:1} ERROR - Task failed with exception\n");
+    logs.append(
+        TRY,
+        "[2026-11-21T12:10:00.000+0000] {taskinstance.py:1} ERROR - Task failed with exception\n",
+    );
     logs.append(TRY, "Traceback (most recent call last):\n");
     expected.push_str("\nTask failed with exception\nTraceback (most recent call last):");
     let mut frames = String::new();
     for number in 0..27_000 {
-        let frame =
-            format!("  File \"/opt/airflow/dags/déjà_{number}.py\", line {number}, in call\n    recurse({number}) # {}\n", "…".repeat(10));
+        let frame = format!(
+            "  File \"/opt/airflow/dags/déjà_{number}.py\", line {number}, in call\n    recurse({number}) # {}\n",
+            "…".repeat(10)
+        );
         frames.push_str(&frame);
     }
     assert!(frames.len() > 2_700_000);
@@ -140,7 +145,8 @@ fn a_traceback_of_megabytes_arrives_whole() {
 #[test]
 fn an_event_of_exactly_the_limit_is_one_and_a_byte_more_makes_two() {
     for (limit, options) in [(MAX_EVENT, ""), (1_000, "batch: { max_bytes: 1026 }")] {
-        for (bytes, parts) in [(limit - 1, 1), (limit, 1), (limit + 1, 2), (2 * limit, 2), (2 * limit + 1, 3)] {
+        for (bytes, parts) in [(limit - 1, 1), (limit, 1), (limit + 1, 2), (2 * limit, 2), (2 * limit + 1, 3)]
+        {
             let logs = LogFolder::empty();
             let (_, message) = (0, "x".repeat(bytes));
             logs.append(TRY, format!("[2026-11-21T12:00:00.000+0000] {{load.py:7}} INFO - {message}\n"));
@@ -162,7 +168,10 @@ fn no_character_is_ever_cut_wherever_the_limit_falls() {
         let (_, message) = record(0, 3_000);
         let message = "s".repeat(shift) + &message;
         let (minute, second) = (shift / 60, shift % 60);
-        logs.append(TRY, format!("[2026-11-21T12:{minute:02}:{second:02}.000+0000] {{load.py:7}} INFO - {message}\n"));
+        logs.append(
+            TRY,
+            format!("[2026-11-21T12:{minute:02}:{second:02}.000+0000] {{load.py:7}} INFO - {message}\n"),
+        );
         expected.push(message);
     }
     for (codec, max_bytes) in [("json", 1_024), ("text", 1_024), ("text", 1_025), ("raw", 1_026)] {

@@ -90,9 +90,7 @@ impl ResolveCachedIdentity for Renewal {
         config: &'a ConfigBag,
     ) -> IdentityFuture<'a> {
         let cache = self.cache();
-        IdentityFuture::new(
-            async move { cache.resolve_cached_identity(resolver, components, config).await },
-        )
+        IdentityFuture::new(async move { cache.resolve_cached_identity(resolver, components, config).await })
     }
 
     fn validate_base_client_config(

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_cut_between_characters() {
-        for (character, ahead) in [("🦀", 1), ("🦀", 2), ("🦀", 3), ("→", 1), ("→", 2), ("ß", 1), ("ß", 0)] {
+        for (character, ahead) in [("🦀", 1), ("🦀", 2), ("🦀", 3), ("→", 1), ("→", 2), ("ß", 1), ("ß", 0)]
+        {
             let mut content = vec![b'x'; MAX_LINE - ahead];
             content.extend_from_slice(character.as_bytes());
             for more in [0, 1, READ] {

@@ -156,8 +156,7 @@ impl Outlet {
 
     /// From now on it stands like this.
     pub fn stand(&self, standing: Standing, sink: &CloudWatch) {
-        let before =
-            self.change(&sink.room, |state| std::mem::replace(&mut state.standing, standing));
+        let before = self.change(&sink.room, |state| std::mem::replace(&mut state.standing, standing));
         if before != standing {
             self.waiting.wake(&sink.lanes.schedule);
         }
@@ -178,7 +177,9 @@ impl Outlet {
             }
             let rewound: HashSet<StreamId> =
                 held.into_iter().filter(|(_, (lane, held))| lane.rewind(*held)).map(|(id, _)| id).collect();
-            rewound.iter().for_each(|lane| self.waiting.add(*lane));
+            for lane in &rewound {
+                self.waiting.add(*lane);
+            }
             let stays = |event: &Encoded<Ticket>| !rewound.contains(&event.ticket.lane.stream.id);
             state.packer.retain(stays);
             state.originals = state.packer.queued().map(|event| event.ticket.holds).sum();
@@ -222,7 +223,9 @@ impl Outlet {
         let timeout =
             if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
         let at = oldest.arrived + timeout;
-        if state.packer.is_full() || at <= Instant::now() || sink.flush.load(std::sync::atomic::Ordering::Acquire)
+        if state.packer.is_full()
+            || at <= Instant::now()
+            || sink.flush.load(std::sync::atomic::Ordering::Acquire)
         {
             Due::Now
         } else {

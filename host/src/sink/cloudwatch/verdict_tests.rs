@@ -36,9 +36,7 @@ async fn ask(client: &Client, operation: Operation) -> Option<Verdict> {
 #[tokio::test]
 async fn what_passes_is_tried_again_soon_and_what_needs_somebody_slowly_whatever_was_asked() {
     for operation in ALL {
-        for (failures, next) in
-            [(&PASSES[..], Verdict::Retry), (&NEEDS_SOMEBODY[..], Verdict::RetrySlowly)]
-        {
+        for (failures, next) in [(&PASSES[..], Verdict::Retry), (&NEEDS_SOMEBODY[..], Verdict::RetrySlowly)] {
             for failure in failures {
                 let client = Client::new(&access(*failure));
                 assert_eq!(ask(&client, operation).await, Some(next), "{operation:?}: {failure:?}");

@@ -22,7 +22,7 @@ use crate::route;
 use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
 use crate::sink::generation;
-use crate::sink::retry::{Backoff, CAP, Verdict};
+use crate::sink::retry::{Backoff, CAP, SLOW_CAP, Verdict};
 use crate::sink::service_error::ServiceError;
 use crate::transform::Workers;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -332,6 +332,9 @@ impl Mirror {
     }
 
     fn failed(&self, lane: &Lane, error: &UploadError) {
+        if is_of_one_object(error) {
+            return self.refused(lane, error);
+        }
         let (gist, verdict) = match error {
             UploadError::Service(failure) => {
                 (format!("{} {:?}", failure.action, failure.code), failure.verdict)
@@ -344,8 +347,6 @@ impl Mirror {
             if self.lanes.closing() {
                 state.backoff.limit_slow(CAP);
             }
-            // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
-            let verdict = if verdict == Verdict::Reject { Verdict::RetrySlowly } else { verdict };
             let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
             state.pause = Some(Pause { until: Instant::now() + wait, closing: self.lanes.closing() });
             (verdict != Verdict::Renewed && state.complaint.raise(&gist, Instant::now()), wait)
@@ -353,6 +354,17 @@ impl Mirror {
         if say {
             tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path, "{error}");
         }
+        self.lanes.schedule.wake_at(lane.stream.id, Instant::now() + wait);
+    }
+
+    /// This object alone is refused: the service is not left alone for it, and the others go on.
+    fn refused(&self, lane: &Lane, error: &UploadError) {
+        if lane.first_time(Complaint::OBJECT_REFUSED) {
+            tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
+                "{error}; it is tried again now and then (said once per file)");
+        }
+        // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
+        let wait = if self.lanes.closing() { CAP } else { SLOW_CAP };
         self.lanes.schedule.wake_at(lane.stream.id, Instant::now() + wait);
     }
 
@@ -365,5 +377,14 @@ impl Mirror {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether it says nothing of other objects.
+fn is_of_one_object(error: &UploadError) -> bool {
+    match error {
+        UploadError::Taken | UploadError::TooLarge(_) => true,
+        UploadError::Service(failure) => failure.verdict == Verdict::Reject,
+        _ => false,
     }
 }

@@ -35,7 +35,7 @@ const WITH_BODIES: [Operation; 5] =
 fn client(failure: Failure) -> Client {
     let text = "sources: {a: {type: airflow, base_log_folder: /logs}}\n\
                 sinks: {s: {type: aws_s3, inputs: [a], bucket: b}}";
-    let config = config::from_str(text, Format::Yaml, "p.yaml", &BTreeMap::new().into()).expect("good");
+    let config = config::from_str(text, Format::Yaml, "p.yaml", &BTreeMap::new()).expect("good");
     let SinkKind::S3(options) = &config.sinks[0].kind else { panic!("S3") };
     Client::new(&access(failure), options)
 }
@@ -66,9 +66,7 @@ async fn verdict(client: &Client, operation: Operation) -> Option<Verdict> {
 #[tokio::test]
 async fn what_passes_is_tried_again_soon_and_what_needs_somebody_slowly_whatever_was_asked() {
     for operation in WITH_BODIES {
-        for (failures, next) in
-            [(&PASSES[..], Verdict::Retry), (&NEEDS_SOMEBODY[..], Verdict::RetrySlowly)]
-        {
+        for (failures, next) in [(&PASSES[..], Verdict::Retry), (&NEEDS_SOMEBODY[..], Verdict::RetrySlowly)] {
             for failure in failures {
                 let next = Some(next);
                 assert_eq!(verdict(&client(*failure), operation).await, next, "{operation:?}: {failure:?}");

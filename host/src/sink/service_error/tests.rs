@@ -144,9 +144,7 @@ fn each_way_in_which_sts_can_fail_has_its_verdict() {
             SdkError::service_error(AssumeRoleError::generic(meta(code)), response(status));
         let by_token: SdkError<_, Response> =
             SdkError::service_error(AssumeRoleWithWebIdentityError::generic(meta(code)), response(status));
-        for error in
-            [CredentialsError::provider_error(by_role), CredentialsError::provider_error(by_token)]
-        {
+        for error in [CredentialsError::provider_error(by_role), CredentialsError::provider_error(by_token)] {
             let failure = call(None).failed(&unsigned(error));
             assert_eq!(failure.verdict, next, "{code}: {failure}");
         }
