@@ -229,7 +229,7 @@ fn a_store_that_is_damaged_is_refused_and_left_as_it_is() {
         assert!(said.contains("damaged") && said.contains("move it away"), "{said}");
     };
     damaged(|store| {
-        fs::write(store, "this is no store, but long enough to look like one ".repeat(99)).expect("written")
+        fs::write(store, "this is no store, but long enough to look like one ".repeat(99)).expect("written");
     });
     damaged(|store| {
         // The pages behind the first.

@@ -34,7 +34,7 @@ fn to_cloudwatch(group: &str) -> String {
 
 fn to_s3(prefix: &str, options: &str) -> String {
     format!(
-        "s3: {{ type: aws_s3, inputs: [airflow], bucket: {BUCKET}, key_prefix: {prefix}, refresh_secs: 0.1, \
+        "s3: {{ type: aws_s3, inputs: [airflow], bucket: {BUCKET}, key_prefix: '{prefix}', refresh_secs: 0.1, \
          healthcheck: {{ enabled: false }}, {options} }}"
     )
 }

@@ -83,7 +83,7 @@ fn lines_of_any_size_arrive_whole() {
     logs.append(TRY, "[2026-11-21T12:30:00.000+0000] {load.py:7} INFO - the end\n");
 
     let there = joined(&lifted(&logs, "json", ""));
-    assert_eq!((&*there[0].0, &*there[1].0 == records[0].1, there[1].1), ("line 0", true, 1));
+    assert_eq!((&*there[0].0, there[1].0 == records[0].1, there[1].1), ("line 0", true, 1));
     assert!(there[2].0 == records[1].1 && there[3].0 == records[2].1, "1.2 MB and 5 MB");
     assert!(there[2].1 >= 2 && there[3].1 >= 5);
     // The host cuts a line over 8 MiB into several.

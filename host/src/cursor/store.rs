@@ -118,10 +118,9 @@ impl Store {
         let file = data_dir.join(FILE);
         let sqlite = |error| StoreError::Sqlite { file: file.clone(), error };
         let mut db = Connection::open(&file).map_err(sqlite)?;
-        check(&db).map_err(|error| match damage(&error) {
-            true => StoreError::Damaged { file: file.clone(), error },
-            false => sqlite(error),
-        })?;
+        if let Err(error) = check(&db) {
+            return Err(if damage(&error) { StoreError::Damaged { file, error } } else { sqlite(error) });
+        }
         if let Err(found) = schema::prepare(&mut db).map_err(sqlite)? {
             return Err(StoreError::Newer { file, found, known: schema::VERSION });
         }

@@ -32,13 +32,22 @@ fn batch(start: u64, end: u64) -> Batch {
 
 /// Events of ten bytes, each a line.
 fn lines(count: usize) -> Batch {
+    lines_from(0, count)
+}
+
+/// The same where so many lines come before them.
+fn lines_from(first: usize, count: usize) -> Batch {
     let ends: Vec<u32> = (1..=count).map(|at| at as u32 * 10).collect();
     let events = Events {
         timestamps: ends.iter().map(|&end| i64::from(end)).collect(),
         source_ends: ends,
         ..Events::default()
     };
-    Batch { bytes: b"123456789\n".repeat(count), events, ..batch(0, count as u64 * 10) }
+    Batch {
+        bytes: b"123456789\n".repeat(count),
+        events,
+        ..batch(first as u64 * 10, (first + count) as u64 * 10)
+    }
 }
 
 fn here() -> Fate {
@@ -252,5 +261,54 @@ proptest! {
             let whole = left.iter().take_while(|&&left| left == 0).count() as u64 * 10;
             prop_assert_eq!(cursor, whole);
         }
+    }
+
+    #[test]
+    fn however_often_it_is_rewound_each_event_is_sent_on_and_acknowledged_once(
+        steps in prop::collection::vec((0..4_u8, any::<prop::sample::Index>()), 0..200),
+    ) {
+        const LINES: usize = 60;
+        let lane = lane();
+        let mut held: Vec<(Seq, usize, usize)> = Vec::new();
+        let (mut times, mut told) = ([0; LINES], 0);
+        let next_batch = |lane: &Lane, most: usize| {
+            let first = lane.next().0 as usize / 10;
+            lines_from(first, most.min(LINES - first))
+        };
+        let mut acknowledge = |(seq, event, line): (Seq, usize, usize)| {
+            lane.acknowledge_each(seq, [(event, 1, &here())]);
+            told += lane.advance().into_iter().flat_map(|it| it.entries).map(|it| it.events).sum::<u64>();
+            times[line] += 1;
+        };
+        let begin = |lane: &Lane, batch: &Batch, held: &mut Vec<(Seq, usize, usize)>| {
+            let (first, count) = (batch.range.start as usize / 10, batch.bytes.len() / 10);
+            if let Some(seq) = lane.begin_events(batch, &vec![1; count]) {
+                held.extend((0..count).map(|at| (seq, at, first + at)));
+            }
+        };
+        for (step, index) in steps {
+            match step {
+                0 => begin(&lane, &next_batch(&lane, index.index(9) + 1), &mut held),
+                1 if !held.is_empty() => acknowledge(held.remove(0)),
+                2 if !held.is_empty() => acknowledge(held.swap_remove(index.index(held.len()))),
+                // A batch is being made while the lane is rewound.
+                3 => {
+                    let batch = next_batch(&lane, index.index(9) + 1);
+                    if lane.rewind(held.len()) {
+                        held.clear();
+                    }
+                    begin(&lane, &batch, &mut held);
+                }
+                _ => {}
+            }
+        }
+        loop {
+            held.drain(..).for_each(&mut acknowledge);
+            if lane.cursor().offset as usize == LINES * 10 {
+                break;
+            }
+            begin(&lane, &next_batch(&lane, 7), &mut held);
+        }
+        prop_assert_eq!((times, told), ([1; LINES], LINES as u64), "also in the receipt");
     }
 }

@@ -35,6 +35,9 @@ impl Complaint {
     /// An object that was to be written once is written again.
     pub const WROTE_AGAIN: u32 = 10;
 
+    /// The service takes the object of one file not at all.
+    pub const OBJECT_REFUSED: u32 = 11;
+
     /// Whether this is to be said now. `gist`: what makes it the same trouble (no request ids).
     pub fn raise(&mut self, gist: &str, now: Instant) -> bool {
         let due = match &self.last {

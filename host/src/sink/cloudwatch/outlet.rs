@@ -199,7 +199,9 @@ impl Outlet {
             }
             let rewound: HashSet<StreamId> =
                 held.into_iter().filter(|(_, (lane, held))| lane.rewind(*held)).map(|(id, _)| id).collect();
-            rewound.iter().for_each(|lane| self.waiting.add(*lane));
+            for lane in &rewound {
+                self.waiting.add(*lane);
+            }
             let stays = |event: &Encoded<Ticket>| !rewound.contains(&event.ticket.lane.stream.id);
             state.packer.retain(stays);
             state.originals = state.packer.queued().map(|event| event.ticket.holds).sum();

@@ -24,7 +24,7 @@ use crate::route;
 use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
 use crate::sink::generation;
-use crate::sink::retry::{Backoff, CAP, Verdict};
+use crate::sink::retry::{Backoff, CAP, SLOW_CAP, Verdict};
 use crate::sink::service_error::{Fault, ServiceError};
 use crate::transform::Workers;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -353,6 +353,9 @@ impl Mirror {
     }
 
     fn failed(&self, lane: &Lane, error: &UploadError) {
+        if is_of_one_object(error) {
+            return self.refused(lane, error);
+        }
         let (gist, verdict, fault) = match error {
             UploadError::Service(failure) => {
                 (format!("{} {:?}", failure.action, failure.code), failure.verdict, failure.fault())
@@ -365,8 +368,6 @@ impl Mirror {
             if self.lanes.closing() {
                 state.backoff.limit_slow(CAP);
             }
-            // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
-            let verdict = if verdict == Verdict::Reject { Verdict::RetrySlowly } else { verdict };
             let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
             state.trouble.raise(fault);
             state.pause = Some(Pause { until: Instant::now() + wait, asked: self.lanes.asked() });
@@ -376,6 +377,18 @@ impl Mirror {
         if say {
             tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path, "{error}");
         }
+        self.lanes.schedule.wake_at(lane.stream.id, Instant::now() + wait);
+    }
+
+    /// This object alone is refused: the service is not left alone for it, and the others go on.
+    fn refused(&self, lane: &Lane, error: &UploadError) {
+        self.lanes.in_trouble(&error.to_string());
+        if lane.first_time(Complaint::OBJECT_REFUSED) {
+            tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
+                "{error}; it is tried again now and then (said once per file)");
+        }
+        // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
+        let wait = if self.lanes.closing() { CAP } else { SLOW_CAP };
         self.lanes.schedule.wake_at(lane.stream.id, Instant::now() + wait);
     }
 
@@ -390,5 +403,14 @@ impl Mirror {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether it says nothing of other objects.
+fn is_of_one_object(error: &UploadError) -> bool {
+    match error {
+        UploadError::Taken | UploadError::TooLarge(_) => true,
+        UploadError::Service(failure) => failure.verdict == Verdict::Reject,
+        _ => false,
     }
 }

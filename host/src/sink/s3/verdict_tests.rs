@@ -35,7 +35,7 @@ const WITH_BODIES: [Operation; 5] =
 fn client(failure: Failure) -> Client {
     let text = "sources: {a: {type: airflow, base_log_folder: /logs}}\n\
                 sinks: {s: {type: aws_s3, inputs: [a], bucket: b}}";
-    let config = config::from_str(text, Format::Yaml, "p.yaml", &BTreeMap::new().into()).expect("good");
+    let config = config::from_str(text, Format::Yaml, "p.yaml", &BTreeMap::new()).expect("good");
     let SinkKind::S3(options) = &config.sinks[0].kind else { panic!("S3") };
     Client::new(&access(failure), options)
 }
