@@ -251,6 +251,33 @@ fn more_files_than_can_be_held_open_are_deleted_and_what_is_lost_of_them_is_coun
 }
 
 #[test]
+fn what_vanishes_while_updraft_stops_is_counted_by_the_next_run() {
+    let place = Place::new();
+    place.block("two");
+    let names: Vec<String> = (0..300).map(|number| format!("{number}.log")).collect();
+    for (number, name) in (0..).zip(&names) {
+        place.append(name, &lines(number..number + 1));
+    }
+    place.append("kept.log", &lines(1000..1001));
+    let total = (0..300).map(|number| line(number).len() as u64).sum::<u64>() + line(1000).len() as u64;
+    let ending = place.updraft(updraft!("run", "--once", "--give-up", "1m"), WAYS[0]).spawn();
+    place.wait_for_cursors("one", usize::try_from(total).expect("not many"));
+    // Its last look is over.
+    for name in &names {
+        fs::remove_file(place.file(name)).expect("it is there");
+    }
+    place.unblock("two");
+    let done = ending.wait();
+    done.exits(1);
+    assert!(done.stderr.contains("the next run sees what became of it"), "{}", done.stderr);
+    assert!(place.losses("two").is_empty());
+    place.once(WAYS[0]).exits(1);
+    assert_eq!(place.bytes("two") + place.lost("two"), total);
+    assert!(place.lost("two") > 0 && place.losses("one").is_empty());
+    place.once(WAYS[0]).exits(0);
+}
+
+#[test]
 fn a_loss_is_written_down_once_however_often_updraft_is_killed() {
     let place = Place::new();
     place.append("a.log", &lines(0..3));

@@ -3,7 +3,8 @@
 //!
 //! A file is a stream's if inode and beginning are. First each stream is looked for where it was, then anywhere in the
 //! folder, then among the files beside its place that no pattern lets through; last come copies: files beside its place
-//! that begin as it did for the whole of a full fingerprint.
+//! that begin as it did for the whole of a full fingerprint. A short beginning is enough where the name says the rest:
+//! `a.log` was truncated, and `a.log.1` is new.
 
 use super::discover::{Found, rel_of};
 use super::fingerprint::{HEAD, begins};
@@ -13,6 +14,7 @@ use crate::cursor::StreamId;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -157,13 +159,13 @@ impl Search<'_> {
     }
 
     /// Files that no pattern lets through, in the folders of streams that are missing: those that have the inode of one,
-    /// and those that may be a copy of one.
+    /// and those that may be a copy of one. (What was only deleted just now is read from what is held open.)
     fn beside(&self, listed: &HashSet<PathBuf>) -> Vec<Found> {
         let mut folders: HashMap<&Path, bool> = HashMap::new();
         let inodes: HashSet<u64> = self.open().map(|at| self.sought[at].identity.inode).collect();
         for at in self.open() {
             if let Some(folder) = self.sought[at].abs.parent() {
-                *folders.entry(folder).or_default() |= self.sought[at].identity.head_len == HEAD;
+                *folders.entry(folder).or_default() |= self.is_nowhere(at);
             }
         }
         let mut beside = Vec::new();
@@ -193,7 +195,7 @@ impl Search<'_> {
             files.into_iter().map(|it| (it, true)).chain(beside.into_iter().map(|it| (it, false)))
         {
             // An empty file is no stream yet: it has nothing to tell it by, and nothing to ship.
-            if found.metadata.len() == 0 || (!is_listed && found.metadata.len() < u64::from(HEAD)) {
+            if found.metadata.len() == 0 {
                 continue;
             }
             match identify(&found) {
@@ -225,14 +227,15 @@ impl Search<'_> {
     fn copies(&mut self, candidates: &mut [Option<(Found, Seen, bool)>]) {
         let open: Vec<usize> = self.open().collect();
         for at in open {
-            let sought = &self.sought[at];
+            let (sought, replaced) = (&self.sought[at], self.replaced.contains(&at));
             let mut best: Option<(usize, u64)> = None;
             for (index, candidate) in candidates.iter().enumerate() {
                 let Some((found, seen, _)) = candidate else { continue };
-                if begins_like(sought, found, seen)
-                    && seen.size >= sought.acknowledged
-                    && best.is_none_or(|(_, size)| seen.size > size)
-                {
+                let is_copy = || {
+                    (begins_like(sought, found, seen) && seen.size >= sought.acknowledged)
+                        || (replaced && is_named_after(sought, found) && repeats(sought, found, seen))
+                };
+                if best.is_none_or(|(_, size)| seen.size > size) && is_copy() {
                     best = Some((index, seen.size));
                 }
             }
@@ -243,23 +246,9 @@ impl Search<'_> {
     }
 
     fn repeated(&mut self, new: &[(Found, Seen)]) {
-        let short = |sought: &Sought| {
-            (1..HEAD).contains(&sought.identity.head_len)
-                && sought.size <= u64::from(sought.identity.head_len)
-        };
-        // What was deleted just now may be held open, and is read from that.
-        let nowhere = |at: &usize| self.replaced.contains(at) || self.sought[*at].stamp.is_none();
-        let open: Vec<usize> = self.open().filter(|at| nowhere(at) && short(&self.sought[*at])).collect();
+        let open: Vec<usize> = self.open().filter(|&at| self.is_nowhere(at)).collect();
         for at in open {
-            let sought = &self.sought[at];
-            let repeats = |(found, seen): &(Found, Seen)| {
-                seen.size >= sought.size
-                    && sought.abs.parent() == found.abs.parent()
-                    && File::open(&found.abs)
-                        .and_then(|file| begins(&sought.identity, &file))
-                        .unwrap_or(false)
-            };
-            if new.iter().any(repeats) {
+            if new.iter().any(|(found, seen)| repeats(&self.sought[at], found, seen)) {
                 self.fates[at] = Some(Fate::Repeated);
             }
         }
@@ -270,8 +259,8 @@ impl Search<'_> {
         by_head.get(&seen.identity.head_hash).into_iter().flatten().any(|&at| {
             let sought = &self.sought[at];
             let Some(Fate::Same(file) | Fate::Grew(file, _)) = &self.fates[at] else { return false };
-            sought.identity == seen.identity
-                || (begins_like(sought, found, seen) && same_so_far(&file.abs, &found.abs))
+            let may_be_copy = begins_like(sought, found, seen) || is_named_after(sought, found);
+            sought.identity == seen.identity || (may_be_copy && same_so_far(&file.abs, &found.abs))
         })
     }
 
@@ -281,6 +270,11 @@ impl Search<'_> {
             by_head.entry(sought.identity.head_hash).or_default().push(at);
         }
         by_head
+    }
+
+    /// Nobody has it open: its file was truncated or replaced, or vanished while we did not run.
+    fn is_nowhere(&self, at: usize) -> bool {
+        self.replaced.contains(&at) || self.sought[at].stamp.is_none()
     }
 
     /// Streams that are not found yet.
@@ -294,6 +288,22 @@ fn begins_like(sought: &Sought, found: &Found, seen: &Seen) -> bool {
         && sought.identity.head_len == HEAD
         && sought.identity.head_hash == seen.identity.head_hash
         && sought.abs.parent() == found.abs.parent()
+}
+
+/// In the same folder, by the original's name and something behind it: `a.log.1`, `a.log-20261125`.
+fn is_named_after(sought: &Sought, found: &Found) -> bool {
+    let (Some(one), Some(other)) = (sought.abs.file_name(), found.abs.file_name()) else { return false };
+    sought.abs.parent() == found.abs.parent() && other.as_bytes().starts_with(one.as_bytes())
+}
+
+/// All that was seen of a stream was too short for a full fingerprint, and a file in the same folder begins with it.
+fn repeats(sought: &Sought, found: &Found, seen: &Seen) -> bool {
+    let identity = &sought.identity;
+    (1..HEAD).contains(&identity.head_len)
+        && sought.size <= u64::from(identity.head_len)
+        && seen.size >= sought.size
+        && sought.abs.parent() == found.abs.parent()
+        && File::open(&found.abs).and_then(|file| begins(identity, &file)).unwrap_or(false)
 }
 
 /// What cannot be read now is looked at again later.

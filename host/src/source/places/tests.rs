@@ -161,7 +161,21 @@ fn a_copy_is_held_back_while_the_original_is_there_and_the_same() {
 }
 
 #[test]
-fn a_short_file_is_nobodys_copy() {
+fn a_short_file_that_was_truncated_goes_on_in_a_copy_that_has_its_name() {
+    let mut folder = Folder::new();
+    folder.write("a.log", "first\n");
+    folder.look();
+    folder.write("a.log.1", "first\n");
+    let places = folder.look();
+    assert_eq!((places.new.len(), places.alike.len()), (0, 1), "held back");
+    folder.write("a.log.1", "first\nand more before it was copied\n");
+    folder.write("a.log", "");
+    assert!(folder.look().new.is_empty());
+    assert_eq!(folder.places(), ["a.log.1"]);
+}
+
+#[test]
+fn a_short_file_is_nobodys_copy_under_another_name() {
     let mut folder = Folder::new();
     folder.write("a.log", "the same\n");
     folder.look();
