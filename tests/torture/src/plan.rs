@@ -1,0 +1,111 @@
+//! What a run is to be like. Whatever is left to chance follows from the seed.
+
+use std::time::Duration;
+
+/// What the writer does to files besides appending to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disturbances {
+    /// A file gets another name, and a new one takes its place.
+    pub renames: bool,
+    /// A file is copied, and cut to nothing.
+    pub copies: bool,
+    /// A file is cut to nothing and written anew.
+    pub truncations: bool,
+    /// A file is deleted; another may take its place.
+    pub deletions: bool,
+    /// A folder is removed with all that is in it, and made again.
+    pub folders: bool,
+}
+
+impl Disturbances {
+    /// Each of them.
+    pub const ALL: Self =
+        Self { renames: true, copies: true, truncations: true, deletions: true, folders: true };
+
+    /// Without those of these names; an error names one that is none.
+    pub fn without(mut self, names: &str) -> Result<Self, String> {
+        for name in names.split(',').filter(|name| !name.is_empty()) {
+            *match name {
+                "renames" => &mut self.renames,
+                "copies" => &mut self.copies,
+                "truncations" => &mut self.truncations,
+                "deletions" => &mut self.deletions,
+                "folders" => &mut self.folders,
+                _ => return Err(format!("no disturbance is called {name:?}")),
+            } = false;
+        }
+        Ok(self)
+    }
+}
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What is left to chance follows from it.
+    pub seed: u64,
+    /// What happens to files.
+    pub disturbances: Disturbances,
+    /// How long the writer writes, at least.
+    pub length: Duration,
+    /// How often the host is ended, at least.
+    pub ends: u32,
+    /// Files that grow at a time.
+    pub actors: u32,
+    /// Lines that all of them are given in a second, more or less.
+    pub lines_per_second: u32,
+    /// How long the host is left alone, at most.
+    pub between_ends: Duration,
+    /// How long any trouble of the services lasts, at most.
+    pub spell: Duration,
+    /// What requests are given before they count as timed out, in seconds.
+    pub timeout_secs: f64,
+}
+
+impl Plan {
+    /// For every day: some seconds.
+    pub fn short(seed: u64) -> Self {
+        Self {
+            seed,
+            disturbances: Disturbances::ALL,
+            length: Duration::from_secs(6),
+            ends: 3,
+            actors: 10,
+            lines_per_second: 400,
+            between_ends: Duration::from_secs(2),
+            spell: Duration::from_millis(700),
+            timeout_secs: 1.0,
+        }
+    }
+
+    /// For as long as you like.
+    pub fn long(seed: u64, length: Duration) -> Self {
+        Self {
+            length,
+            ends: 5,
+            actors: 28,
+            lines_per_second: 500,
+            between_ends: Duration::from_secs(25),
+            spell: Duration::from_mins(1).min(length / 5),
+            timeout_secs: 2.0,
+            ..Self::short(seed)
+        }
+    }
+
+    /// Chance for one part of the run, the same for the same seed.
+    pub fn rng(&self, part: &str) -> fastrand::Rng {
+        let salt = part.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt)
+    }
+
+    /// Whether all files share one log stream.
+    pub fn one_log_stream(&self) -> bool {
+        self.seed % 2 == 0
+    }
+
+    /// Whether there is a sink of layout `batch`, too.
+    pub fn with_lake(&self) -> bool {
+        self.seed % 3 != 0
+    }
+}
