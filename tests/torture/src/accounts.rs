@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::books::{Books, Generation, How, Id};
-use crate::oracle::{Has, LAKE};
+use crate::books::{Books, Generation, Id};
+use crate::oracle::Has;
 use crate::verdict::{Difference, Tally};
 
 /// Within this the host sees what happens to files, and has written down what it saw.
@@ -42,9 +42,9 @@ impl Account {
         ups: &[(Instant, Instant)],
     ) -> Result<(), Difference> {
         let all = generation.bytes.len();
-        let missing = all - has.bytes;
+        let missing = has.missing;
         let piece = generation.pieces.partition_point(|&start| start < has.bytes);
-        let Some((how, at)) = generation.ended else {
+        let Some((_, at)) = generation.ended else {
             return if missing == 0 {
                 Ok(())
             } else {
@@ -55,11 +55,8 @@ impl Account {
         let watched = at - SEES;
         let undisturbed = ups.iter().any(|&(from, to)| from <= watched && to >= at + SEES);
         let known = if undisturbed { generation.size_at(watched).max(furthest) } else { furthest };
-        if how == How::Deleted && generation.copied {
-            // A copy is another file, and another than the one that was cut.
-            self.most += all as u64;
-        }
         self.missing += missing as u64;
+        // What nobody can have seen is the end.
         self.least += missing.saturating_sub(all - known) as u64;
         self.most += (missing + has.unsure) as u64;
         if missing > 0 && self.shown.is_none() {
@@ -107,7 +104,7 @@ pub fn balance(
         if said < account.least {
             return complain("lost without a report");
         }
-        if said > account.most && sink != LAKE {
+        if said > account.most {
             return complain("reported as lost, and it is not");
         }
     }

@@ -101,7 +101,7 @@ impl Stage {
     }
 
     /// Everything that arrived.
-    pub fn arrived(&self, plan: &Plan) -> Arrived {
+    pub fn arrived(&self, plan: &Plan) -> Result<Arrived, String> {
         let streams = self.moto.log_groups(REGION).remove(GROUP).unwrap_or_default();
         let log_streams = streams.into_iter().map(|(name, events)| {
             (name, events.into_iter().map(|event| (event.timestamp, event.message)).collect())
@@ -109,17 +109,16 @@ impl Stage {
         let objects = |bucket: &str| -> BTreeMap<String, Vec<u8>> {
             self.moto.objects(bucket).into_iter().map(|(key, object)| (key, object.body)).collect()
         };
-        let in_mirror = format!("/{MIRROR_BUCKET}/");
-        let unsure = self.ledger.unsure_keys();
-        Arrived {
+        let reports = self.host.reports();
+        Ok(Arrived {
             log_streams: log_streams.collect(),
             puts: self.ledger.puts(),
             mirror: objects(MIRROR_BUCKET),
             lake: plan.with_lake().then(|| objects(LAKE_BUCKET)),
-            unsure_keys: unsure.iter().filter_map(|key| Some(key.strip_prefix(&in_mirror)?.to_owned())).collect(),
-            reports: self.host.reports.clone(),
+            unsure_keys: self.ledger.unsure_keys(),
+            reports: reports.map_err(|error| format!("the host's store cannot be read: {error}"))?,
             ups: self.host.ups.clone(),
-        }
+        })
     }
 
     /// How often requests met which trouble.
@@ -166,7 +165,7 @@ fn torture(plan: &Plan, binary: &Path, folder: &Path) -> Result<Scorecard, Strin
     let puts = stage.doors[0].requests();
     let code = stage.host.once()?;
     let card = Scorecard::of(plan, &stage, &books, kills, begun.elapsed());
-    let tally = compare(&books, &stage.arrived(plan)).map_err(|difference| format!("{difference}\n\n{card}"))?;
+    let tally = compare(&books, &stage.arrived(plan)?).map_err(|difference| format!("{difference}\n\n{card}"))?;
     if code != Some(0) {
         return Err(format!("`run --once` with nothing left to deliver exits {code:?} (before: {codes:?})"));
     }

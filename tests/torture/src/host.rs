@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use rusqlite::{Connection, OpenFlags};
 use updraft_tests::{Finished, REGION, Running, Updraft};
 
 use crate::oracle::{CLOUDWATCH, LAKE, MIRROR};
@@ -38,8 +38,7 @@ pub struct Host {
     living: Option<Living>,
     /// From when to when it looked at files, in each life.
     pub ups: Vec<(Instant, Instant)>,
-    /// Bytes that it said were lost at the source, by sink and path.
-    pub reports: BTreeMap<(String, String), u64>,
+    data: PathBuf,
     /// The most memory that any life of it took, in bytes.
     pub peak_rss: u64,
     /// Lives so far.
@@ -71,7 +70,7 @@ impl Host {
             said: places.said.clone(),
             living: None,
             ups: Vec::new(),
-            reports: BTreeMap::new(),
+            data: places.data.clone(),
             peak_rss: 0,
             lives: 0,
         }
@@ -153,7 +152,16 @@ impl Host {
         Ok(done.code())
     }
 
-    /// Takes what it said: losses, and anything that it must never say.
+    /// Bytes that it has written down as lost at the source, by sink and path.
+    pub fn reports(&self) -> rusqlite::Result<BTreeMap<(String, String), u64>> {
+        let store = self.data.join("cursors.sqlite");
+        let db = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut losses = db.prepare("SELECT sink, path, sum(bytes) FROM losses GROUP BY sink, path")?;
+        let rows = losses.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)? as u64)))?;
+        rows.collect()
+    }
+
+    /// Takes what it said: nothing may be in it that must never be said.
     fn hear(&mut self, done: &Finished) -> Result<(), String> {
         let kept = OpenOptions::new().append(true).create(true).open(&self.said).and_then(|mut file| {
             writeln!(file, "--- life {}: {}", self.lives, done.status)?;
@@ -164,24 +172,9 @@ impl Host {
             if line.contains("panicked at") || line.contains("a worker failed") {
                 return Err(format!("the host panicked: {line}"));
             }
-            let Ok(said) = serde_json::from_str::<Said>(line) else { continue };
-            if let (true, Some(sink), Some(path), Some(bytes)) =
-                (said.message.starts_with("lost at the source"), said.sink, said.path, said.bytes)
-            {
-                *self.reports.entry((sink, path)).or_default() += bytes;
-            }
         }
         Ok(())
     }
-}
-
-#[derive(Deserialize)]
-struct Said {
-    #[serde(default)]
-    message: String,
-    sink: Option<String>,
-    path: Option<String>,
-    bytes: Option<u64>,
 }
 
 fn tail(text: &str) -> String {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::accounts::{Account, balance};
 use crate::books::{Books, Generation, Id};
+use crate::host::{LAKE_BUCKET, MIRROR_BUCKET};
 use crate::ledger::Puts;
 use crate::texts::{Texts, excerpt};
 use crate::verdict::{Difference, Tally};
@@ -28,9 +29,9 @@ pub struct Arrived {
     pub mirror: BTreeMap<String, Vec<u8>>,
     /// Objects of layout `batch`, where there is such a sink.
     pub lake: Option<BTreeMap<String, Vec<u8>>>,
-    /// Keys of objects that may have been written without the host knowing it.
+    /// Objects that may have been written without the host knowing it, as `/bucket/key`.
     pub unsure_keys: BTreeSet<String>,
-    /// What the host said was lost at the source: bytes by sink and path.
+    /// What the host has written down as lost at the source: bytes by sink and path.
     pub reports: BTreeMap<(String, String), u64>,
     /// When the host was there, from when it looked at files to its end.
     pub ups: Vec<(Instant, Instant)>,
@@ -43,6 +44,8 @@ pub struct Has {
     pub times: Vec<u32>,
     /// Bytes from the front without a gap.
     pub bytes: usize,
+    /// Bytes that did not arrive.
+    pub missing: usize,
     /// Some of it arrived without the host knowing it for sure: so many bytes.
     pub unsure: usize,
 }
@@ -57,7 +60,7 @@ pub fn compare(books: &Books, arrived: &Arrived) -> Result<Tally, Difference> {
     has.insert(CLOUDWATCH, log_streams(books, &texts, arrived, &mut tally)?);
     has.insert(MIRROR, mirror(books, arrived, &mut tally)?);
     if let Some(objects) = &arrived.lake {
-        has.insert(LAKE, lake(books, &texts, objects)?);
+        has.insert(LAKE, lake(books, &texts, objects, &arrived.unsure_keys)?);
     }
     let mut accounts: BTreeMap<(&str, u32), Account> = BTreeMap::new();
     let furthest: BTreeMap<Id, usize> = books
@@ -135,7 +138,8 @@ fn log_streams(
                 it.unsure += generation.piece(piece).len();
             }
         }
-        it.bytes = unbroken(generation, it, id, CLOUDWATCH)?;
+        it.count(generation);
+        it.end_alone_is_missing(generation, id)?;
     }
     Ok(has)
 }
@@ -226,7 +230,8 @@ fn mirror(books: &Books, arrived: &Arrived, tally: &mut Tally) -> Result<HasAll,
         }
         let it = has.get_mut(&id).expect("each has an entry");
         it.bytes = it.bytes.max(body.len());
-        if arrived.unsure_keys.contains(key) {
+        it.missing = generation.bytes.len() - it.bytes;
+        if arrived.unsure_keys.contains(&format!("/{MIRROR_BUCKET}/{key}")) {
             it.unsure = it.bytes;
         }
         if body.len() == generation.bytes.len() {
@@ -249,12 +254,18 @@ fn mirror(books: &Books, arrived: &Arrived, tally: &mut Tally) -> Result<HasAll,
 }
 
 /// Layout `batch`: each event in one object, whatever happened.
-fn lake(books: &Books, texts: &Texts, objects: &BTreeMap<String, Vec<u8>>) -> Result<HasAll, Difference> {
+fn lake(
+    books: &Books,
+    texts: &Texts,
+    objects: &BTreeMap<String, Vec<u8>>,
+    unsure: &BTreeSet<String>,
+) -> Result<HasAll, Difference> {
     let mut has = empty(books);
     let mut seen: BTreeMap<(Id, usize), &str> = BTreeMap::new();
     for (key, body) in objects {
         let place = format!("object {key}");
         let body = String::from_utf8_lossy(body);
+        let unsure = unsure.contains(&format!("/{LAKE_BUCKET}/{key}"));
         let mut last: BTreeMap<Id, usize> = BTreeMap::new();
         for line in body.split('\n') {
             let Some(it) = texts.place(line, &place)? else { continue };
@@ -269,37 +280,46 @@ fn lake(books: &Books, texts: &Texts, objects: &BTreeMap<String, Vec<u8>>) -> Re
                         Difference::new("in two objects", &place, format!("and in {other}")).about(it.id, piece)
                     );
                 }
-                has.get_mut(&it.id).expect("it was found there").times[piece] += 1;
+                let entry = has.get_mut(&it.id).expect("it was found there");
+                entry.times[piece] += 1;
+                if unsure {
+                    entry.unsure += books.generations[&it.id].piece(piece).len();
+                }
             }
         }
     }
-    for (&id, generation) in &books.generations {
-        let it = has.get_mut(&id).expect("each has an entry");
-        it.bytes = unbroken(generation, it, id, LAKE)?;
-        // Objects are ahead of cursors there, and by how much is the sink's business.
-        it.unsure = it.bytes;
+    for (id, generation) in &books.generations {
+        has.get_mut(id).expect("each has an entry").count(generation);
     }
     Ok(has)
 }
 
+/// Nothing arrived yet.
 fn empty(books: &Books) -> HasAll {
-    let all = books.generations.iter();
-    all.map(|(&id, it)| (id, Has { times: vec![0; it.pieces.len()], ..Has::default() })).collect()
+    let none = |it: &Generation| Has {
+        times: vec![0; it.pieces.len()],
+        missing: it.bytes.len(),
+        ..Has::default()
+    };
+    books.generations.iter().map(|(&id, it)| (id, none(it))).collect()
 }
 
-/// How many bytes arrived from the front; what is missing must be the end.
-fn unbroken(generation: &Generation, has: &Has, id: Id, sink: &str) -> Result<usize, Difference> {
-    let first_missing = has.times.iter().position(|&times| times == 0);
-    let Some(missing) = first_missing else { return Ok(generation.bytes.len()) };
-    if let Some(after) = has.times[missing..].iter().position(|&times| times > 0) {
-        return Err(Difference::new(
-            "lost",
-            generation.name(),
-            format!("never came to sink {sink}, though <u:{id}.{}> behind it did", missing + after),
-        )
-        .about(id, missing));
+impl Has {
+    fn count(&mut self, generation: &Generation) {
+        let lacks = |&piece: &usize| self.times[piece] == 0;
+        let lacking: Vec<usize> = (0..self.times.len()).filter(lacks).collect();
+        self.missing = lacking.iter().map(|&piece| generation.piece(piece).len()).sum();
+        self.bytes = lacking.first().map_or(generation.bytes.len(), |&piece| generation.pieces[piece]);
     }
-    Ok(generation.pieces[missing])
+
+    /// Events leave in order: before one that arrived none is missing.
+    fn end_alone_is_missing(&self, generation: &Generation, id: Id) -> Result<(), Difference> {
+        let first_missing = self.times.iter().position(|&times| times == 0);
+        let Some(missing) = first_missing else { return Ok(()) };
+        let Some(after) = self.times[missing..].iter().position(|&times| times > 0) else { return Ok(()) };
+        let detail = format!("never came to CloudWatch, though <u:{id}.{}> behind it did", missing + after);
+        Err(Difference::new("lost", generation.name(), detail).about(id, missing))
+    }
 }
 
 fn common(one: &[u8], other: &[u8]) -> usize {
