@@ -87,7 +87,8 @@ pub fn balance(
         tally.gone += account.missing;
         tally.reported += said;
         tally.unseen += account.missing.saturating_sub(said);
-        let name = || books.generations.range(Id { family, generation: 0 }..).next().map_or("", |it| it.1.name());
+        let name =
+            || books.generations.range(Id { family, generation: 0 }..).next().map_or("", |it| it.1.name());
         let complain = |what: &str| {
             let mut difference = Difference::new(
                 what,

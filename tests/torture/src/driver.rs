@@ -70,17 +70,15 @@ impl Stage {
         let moto = Moto::start();
         moto.create_bucket(MIRROR_BUCKET, REGION);
         moto.create_bucket(LAKE_BUCKET, REGION);
-        let port = moto.endpoint().rsplit(':').next().and_then(|port| port.parse().ok()).expect("it has a port");
+        let port =
+            moto.endpoint().rsplit(':').next().and_then(|port| port.parse().ok()).expect("it has a port");
         let ledger = Arc::<Ledger>::default();
         let doors = SERVICES.map(|service| {
             let rng = plan.rng(&format!("{service:?}"));
             Door::open(service, port, Arc::clone(&ledger), rng, Duration::from_secs_f64(plan.timeout_secs))
         });
-        let places = Places {
-            logs: folder.join("logs"),
-            data: folder.join("data"),
-            said: folder.join("host.log"),
-        };
+        let places =
+            Places { logs: folder.join("logs"), data: folder.join("data"), said: folder.join("host.log") };
         std::fs::create_dir_all(&places.logs).expect("the temp folder can be written");
         let endpoints = [doors[0].endpoint(), doors[1].endpoint()];
         let host = Host::new(binary, plan, &places, [&endpoints[0], &endpoints[1]]);
@@ -165,7 +163,8 @@ fn torture(plan: &Plan, binary: &Path, folder: &Path) -> Result<Scorecard, Strin
     let puts = stage.doors[0].requests();
     let code = stage.host.once()?;
     let card = Scorecard::of(plan, &stage, &books, kills, begun.elapsed());
-    let tally = compare(&books, &stage.arrived(plan)?).map_err(|difference| format!("{difference}\n\n{card}"))?;
+    let tally =
+        compare(&books, &stage.arrived(plan)?).map_err(|difference| format!("{difference}\n\n{card}"))?;
     if code != Some(0) {
         return Err(format!("`run --once` with nothing left to deliver exits {code:?} (before: {codes:?})"));
     }

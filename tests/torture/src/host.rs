@@ -79,7 +79,10 @@ impl Host {
     fn updraft(&self, arguments: &[&str]) -> Updraft {
         let updraft = Updraft::at(&self.binary).as_anyone().env("AWS_REGION", REGION);
         let updraft = updraft.arg("run").arg("--log-format").arg("json");
-        arguments.iter().fold(updraft, |updraft, argument| updraft.arg(argument)).config("torture.yaml", &self.config)
+        arguments
+            .iter()
+            .fold(updraft, |updraft, argument| updraft.arg(argument))
+            .config("torture.yaml", &self.config)
     }
 
     /// Starts it. `drain`: how long it has after SIGTERM.
@@ -102,7 +105,10 @@ impl Host {
                 let done = self.living.take().expect("it was started").running.wait();
                 let status = done.status;
                 self.hear(&done)?;
-                return Err(format!("the host ended by itself: {status}; the end of what it said:\n{}", tail(&done.stderr)));
+                return Err(format!(
+                    "the host ended by itself: {status}; the end of what it said:\n{}",
+                    tail(&done.stderr)
+                ));
             }
             if Instant::now() >= until {
                 return Ok(());
@@ -140,7 +146,9 @@ impl Host {
         self.hear(&done)?;
         match (how, done.code()) {
             (End::Kill, _) | (End::Terminate, Some(0 | 1)) => Ok(done.code()),
-            (End::Terminate, _) => Err(format!("SIGTERM ended the host with {}:\n{}", done.status, tail(&done.stderr))),
+            (End::Terminate, _) => {
+                Err(format!("SIGTERM ended the host with {}:\n{}", done.status, tail(&done.stderr)))
+            }
         }
     }
 
@@ -157,7 +165,8 @@ impl Host {
         let store = self.data.join("cursors.sqlite");
         let db = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut losses = db.prepare("SELECT sink, path, sum(bytes) FROM losses GROUP BY sink, path")?;
-        let rows = losses.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)? as u64)))?;
+        let rows =
+            losses.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)? as u64)))?;
         rows.collect()
     }
 

@@ -32,7 +32,9 @@ fn torture(mut arguments: impl Iterator<Item = String>) -> Result<String, String
                 let path = PathBuf::from(value()?);
                 binary = Some(path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?);
             }
-            "--minutes" => minutes = value()?.parse::<f64>().map_err(|error| format!("--minutes: {error}"))?,
+            "--minutes" => {
+                minutes = value()?.parse::<f64>().map_err(|error| format!("--minutes: {error}"))?
+            }
             "--seed" => seed = value()?.parse().map_err(|error| format!("--seed: {error}"))?,
             "--without" => without = value()?,
             "--short" => short = true,

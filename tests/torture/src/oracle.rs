@@ -109,9 +109,11 @@ fn log_streams(
             let mut brought = BTreeSet::new();
             for (time, message) in events.by_ref().take(put.events) {
                 let Some(it) = texts.place(message, &place)? else { continue };
-                order.next(&place, *time, it.id, it.pieces.clone(), &has[&it.id].times).inspect_err(|_| {
-                    tally.disorder += 1;
-                })?;
+                order.next(&place, *time, it.id, it.pieces.clone(), &has[&it.id].times).inspect_err(
+                    |_| {
+                        tally.disorder += 1;
+                    },
+                )?;
                 for piece in it.pieces {
                     let times = &mut has.get_mut(&it.id).expect("it was found there").times[piece];
                     let allowed = allowed.get(&(it.id, piece)).copied().unwrap_or_default();
@@ -176,7 +178,9 @@ impl Order {
             return wrong(before, "");
         }
         let highest = match self.here.get(&id) {
-            Some(&(then, there, _)) if then == time && there > first => return wrong(there, ", at the same time"),
+            Some(&(then, there, _)) if then == time && there > first => {
+                return wrong(there, ", at the same time");
+            }
             Some(&(then, there, _)) if then > time => {
                 return wrong(there, ", and has a later time");
             }
@@ -213,7 +217,8 @@ fn mirror(books: &Books, arrived: &Arrived, tally: &mut Tally) -> Result<HasAll,
         let same = common(&generation.bytes, body);
         if same < body.len() {
             let around = |bytes: &[u8]| {
-                let text = String::from_utf8_lossy(&bytes[same.saturating_sub(30)..bytes.len().min(same + 60)]);
+                let text =
+                    String::from_utf8_lossy(&bytes[same.saturating_sub(30)..bytes.len().min(same + 60)]);
                 excerpt(&text, 0).to_owned()
             };
             return Err(Difference::new(
@@ -230,7 +235,11 @@ fn mirror(books: &Books, arrived: &Arrived, tally: &mut Tally) -> Result<HasAll,
         if let Some(other) = taken.insert(id, key)
             && !generation.copied
         {
-            return Err(Difference::new("two objects of one generation", &place, format!("{id} is also {other}")));
+            return Err(Difference::new(
+                "two objects of one generation",
+                &place,
+                format!("{id} is also {other}"),
+            ));
         }
         let it = has.get_mut(&id).expect("each has an entry");
         it.bytes = it.bytes.max(body.len());
@@ -280,9 +289,8 @@ fn lake(
             last.insert(it.id, it.pieces.end - 1);
             for piece in it.pieces {
                 if let Some(other) = seen.insert((it.id, piece), key) {
-                    return Err(
-                        Difference::new("in two objects", &place, format!("and in {other}")).about(it.id, piece)
-                    );
+                    return Err(Difference::new("in two objects", &place, format!("and in {other}"))
+                        .about(it.id, piece));
                 }
                 let entry = has.get_mut(&it.id).expect("it was found there");
                 entry.times[piece] += 1;
@@ -300,11 +308,8 @@ fn lake(
 
 /// Nothing arrived yet.
 fn empty(books: &Books) -> HasAll {
-    let none = |it: &Generation| Has {
-        times: vec![0; it.pieces.len()],
-        missing: it.bytes.len(),
-        ..Has::default()
-    };
+    let none =
+        |it: &Generation| Has { times: vec![0; it.pieces.len()], missing: it.bytes.len(), ..Has::default() };
     books.generations.iter().map(|(&id, it)| (id, none(it))).collect()
 }
 

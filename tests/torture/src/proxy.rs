@@ -289,13 +289,8 @@ mod tests {
 
     #[test]
     fn a_closed_door_refuses_connections_and_is_where_it_was_when_it_opens() {
-        let door = Door::open(
-            Service::S3,
-            1,
-            Arc::default(),
-            fastrand::Rng::with_seed(1),
-            Duration::from_secs(1),
-        );
+        let door =
+            Door::open(Service::S3, 1, Arc::default(), fastrand::Rng::with_seed(1), Duration::from_secs(1));
         let knock = || TcpStream::connect(("127.0.0.1", door.port));
         assert!(knock().is_ok());
         door.turn(Some(Trouble::Away));

@@ -39,7 +39,12 @@ impl Scorecard {
             kills,
             stops: stage.host.lives - kills,
             met: stage.met(),
-            families: books.generations.keys().map(|id| id.family).collect::<std::collections::BTreeSet<_>>().len(),
+            families: books
+                .generations
+                .keys()
+                .map(|id| id.family)
+                .collect::<std::collections::BTreeSet<_>>()
+                .len(),
             generations: books.generations.len(),
             lines: books.lines,
             bytes: books.generations.values().map(|it| it.bytes.len()).sum(),
@@ -60,7 +65,8 @@ impl Scorecard {
 
 impl fmt::Display for Scorecard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let met: Vec<String> = self.met.iter().map(|(trouble, times)| format!("{} {times}", trouble.name())).collect();
+        let met: Vec<String> =
+            self.met.iter().map(|(trouble, times)| format!("{} {times}", trouble.name())).collect();
         let mut rows = vec![
             ("seed", self.seed.to_string()),
             ("minutes", format!("{:.1}", self.took.as_secs_f64() / 60.0)),
@@ -77,9 +83,15 @@ impl fmt::Display for Scorecard {
                 ("lost", tally.lost.to_string()),
                 ("vanished at the source, bytes, all sinks", tally.gone.to_string()),
                 ("of these reported, never seen", format!("{}, {}", tally.reported, tally.unseen)),
-                ("arrived, repeated (allowed)", format!("{}, {} ({})", tally.arrived, tally.repeated, tally.repeatable)),
+                (
+                    "arrived, repeated (allowed)",
+                    format!("{}, {} ({})", tally.arrived, tally.repeated, tally.repeatable),
+                ),
                 ("out of order", tally.disorder.to_string()),
-                ("objects identical, and beginnings of what vanished", format!("{}, {}", tally.identical, tally.beginnings)),
+                (
+                    "objects identical, and beginnings of what vanished",
+                    format!("{}, {}", tally.identical, tally.beginnings),
+                ),
             ]);
         }
         writeln!(f, "| | |\n|---|---|")?;

@@ -69,12 +69,14 @@ impl Texts {
                 format!("nobody wrote it: {:?}", excerpt(message, 0)),
             ));
         };
-        let strange = |what: String| Difference::new("a line that nobody wrote so", seen, what).about(id, piece);
+        let strange =
+            |what: String| Difference::new("a line that nobody wrote so", seen, what).about(id, piece);
         let Some(text) = self.all.get(&id).filter(|text| piece < text.markers.len()) else {
             return Err(strange("no such marker was written".into()));
         };
         let start = text.markers[piece].checked_sub(at);
-        let start = start.ok_or_else(|| strange(format!("more before its marker: {:?}", excerpt(message, 0))))?;
+        let start =
+            start.ok_or_else(|| strange(format!("more before its marker: {:?}", excerpt(message, 0))))?;
         let written = &text.text.as_bytes()[start..];
         let same = written.iter().zip(message.as_bytes()).take_while(|(a, b)| a == b).count();
         if same < message.len() {

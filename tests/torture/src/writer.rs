@@ -22,9 +22,9 @@ const TICK: Duration = Duration::from_millis(10);
 const ROTATED: usize = 2;
 /// Quiet before a disturbance whose loss is to be counted to the byte; see `oracle`.
 pub const SETTLED: Duration = Duration::from_secs(3);
-/// A log is copied and cut once it has this many bytes: a shorter one is not recognised in its copy
-/// (`host/src/source/fingerprint.rs`).
-const WORTH_A_COPY: usize = 1024;
+/// A log is copied and cut once it has had this many bytes for so long that the host has seen them: one of which it saw
+/// less is not recognised in its copy (`host/src/source/fingerprint.rs`).
+const WORTH_A_COPY: (usize, Duration) = (1024, Duration::from_secs(4));
 /// A file of the largest kind ends here.
 const LARGE: usize = 12 << 20;
 
@@ -105,7 +105,10 @@ impl Writer {
     pub fn stop(self) -> Books {
         self.stop.store(true, Ordering::Release);
         self.thread.join().expect("the writer does not panic");
-        Arc::try_unwrap(self.books).expect("nobody else has them").into_inner().expect("the writer did not panic")
+        Arc::try_unwrap(self.books)
+            .expect("nobody else has them")
+            .into_inner()
+            .expect("the writer did not panic")
     }
 }
 
@@ -220,9 +223,14 @@ impl Actor {
         };
         self.due = Instant::now() + Duration::from_millis(pause);
         self.next = Next::Append;
-        let length = desk.books.lock().expect("nobody panics").of(self.id()).bytes.len();
-        if self.pending.is_empty() && length > 0 && self.rng.u8(..) < 26 {
-            self.next = self.disturbance(desk.plan.disturbances, length);
+        let (is_empty, may_be_copied) = {
+            let mut books = desk.books.lock().expect("nobody panics");
+            let book = books.of(self.id());
+            let seen = Instant::now().checked_sub(WORTH_A_COPY.1).map_or(0, |then| book.size_at(then));
+            (book.bytes.is_empty(), seen >= WORTH_A_COPY.0)
+        };
+        if self.pending.is_empty() && !is_empty && self.rng.u8(..) < 26 {
+            self.next = self.disturbance(desk.plan.disturbances, may_be_copied);
             if self.rng.bool() && !matches!(self.next, Next::Append) {
                 self.due = Instant::now() + SETTLED + Duration::from_millis(self.rng.u64(..500));
             }
@@ -240,12 +248,12 @@ impl Actor {
         lines.min(self.left)
     }
 
-    fn disturbance(&mut self, allowed: Disturbances, length: usize) -> Next {
+    fn disturbance(&mut self, allowed: Disturbances, may_be_copied: bool) -> Next {
         let refill = self.rng.bool();
         let choices: &[(bool, Next)] = match self.kind {
             Kind::Service => &[
                 (allowed.renames, Next::Rename),
-                (allowed.copies && length >= WORTH_A_COPY, Next::Copy),
+                (allowed.copies && may_be_copied, Next::Copy),
                 (allowed.truncations, Next::Truncate { refill }),
             ],
             Kind::Try => &[
@@ -288,7 +296,9 @@ impl Actor {
             last.truncate(last.trim_ascii_end().len());
         }
         desk.books.lock().expect("nobody panics").lines += lines;
-        if self.kind == Kind::Large && desk.books.lock().expect("nobody panics").of(self.id()).bytes.len() > LARGE {
+        if self.kind == Kind::Large
+            && desk.books.lock().expect("nobody panics").of(self.id()).bytes.len() > LARGE
+        {
             self.left = 0;
         }
     }

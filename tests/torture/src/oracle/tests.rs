@@ -76,9 +76,10 @@ impl Run {
     /// Each three events were one put.
     fn verdict(mut self) -> Result<Tally, Difference> {
         let ledger = Ledger::default();
+        let lost_reply = self.lost_reply;
         for (number, events) in self.events().chunks(3).enumerate() {
             ledger.put(PATH, events.len());
-            if self.lost_reply && number == 1 {
+            if lost_reply && number == 1 {
                 ledger.reply_lost(PATH);
             }
         }
@@ -89,7 +90,11 @@ impl Run {
     #[track_caller]
     fn finds(self, what: &str, piece: impl Into<Option<usize>>) {
         let difference = self.verdict().expect_err("the oracle finds it");
-        assert_eq!((difference.what.as_str(), difference.about.map(|it| it.1)), (what, piece.into()), "{difference}");
+        assert_eq!(
+            (difference.what.as_str(), difference.about.map(|it| it.1)),
+            (what, piece.into()),
+            "{difference}"
+        );
     }
 }
 
