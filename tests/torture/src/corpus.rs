@@ -66,6 +66,11 @@ impl Corpus {
         &lines[number % lines.len()]
     }
 
+    /// Every line that is an event by itself and can be given a time.
+    pub fn records(&self) -> Vec<&Line> {
+        self.files.iter().flatten().filter(|line| line.time.is_some()).collect()
+    }
+
     /// One of those that are hundreds of kilobytes long.
     pub fn long_line(&self, rng: &mut fastrand::Rng) -> &Line {
         &self.long[rng.usize(..self.long.len())]

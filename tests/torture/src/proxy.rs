@@ -35,7 +35,7 @@ pub struct Door {
     clients: Mutex<Vec<TcpStream>>,
     under_way: AtomicUsize,
     requests: AtomicUsize,
-    events: AtomicUsize,
+    done: AtomicUsize,
 }
 
 impl Door {
@@ -60,7 +60,7 @@ impl Door {
             clients: Mutex::default(),
             under_way: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
-            events: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
         });
         let taking = Arc::clone(&door);
         thread::spawn(move || taking.take_clients());
@@ -77,9 +77,9 @@ impl Door {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Events of puts that were answered with success, so far.
-    pub fn events(&self) -> usize {
-        self.events.load(Ordering::Relaxed)
+    /// What was acknowledged so far: events of puts, or writes of objects.
+    pub fn done(&self) -> usize {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// Turns the weather; nobody listens while the service is away.
@@ -176,9 +176,12 @@ impl Door {
             answer.write(client).is_ok()
         };
         if told {
-            if let Some(Effect::Put { events, .. }) = effect {
-                self.events.fetch_add(events, Ordering::Relaxed);
-            }
+            let done = match effect {
+                Some(Effect::Put { events, .. }) => events,
+                Some(Effect::Object { .. }) => 1,
+                None => 0,
+            };
+            self.done.fetch_add(done, Ordering::Relaxed);
             return Ok(true);
         }
         match effect {
