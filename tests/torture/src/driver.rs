@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use updraft_tests::{Moto, REGION};
 
+use crate::evidence;
 use crate::host::{End, GROUP, Host, LAKE_BUCKET, MIRROR_BUCKET, Places};
 use crate::ledger::Ledger;
 use crate::oracle::{Arrived, compare};
@@ -163,8 +164,12 @@ fn torture(plan: &Plan, binary: &Path, folder: &Path) -> Result<Scorecard, Strin
     let puts = stage.doors[0].requests();
     let code = stage.host.once()?;
     let card = Scorecard::of(plan, &stage, &books, kills, begun.elapsed());
-    let tally =
-        compare(&books, &stage.arrived(plan)?).map_err(|difference| format!("{difference}\n\n{card}"))?;
+    let arrived = stage.arrived(plan)?;
+    let tally = compare(&books, &arrived).map_err(|difference| {
+        // What cannot be kept is missed by nobody but us.
+        evidence::write(folder, &books, &arrived).ok();
+        format!("{difference}\n\n{card}")
+    })?;
     if code != Some(0) {
         return Err(format!("`run --once` with nothing left to deliver exits {code:?} (before: {codes:?})"));
     }
