@@ -52,9 +52,8 @@ impl Account {
                 Err(Difference::new("lost", generation.name(), detail).about(id, piece))
             };
         };
-        let watched = at - SEES;
-        let undisturbed = ups.iter().any(|&(from, to)| from <= watched && to >= at + SEES);
-        let known = if undisturbed { generation.size_at(watched).max(furthest) } else { furthest };
+        let undisturbed = ups.iter().any(|&(from, to)| from + SEES <= at && to >= at + SEES);
+        let known = if undisturbed { generation.size_before(at, SEES).max(furthest) } else { furthest };
         self.missing += missing as u64;
         // What nobody can have seen is the end.
         self.least += missing.saturating_sub(all - known) as u64;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Which generation of which family of files (a file and what it is rotated to).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,9 +52,9 @@ impl Generation {
         &self.bytes[self.pieces[number]..end]
     }
 
-    /// How long it was then.
-    pub fn size_at(&self, then: Instant) -> usize {
-        let before = self.sizes.iter().take_while(|(at, _)| *at <= then);
+    /// How long it was so long before then.
+    pub fn size_before(&self, then: Instant, ago: Duration) -> usize {
+        let before = self.sizes.iter().take_while(|(at, _)| *at + ago <= then);
         before.last().map_or(0, |&(_, size)| size)
     }
 

@@ -79,10 +79,7 @@ impl Host {
     fn updraft(&self, arguments: &[&str]) -> Updraft {
         let updraft = Updraft::at(&self.binary).as_anyone().env("AWS_REGION", REGION);
         let updraft = updraft.arg("run").arg("--log-format").arg("json");
-        arguments
-            .iter()
-            .fold(updraft, |updraft, argument| updraft.arg(argument))
-            .config("torture.yaml", &self.config)
+        arguments.iter().fold(updraft, Updraft::arg).config("torture.yaml", &self.config)
     }
 
     /// Starts it. `drain`: how long it has after SIGTERM.
@@ -230,7 +227,7 @@ sinks:
         folder = places.logs.display(),
     );
     if plan.with_lake() {
-        config += &format!(
+        let lake = format!(
             "  {LAKE}:
     type: aws_s3
     inputs: [lines]
@@ -243,6 +240,7 @@ sinks:
     {request}
 "
         );
+        config.push_str(&lake);
     }
     config
 }

@@ -24,5 +24,5 @@ pub mod weather;
 pub mod writer;
 
 pub use driver::{Failure, run};
-pub use plan::{Disturbances, Plan};
+pub use plan::{Disturbance, Plan};
 pub use scorecard::Scorecard;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use updraft_torture::{Plan, run, scenario};
+use updraft_torture::{Disturbance, Plan, run, scenario};
 
 const HELP: &str = "\
 updraft-torture --binary UPDRAFT [--minutes N] [--seed S] [--without renames,copies,…] [--short]
@@ -47,7 +47,7 @@ fn torture(mut arguments: impl Iterator<Item = String>) -> Result<String, String
     let binary = binary.ok_or(HELP)?;
     let mut plan =
         if short { Plan::short(seed) } else { Plan::long(seed, Duration::from_secs_f64(minutes * 60.0)) };
-    plan.disturbances = plan.disturbances.without(&without)?;
+    plan.disturbances = Disturbance::all_but(&without)?;
     if let Some(away) = away {
         let measured = scenario::run(&plan, away, &binary);
         return measured.map(|it| it.to_string()).map_err(|failure| failure.to_string());

@@ -3,38 +3,44 @@
 use std::time::Duration;
 
 /// What the writer does to files besides appending to them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Disturbances {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Disturbance {
     /// A file gets another name, and a new one takes its place.
-    pub renames: bool,
+    Rename,
     /// A file is copied, and cut to nothing.
-    pub copies: bool,
+    Copy,
     /// A file is cut to nothing and written anew.
-    pub truncations: bool,
+    Truncation,
     /// A file is deleted; another may take its place.
-    pub deletions: bool,
+    Deletion,
     /// A folder is removed with all that is in it, and made again.
-    pub folders: bool,
+    Folder,
 }
 
-impl Disturbances {
+impl Disturbance {
     /// Each of them.
-    pub const ALL: Self =
-        Self { renames: true, copies: true, truncations: true, deletions: true, folders: true };
+    pub const ALL: [Self; 5] = [Self::Rename, Self::Copy, Self::Truncation, Self::Deletion, Self::Folder];
 
-    /// Without those of these names; an error names one that is none.
-    pub fn without(mut self, names: &str) -> Result<Self, String> {
+    /// All but those of these names, as `renames,copies`; an error names one that is none.
+    pub fn all_but(names: &str) -> Result<Vec<Self>, String> {
+        let mut all = Self::ALL.to_vec();
         for name in names.split(',').filter(|name| !name.is_empty()) {
-            *match name {
-                "renames" => &mut self.renames,
-                "copies" => &mut self.copies,
-                "truncations" => &mut self.truncations,
-                "deletions" => &mut self.deletions,
-                "folders" => &mut self.folders,
-                _ => return Err(format!("no disturbance is called {name:?}")),
-            } = false;
+            let found = all.iter().position(|it| it.name() == name);
+            all.remove(
+                found.ok_or_else(|| format!("no disturbance is called {name:?}, or it is out already"))?,
+            );
         }
-        Ok(self)
+        Ok(all)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rename => "renames",
+            Self::Copy => "copies",
+            Self::Truncation => "truncations",
+            Self::Deletion => "deletions",
+            Self::Folder => "folders",
+        }
     }
 }
 
@@ -44,7 +50,7 @@ pub struct Plan {
     /// What is left to chance follows from it.
     pub seed: u64,
     /// What happens to files.
-    pub disturbances: Disturbances,
+    pub disturbances: Vec<Disturbance>,
     /// How long the writer writes, at least.
     pub length: Duration,
     /// How often the host is ended, at least.
@@ -66,7 +72,7 @@ impl Plan {
     pub fn short(seed: u64) -> Self {
         Self {
             seed,
-            disturbances: Disturbances::ALL,
+            disturbances: Disturbance::ALL.to_vec(),
             length: Duration::from_secs(6),
             ends: 3,
             actors: 10,
@@ -101,11 +107,11 @@ impl Plan {
 
     /// Whether all files share one log stream.
     pub fn one_log_stream(&self) -> bool {
-        self.seed % 2 == 0
+        self.seed.is_multiple_of(2)
     }
 
     /// Whether there is a sink of layout `batch`, too.
     pub fn with_lake(&self) -> bool {
-        self.seed % 3 != 0
+        !self.seed.is_multiple_of(3)
     }
 }

@@ -155,11 +155,10 @@ impl Door {
         let to_head = request.method() == "HEAD";
         let trouble = self.weather.strike();
         if let Some(trouble) = trouble.filter(|trouble| !trouble.after_effect()) {
-            return match trouble.answer(self.service, to_head) {
-                Some(answer) => answer.write(client).map(|()| true),
-                None if trouble == Trouble::Hangs => hang(client),
-                None => Ok(false),
-            };
+            if trouble == Trouble::Hangs {
+                hang(client);
+            }
+            return self.answer(trouble, to_head, client);
         }
         let begun = Instant::now();
         let answer = request.forward(self.moto)?;
@@ -189,14 +188,19 @@ impl Door {
             Some(Effect::Object { key }) => self.ledger.write_unsure(&key),
             None => {}
         }
+        if trouble == Some(Trouble::HangsAfter) {
+            hang(client);
+        }
         match trouble {
-            Some(Trouble::HangsAfter) => hang(client),
-            Some(trouble) => match trouble.answer(self.service, to_head) {
-                Some(answer) => answer.write(client).map(|()| true),
-                None => Ok(false),
-            },
+            Some(trouble) => self.answer(trouble, to_head, client),
             None => Ok(false),
         }
+    }
+
+    /// What the service says in such trouble, if it says anything.
+    fn answer(&self, trouble: Trouble, to_head: bool, client: &mut TcpStream) -> io::Result<bool> {
+        let Some(answer) = trouble.answer(self.service, to_head) else { return Ok(false) };
+        answer.write(client).map(|()| true)
     }
 }
 
@@ -211,12 +215,11 @@ fn listen_for_good() -> (TcpListener, u16) {
 }
 
 /// Waits until the client has had enough.
-fn hang(client: &TcpStream) -> io::Result<bool> {
+fn hang(client: &TcpStream) {
     let until = Instant::now() + HANGS;
     while !is_gone(client) && Instant::now() < until {
         thread::sleep(LOOK);
     }
-    Ok(false)
 }
 
 /// Whether the client has closed the connection.
@@ -272,16 +275,9 @@ fn decoded(path: &str) -> String {
     let mut rest = path.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| byte == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
+        let escaped = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| byte == b'%');
+        bytes.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &after[2..] } else { after };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

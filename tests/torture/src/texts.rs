@@ -8,7 +8,7 @@ use crate::verdict::Difference;
 
 /// A generation as CloudWatch would hold it, were it one message: what is not UTF-8 replaced.
 struct Text {
-    text: String,
+    whole: String,
     /// Where each piece begins in it, and one more for its end.
     starts: Vec<usize>,
     /// Where the marker of each piece begins.
@@ -17,22 +17,22 @@ struct Text {
 
 impl Text {
     fn of(generation: &Generation) -> Self {
-        let mut this = Self { text: String::new(), starts: Vec::new(), markers: Vec::new() };
+        let mut this = Self { whole: String::new(), starts: Vec::new(), markers: Vec::new() };
         for number in 0..generation.pieces.len() {
-            let start = this.text.len();
-            this.text += &String::from_utf8_lossy(generation.piece(number));
-            let marker = markers(&this.text[start..]).next();
+            let start = this.whole.len();
+            this.whole += &String::from_utf8_lossy(generation.piece(number));
+            let marker = markers(&this.whole[start..]).next();
             this.markers.push(start + marker.expect("each piece has its marker").0);
             this.starts.push(start);
         }
-        this.starts.push(this.text.len());
+        this.starts.push(this.whole.len());
         this
     }
 
     /// A piece without the line breaks at its end: those are not sent.
     fn piece(&self, number: usize) -> Range<usize> {
         let (start, end) = (self.starts[number], self.starts[number + 1]);
-        start..start + self.text[start..end].trim_end_matches(['\n', '\r']).len()
+        start..start + self.whole[start..end].trim_end_matches(['\n', '\r']).len()
     }
 }
 
@@ -77,7 +77,7 @@ impl Texts {
         let start = text.markers[piece].checked_sub(at);
         let start =
             start.ok_or_else(|| strange(format!("more before its marker: {:?}", excerpt(message, 0))))?;
-        let written = &text.text.as_bytes()[start..];
+        let written = &text.whole.as_bytes()[start..];
         let same = written.iter().zip(message.as_bytes()).take_while(|(a, b)| a == b).count();
         if same < message.len() {
             let written = String::from_utf8_lossy(&written[..written.len().min(same + 60)]).into_owned();
@@ -89,7 +89,7 @@ impl Texts {
         }
         let end = start + message.len();
         // Blank lines before it belong to what stands before them.
-        let start = end - text.text[start..end].trim_start_matches(['\n', '\r']).len();
+        let start = end - text.whole[start..end].trim_start_matches(['\n', '\r']).len();
         let first = text.starts.partition_point(|&it| it < start);
         let whole = (first..text.markers.len()).take_while(|&it| text.piece(it).end <= end).count();
         if whole == 0 || text.starts[first] != start || text.piece(first + whole - 1).end > end {
@@ -97,7 +97,7 @@ impl Texts {
         }
         // What is behind the last whole piece may be nothing but line breaks.
         let after = text.piece(first + whole - 1).end;
-        if !text.text[after..end].trim_matches(['\n', '\r']).is_empty() {
+        if !text.whole[after..end].trim_matches(['\n', '\r']).is_empty() {
             return Err(strange(format!("ends within a piece: {:?}", excerpt(message, after - start))));
         }
         Ok(Some(Place { id, pieces: first..first + whole }))

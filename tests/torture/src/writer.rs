@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::books::{Books, How, Id, marker};
 use crate::corpus::Corpus;
-use crate::plan::{Disturbances, Plan};
+use crate::plan::{Disturbance, Plan};
 
 /// How often each actor is asked whether it has something to do.
 const TICK: Duration = Duration::from_millis(10);
@@ -145,7 +145,7 @@ impl Desk {
         self.families += 1;
         let mut rng = self.plan.rng(&format!("actor {family}"));
         let kind = match family {
-            2 if self.plan.length > Duration::from_secs(60) => Kind::Large,
+            2 if self.plan.length > Duration::from_mins(1) => Kind::Large,
             _ if family < self.plan.actors && family % 4 == 3 => Kind::Service,
             _ => Kind::Try,
         };
@@ -226,11 +226,11 @@ impl Actor {
         let (is_empty, may_be_copied) = {
             let mut books = desk.books.lock().expect("nobody panics");
             let book = books.of(self.id());
-            let seen = Instant::now().checked_sub(WORTH_A_COPY.1).map_or(0, |then| book.size_at(then));
+            let seen = book.size_before(Instant::now(), WORTH_A_COPY.1);
             (book.bytes.is_empty(), seen >= WORTH_A_COPY.0)
         };
         if self.pending.is_empty() && !is_empty && self.rng.u8(..) < 26 {
-            self.next = self.disturbance(desk.plan.disturbances, may_be_copied);
+            self.next = self.disturbance(&desk.plan.disturbances, may_be_copied);
             if self.rng.bool() && !matches!(self.next, Next::Append) {
                 self.due = Instant::now() + SETTLED + Duration::from_millis(self.rng.u64(..500));
             }
@@ -248,23 +248,20 @@ impl Actor {
         lines.min(self.left)
     }
 
-    fn disturbance(&mut self, allowed: Disturbances, may_be_copied: bool) -> Next {
+    fn disturbance(&mut self, allowed: &[Disturbance], may_be_copied: bool) -> Next {
         let refill = self.rng.bool();
-        let choices: &[(bool, Next)] = match self.kind {
-            Kind::Service => &[
-                (allowed.renames, Next::Rename),
-                (allowed.copies && may_be_copied, Next::Copy),
-                (allowed.truncations, Next::Truncate { refill }),
-            ],
-            Kind::Try => &[
-                (allowed.deletions, Next::Delete),
-                (allowed.truncations, Next::Truncate { refill }),
-                (allowed.folders, Next::Folder),
-            ],
-            Kind::Large => &[],
+        let truncate = (Disturbance::Truncation, Next::Truncate { refill });
+        let mut choices: Vec<(Disturbance, Next)> = match self.kind {
+            Kind::Service => {
+                vec![(Disturbance::Rename, Next::Rename), (Disturbance::Copy, Next::Copy), truncate]
+            }
+            Kind::Try => {
+                vec![(Disturbance::Deletion, Next::Delete), truncate, (Disturbance::Folder, Next::Folder)]
+            }
+            Kind::Large => Vec::new(),
         };
-        let allowed: Vec<Next> = choices.iter().filter(|(allowed, _)| *allowed).map(|&(_, it)| it).collect();
-        if allowed.is_empty() { Next::Append } else { allowed[self.rng.usize(..allowed.len())] }
+        choices.retain(|(it, _)| allowed.contains(it) && (may_be_copied || *it != Disturbance::Copy));
+        if choices.is_empty() { Next::Append } else { choices[self.rng.usize(..choices.len())].1 }
     }
 
     /// Puts lines among the pending pieces.

@@ -281,7 +281,6 @@ fn a_proxy_that_saw_less_than_arrived_is_no_witness() {
 fn a_size_is_known_from_when_it_was_written() {
     let run = Run::good();
     let file = &run.books.generations[&ID];
-    assert_eq!(file.size_at(Instant::now()), file.bytes.len());
-    let long_ago = file.sizes[0].0.checked_sub(Duration::from_secs(1));
-    assert_eq!(long_ago.map(|then| file.size_at(then)), Some(0));
+    assert_eq!(file.size_before(Instant::now(), Duration::ZERO), file.bytes.len());
+    assert_eq!(file.size_before(Instant::now(), Duration::from_mins(1)), 0);
 }
