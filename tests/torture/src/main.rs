@@ -35,7 +35,7 @@ fn torture(mut arguments: impl Iterator<Item = String>) -> Result<String, String
                 binary = Some(path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?);
             }
             "--minutes" => {
-                minutes = value()?.parse::<f64>().map_err(|error| format!("--minutes: {error}"))?
+                minutes = value()?.parse::<f64>().map_err(|error| format!("--minutes: {error}"))?;
             }
             "--seed" => seed = value()?.parse().map_err(|error| format!("--seed: {error}"))?,
             "--without" => without = value()?,
