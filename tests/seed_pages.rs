@@ -1,71 +1,20 @@
 //! Promise: whoever did what the two pages of the Astro documentation say, and only that, has the logs in AWS.
 
-use std::fs;
-
-use serde_json::{Value, json};
 use updraft_tests::{
-    ACCOUNT, BUCKET, GROUP, LogFolder, Moto, REGION, STREAM, Updraft, allow, eventually, s3_page, trust,
-    trust_web_identity, updraft,
+    ACCOUNT, CLOUDWATCH_ROLE, DEPLOYMENT_ROLE, GROUP, LogFolder, Moto, PROVIDER, REGION, S3_ROLE, STREAM,
+    Updraft, allow, cloudwatch_page, eventually, s3_page, trust, trust_web_identity, updraft, without,
 };
 
-const DEPLOYMENT_ROLE: &str = "arn:aws:iam::111122223333:role/astro-deployment-role";
-const CLOUDWATCH_ROLE: &str = "arn:aws:iam::123456789012:role/rolename";
-const S3_ROLE: &str = "arn:aws:iam::123456789012:role/SecondaryS3LoggerRole";
-const PROVIDER: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/1";
-
-/// The policy on the page "Export logs to AWS Cloudwatch".
-fn cloudwatch_page() -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-            "Resource": "*"
-        }]
-    })
-}
-
-/// The same policy with one action less.
-fn without(action: &str, mut policy: Value) -> Value {
-    if let Some(actions) = policy["Statement"][0]["Action"].as_array_mut() {
-        actions.retain(|each| each != action);
-    }
-    policy
-}
-
-/// An account set up by the pages, IAM enforced: the deployment's own role may assume the two that write.
-fn account(cloudwatch: &Value, s3: &Value, bucket_region: &str) -> Moto {
-    let moto = Moto::start();
-    moto.create_bucket(BUCKET, bucket_region);
-    moto.create_role(DEPLOYMENT_ROLE, &trust_web_identity(PROVIDER), &allow(&["sts:AssumeRole"], &["*"]));
-    moto.create_role(CLOUDWATCH_ROLE, &trust(DEPLOYMENT_ROLE), cloudwatch);
-    moto.create_role(S3_ROLE, &trust(DEPLOYMENT_ROLE), s3);
-    moto.enforce_iam();
-    moto
-}
-
-/// A worker whose workload identity is the deployment's role, as Kubernetes gives it: by a token in a file.
 fn worker(moto: &Moto, logs: &LogFolder) -> Updraft {
-    let worker = updraft!("run", "--once").on(moto).deployed(logs);
-    let token = worker.home().join("token");
-    fs::write(&token, "a.web.token").expect("the home can be written");
-    worker.env("AWS_ROLE_ARN", DEPLOYMENT_ROLE).env("AWS_WEB_IDENTITY_TOKEN_FILE", token)
-}
-
-fn to_cloudwatch_by_role(worker: Updraft) -> Updraft {
-    worker.to_cloudwatch().env("ASTRO_CLOUDWATCH_ROLE_ARN", CLOUDWATCH_ROLE)
-}
-
-fn to_s3_by_role(worker: Updraft) -> Updraft {
-    worker.to_s3().env("AIRFLOW__ASTRO_SECONDARY_LOGS__ROLE_ARN", S3_ROLE)
+    updraft!("run", "--once").as_deployment(moto, logs)
 }
 
 #[test]
 fn with_exactly_the_pages_policies_both_sinks_deliver_each_by_its_own_role() {
-    let moto = account(&cloudwatch_page(), &s3_page(), REGION);
+    let moto = Moto::account(&cloudwatch_page(), &s3_page(), REGION);
     let logs = LogFolder::of("airflow2/default_utc");
 
-    to_s3_by_role(to_cloudwatch_by_role(worker(&moto, &logs))).run().exits(0);
+    worker(&moto, &logs).to_cloudwatch_by_role().to_s3_by_role().run().exits(0);
 
     assert_eq!(moto.mirrored(), logs.task_files());
     assert!(!moto.log_events(GROUP, STREAM).is_empty());
@@ -80,10 +29,12 @@ fn with_exactly_the_pages_policies_both_sinks_deliver_each_by_its_own_role() {
 
 #[test]
 fn each_sink_talks_to_its_own_region() {
-    let moto = account(&cloudwatch_page(), &s3_page(), "us-west-2");
+    let moto = Moto::account(&cloudwatch_page(), &s3_page(), "us-west-2");
     let logs = LogFolder::with_lines(0..3);
 
-    to_s3_by_role(to_cloudwatch_by_role(worker(&moto, &logs)))
+    worker(&moto, &logs)
+        .to_cloudwatch_by_role()
+        .to_s3_by_role()
         .env("ASTRO_CLOUDWATCH_AWS_REGION", "eu-central-1")
         .env("AIRFLOW__ASTRO_SECONDARY_LOGS__REGION", "us-west-2")
         .run()
@@ -126,7 +77,7 @@ fn a_user_may_be_the_base_identity_as_well() {
     let logs = LogFolder::with_lines(0..3);
 
     let run = updraft!("run", "--once").on(&moto).deployed(&logs).signing_with(&user);
-    to_cloudwatch_by_role(run).run().exits(0);
+    run.to_cloudwatch_by_role().run().exits(0);
 
     assert_eq!(moto.messages(), ["line 0", "line 1", "line 2"]);
 }
@@ -140,10 +91,10 @@ fn an_action_that_is_missing_is_named_with_its_role_and_sink() {
         ("s3:PutObject", "s3", S3_ROLE),
     ];
     for (action, sink, role) in cases {
-        let moto = account(&without(action, cloudwatch_page()), &without(action, s3_page()), REGION);
+        let moto = Moto::account(&without(action, cloudwatch_page()), &without(action, s3_page()), REGION);
         let logs = LogFolder::with_lines(0..3);
 
-        let running = to_s3_by_role(to_cloudwatch_by_role(worker(&moto, &logs))).spawn();
+        let running = worker(&moto, &logs).to_cloudwatch_by_role().to_s3_by_role().spawn();
 
         running.says(&[action, sink, role]);
         // The other sink has no part in it.
@@ -163,7 +114,7 @@ fn a_role_that_does_not_trust_the_deployment_is_named_with_what_to_mend() {
     moto.enforce_iam();
     let logs = LogFolder::with_lines(0..3);
 
-    let refused = to_cloudwatch_by_role(worker(&moto, &logs)).spawn();
+    let refused = worker(&moto, &logs).to_cloudwatch_by_role().spawn();
 
     refused.says(&["sts:AssumeRole", CLOUDWATCH_ROLE, "cloudwatch", "trust policy"]);
 }
@@ -173,10 +124,11 @@ fn log_group_and_stream_can_be_named() {
     for stream_variable in
         ["ASTRO_CLOUDWATCH_TASK_LOGS_GROUP_STREAM", "ASTRO_CLOUDWATCH_TASK_LOGS_LOG_STREAM"]
     {
-        let moto = account(&cloudwatch_page(), &s3_page(), REGION);
+        let moto = Moto::account(&cloudwatch_page(), &s3_page(), REGION);
         let logs = LogFolder::with_lines(0..3);
 
-        to_cloudwatch_by_role(worker(&moto, &logs))
+        worker(&moto, &logs)
+            .to_cloudwatch_by_role()
             .env("ASTRO_CLOUDWATCH_TASK_LOGS_LOG_GROUP", "astro/{{ cluster_id }}")
             .env(stream_variable, "{{ dag_id }}:{{ try_number }}")
             .run()

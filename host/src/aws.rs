@@ -4,22 +4,26 @@ mod client_certificate;
 mod http;
 mod identity;
 mod renewal;
+mod requests;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_types::retry::RetryConfig;
 
 use crate::config::Aws;
+use crate::counters::Requests;
 use crate::sink::service_error::{Call, Caller, ServiceError};
 
-pub use identity::RoleRefused;
+pub use identity::{Identity, RoleRefused};
 pub use renewal::{Renewal, Renewed};
+pub use requests::Count;
 
 /// In the user agent of every request.
 const APP_NAME: &str = "updraft";
@@ -29,10 +33,14 @@ const APP_NAME: &str = "updraft";
 pub struct Access {
     /// Region, credentials, timeouts; without retries, which are ours (see `sink::retry`).
     pub sdk: SdkConfig,
+    /// The identity to begin with, and then the roles, each assumed by the one before. The last signs requests.
+    pub identities: Vec<Identity>,
     /// The sink's own endpoint, for its service only: STS is still found as the SDK finds it.
     pub endpoint: Option<String>,
     /// For error messages.
     pub caller: Arc<Caller>,
+    /// Counts what its clients send; each has to be given it.
+    pub count: Count,
 }
 
 impl Access {
@@ -40,13 +48,38 @@ impl Access {
     /// would: a provider itself may never answer.
     pub async fn identify(&self, call: &Call) -> Result<(), Box<ServiceError>> {
         let Some(provider) = self.sdk.credentials_provider() else { return Ok(()) };
+        self.fetch(&provider).await.map_err(|error| Box::new(call.without_credentials(&error)))
+    }
+
+    /// Whose credentials those are, by its ARN: fetches them, and asks STS, which needs no permission. The first error
+    /// says that there are none, the other that STS could not tell.
+    pub async fn owner(
+        &self,
+        identity: &Identity,
+    ) -> Result<Result<String, Box<ServiceError>>, Box<ServiceError>> {
+        let (action, target) = ("sts:GetCallerIdentity", "the credentials".to_owned());
+        let role = identity.role.clone();
+        let caller = Arc::new(Caller { role, ..Caller::clone(&self.caller) });
+        let call = Call { caller, action, target, resource: "*".to_owned(), began: Instant::now() };
+        let fetched = self.fetch(&identity.provider).await;
+        fetched.map_err(|error| Box::new(call.without_credentials(&error)))?;
+        let sdk = self.sdk.to_builder().credentials_provider(identity.provider.clone()).build();
+        let answer = aws_sdk_sts::Client::new(&sdk).get_caller_identity().send().await;
+        Ok(match answer {
+            Ok(answer) => Ok(answer.arn.unwrap_or_default()),
+            Err(error) => Err(call.failed(&error)),
+        })
+    }
+
+    /// Waits no longer than a request would.
+    async fn fetch(&self, provider: &SharedCredentialsProvider) -> Result<(), CredentialsError> {
         let timeouts = self.sdk.timeout_config();
         let request = timeouts.and_then(TimeoutConfig::operation_attempt_timeout).unwrap_or_default();
         let connect = timeouts.and_then(TimeoutConfig::connect_timeout).unwrap_or_default();
         let limit = request.max(2 * connect);
         let fetched = tokio::time::timeout(limit, provider.provide_credentials()).await;
         let fetched = fetched.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(limit)));
-        fetched.map(drop).map_err(|error| Box::new(call.without_credentials(&error)))
+        fetched.map(drop)
     }
 }
 
@@ -78,8 +111,9 @@ pub fn try_files(sink: &str, aws: &Aws) -> Result<(), Error> {
 }
 
 /// Works out region and credentials of a sink. Sends nothing to the service or to STS: credentials are fetched with
-/// the first request, cached and renewed by the SDK, or before their time where the service refuses them. Without a region of its own it may ask the instance for one.
-pub async fn access(sink: &str, aws: &Aws) -> Result<Access, Error> {
+/// the first request, cached and renewed by the SDK, or before their time where the service refuses them. Without a
+/// region of its own it may ask the instance for one. `requests`: where its requests are counted.
+pub async fn access(sink: &str, aws: &Aws, requests: &Arc<Requests>) -> Result<Access, Error> {
     let client = http::client(aws).map_err(|what| Error::Connection { sink: sink.to_owned(), what })?;
     let renewal = Renewal::default();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -116,13 +150,16 @@ pub async fn access(sink: &str, aws: &Aws) -> Result<Access, Error> {
     if ambient.region().is_none() {
         return Err(Error::NoRegion { sink: sink.to_owned() });
     }
-    let sdk = match identity::credentials(&aws.auth, &ambient).await {
-        Some(identity) => ambient.to_builder().credentials_provider(identity).build(),
+    let identities = identity::chain(&aws.auth, &ambient).await;
+    let sdk = match identities.last() {
+        Some(identity) => ambient.to_builder().credentials_provider(identity.provider.clone()).build(),
         None => ambient,
     };
     Ok(Access {
         sdk,
+        identities,
         endpoint: aws.endpoint.clone(),
         caller: Arc::new(Caller { sink: sink.to_owned(), role: aws.auth.roles.last().cloned(), renewal }),
+        count: Count(requests.clone()),
     })
 }

@@ -1,26 +1,32 @@
 //! The command line: what can be asked for, and the text of `--help`.
 
+pub mod check;
+pub mod drain;
 pub mod logging;
 mod meter;
+pub mod prove;
 pub mod run;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use updraft::Which;
 
 const EXAMPLES: &str = "\
 Examples:
   updraft run                          pipeline from the environment (ASTRO_CLOUDWATCH_… and so on)
   updraft run --config pipeline.yaml   pipeline from a file
   updraft run --once                   deliver what is there, then exit
+  updraft drain --all --timeout 25s    have a running updraft deliver everything now
   updraft validate --config p.yaml     is the config good? Talks to nobody
+  updraft check                        may it do its work? Asks AWS, and says what to mend
 
 Exit codes:
-  0  done; everything was delivered
-  1  ran, but not everything was delivered
+  0  done; everything was delivered (check: all is well)
+  1  ran, but not everything was delivered (check: something is to be mended)
   2  bad config or arguments
-  3  cannot start (data dir, AWS region, component, required healthcheck)
+  3  cannot start (data dir, AWS region, component, required healthcheck); drain: no updraft runs there
 
 Logs go to stderr; only data that was asked for goes to stdout.";
 
@@ -64,8 +70,26 @@ pub enum Command {
     /// On SIGTERM or SIGINT each file is read on to its present end, and what was read is delivered within
     /// --drain-timeout. What was not delivered is sent after the next start: the cursors know.
     Run(Run),
+    /// Ask a running updraft to deliver chosen files now
+    ///
+    /// Looks at the log folder, delivers all that is there of those files to every sink, and exits 0 when every sink has
+    /// acknowledged it; 1 when the time is over before; 3 when no updraft runs there. For a Kubernetes preStop hook:
+    /// `updraft drain --all --timeout 25s`. All else goes on meanwhile.
+    Drain(drain::Drain),
     /// Parse the config, load the components, render the templates; no network
     Validate(Validate),
+    /// Say what went where, from the receipts in the data dir, and with --remote compare it with what is there
+    ///
+    /// Prints, for every generation of the files that are asked for: its size and hash, and for each sink which bytes
+    /// went to which log stream, object or file, how many events, and what was dropped, refused or lost. Exits 0 when
+    /// every sink has all of them and nothing that was compared differs, else 1.
+    Prove(prove::Prove),
+    /// Look at everything that deliveries need, ask AWS, put a canary; ✓ or ✗ and a remedy for each
+    ///
+    /// Variables, log folder, data dir, components; of each sink of AWS its credentials, each role, region, bucket or
+    /// log group, and whether it may put: a small object that is deleted again, an event that says what it is. No
+    /// cursor moves; a running updraft is not in the way.
+    Check(Check),
     /// Print what the config file may hold
     Config {
         /// As what.
@@ -89,6 +113,9 @@ pub struct Run {
     /// With --once: exit 1 when nothing was delivered for so long
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration)]
     pub give_up: Duration,
+    /// Serve /metrics, /healthz and /readyz there: HOST:PORT, or a port of 127.0.0.1; off by default
+    #[arg(long, value_name = "ADDRESS", env = "UPDRAFT_METRICS_ADDRESS", value_parser = metrics_address)]
+    pub metrics_address: Option<String>,
 }
 
 /// Options of `validate`.
@@ -99,11 +126,73 @@ pub struct Validate {
     pub config: ConfigFile,
 }
 
+/// Files of tries, by their ids.
+#[derive(Debug, Clone, Args)]
+pub struct Tries {
+    /// Tries of this DAG; ids that are not given are not asked
+    #[arg(long, value_name = "ID")]
+    pub dag_id: Option<String>,
+    /// …of this run
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+    /// …of this task
+    #[arg(long, value_name = "ID")]
+    pub task_id: Option<String>,
+    /// …with this index of a mapped task; -1: of tasks that are not mapped
+    #[arg(long, value_name = "INDEX", allow_hyphen_values = true)]
+    pub map_index: Option<i64>,
+    /// …with this try number, from 1
+    #[arg(long = "try", value_name = "N")]
+    pub try_number: Option<u32>,
+}
+
+impl Tries {
+    /// The names of the arguments.
+    pub const ARGUMENTS: [&str; 5] = ["dag_id", "run_id", "task_id", "map_index", "try_number"];
+
+    /// Some id is given.
+    pub fn any(&self) -> bool {
+        let Self { dag_id, run_id, task_id, map_index, try_number } = self;
+        [dag_id, run_id, task_id].iter().any(|id| id.is_some()) || map_index.is_some() || try_number.is_some()
+    }
+
+    /// What is asked for.
+    pub fn which(&self) -> Which {
+        Which::Tries {
+            dag_id: self.dag_id.clone(),
+            run_id: self.run_id.clone(),
+            task_id: self.task_id.clone(),
+            map_index: self.map_index,
+            try_number: self.try_number,
+        }
+    }
+}
+
+/// Options of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Where the pipeline is described.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// A line each, for people.
+    Text,
+    /// A JSON object each, one a line.
+    Json,
+}
+
 /// Where the pipeline is described.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigFile {
     /// .yaml, .yml, .toml or .json; without it the pipeline is built from the environment
-    #[arg(long = "config", short = 'c', value_name = "FILE")]
+    #[arg(id = "path_of_config", long = "config", short = 'c', value_name = "FILE")]
     pub path: Option<PathBuf>,
 }
 
@@ -114,6 +203,11 @@ pub enum ConfigText {
     Schema,
     /// Markdown, for people
     Reference,
+}
+
+/// An empty one is as none: so are our other variables.
+fn metrics_address(text: &str) -> Result<String, String> {
+    if text.is_empty() { Ok(String::new()) } else { updraft::monitor::address(text) }
 }
 
 /// `500ms`, `25s`, `2m`, `1h`, or seconds.
@@ -167,6 +261,17 @@ mod tests {
             parse("updraft config schema").expect("schema").command,
             Command::Config { what: ConfigText::Schema }
         ));
+    }
+
+    #[test]
+    fn metrics_are_off_unless_an_address_is_given_and_a_port_is_this_machine_s() {
+        let address = |line: &str| match parse(line).expect(line).command {
+            Command::Run(run) => run.metrics_address,
+            _ => panic!("not run"),
+        };
+        assert_eq!(address("updraft run --metrics-address 9090").as_deref(), Some("127.0.0.1:9090"));
+        assert_eq!(address("updraft run --metrics-address=").as_deref(), Some(""));
+        assert!(parse("updraft run --metrics-address nowhere").is_err());
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! What a sink has done so far, counted where it happens.
 
+mod requests;
+mod troubles;
+
+pub use requests::{Outcome, Requests};
+pub use troubles::{Trouble, Troubles};
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that only grows.
@@ -41,8 +48,11 @@ pub struct Counters {
     pub bytes: Counter,
     /// Bytes of log that vanished before this sink had them.
     pub lost_at_source: Counter,
-    /// Bytes sent that moved no cursor yet, perhaps: parts of objects that are not whole, objects of layout `batch`.
+    /// Bytes that the service took, and that moved no cursor yet, perhaps: texts of events before compression, objects
+    /// as they are, parts of objects.
     pub uploaded: Counter,
-    /// Requests sent.
-    pub requests: Counter,
+    /// Requests to its service and what came of them; its clients count them themselves (`aws/requests`).
+    pub requests: Arc<Requests>,
+    /// What it waits for, and how often it tried again.
+    pub troubles: Arc<Troubles>,
 }

@@ -3,17 +3,21 @@
 //! Batches leave in order and may be acknowledged out of order; the cursor moves only over the unbroken run of
 //! acknowledged batches from the front. No clock, no network, no store: a pure state machine behind a lock.
 
+mod age;
 mod pending;
 
 use crate::cursor::CursorRow;
 use crate::event::Batch;
+use crate::receipt::{Entry, Fate, Tally};
 use crate::source::Stream;
 use crate::transform::Chain;
+use age::Age;
 use pending::Pending;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One stream on its way to one sink.
 pub struct Lane {
@@ -24,10 +28,15 @@ pub struct Lane {
     state: Mutex<State>,
     /// Acknowledged and written down, up to here.
     committed: AtomicU64,
+    /// Somebody waits for everything before this.
+    wanted: AtomicU64,
     /// Kinds of trouble that were said of this stream already, a bit each.
     said: AtomicU64,
+    /// Its file cannot be found, and this run waits no longer.
+    abandoned: AtomicBool,
     /// When the lane began.
     seen_at: Instant,
+    age: Mutex<Age>,
     /// When the sink last wrote it, where that matters to the sink.
     written_at: Mutex<Option<Instant>>,
 }
@@ -47,6 +56,17 @@ struct State {
     given_up: bool,
 }
 
+/// A cursor that is to be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advance {
+    /// Where it stands.
+    pub row: CursorRow,
+    /// What became of the events that it passed.
+    pub entries: Vec<Entry>,
+    /// What it passed that nobody can read any more.
+    pub lost: Vec<Range<u64>>,
+}
+
 /// Where a batch stands in its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seq(u64);
@@ -55,6 +75,8 @@ impl Lane {
     /// A lane that goes on where its cursor stands.
     pub fn new(stream: Arc<Stream>, chain: Option<Arc<Chain>>, cursor: CursorRow) -> Self {
         let committed = AtomicU64::new(cursor.offset);
+        let mut age = Age::default();
+        age.look(stream.snapshot().size, cursor.offset, last_written(&stream));
         let state = State {
             next: cursor.offset,
             next_clock: cursor.clock,
@@ -69,8 +91,11 @@ impl Lane {
             chain,
             state: Mutex::new(state),
             committed,
+            wanted: AtomicU64::new(0),
             said: AtomicU64::new(0),
+            abandoned: AtomicBool::new(false),
             seen_at: Instant::now(),
+            age: Mutex::new(age),
             written_at: Mutex::new(None),
         }
     }
@@ -81,16 +106,17 @@ impl Lane {
         (state.next, state.next_clock)
     }
 
-    /// A batch leaves, to be acknowledged in so many bits. The cursor moves when all have come. None: it is not the one
-    /// whose turn it is, since the lane was [rewound](Self::rewind) meanwhile; it must not leave.
-    pub fn begin(&self, batch: &Batch, open: usize) -> Option<Seq> {
-        self.push(batch, Pending::whole(batch, open))
+    /// A batch leaves, to be acknowledged in so many bits. The cursor moves when all have come. `tally`: what became of
+    /// the rest of it. None: it is not the one whose turn it is, since the lane was [rewound](Self::rewind) meanwhile; it
+    /// must not leave.
+    pub fn begin(&self, batch: &Batch, open: usize, tally: Tally) -> Option<Seq> {
+        self.push(batch, Pending::whole(batch, open, tally))
     }
 
-    /// A batch leaves, event by event: those in `sent`, by their places in the batch, in so many parts each. The cursor
-    /// moves with each event, where reading may begin after it. None: as for [`begin`](Self::begin).
-    pub fn begin_events(&self, batch: &Batch, sent: &[(usize, u32)]) -> Option<Seq> {
-        self.push(batch, Pending::of_events(batch, sent))
+    /// A batch leaves, event by event, each in so many parts; none of those that a transform dropped. The cursor moves
+    /// with each event, where reading may begin after it. None: as for [`begin`](Self::begin).
+    pub fn begin_events(&self, batch: &Batch, parts: &[u32]) -> Option<Seq> {
+        self.push(batch, Pending::of_events(batch, parts))
     }
 
     fn push(&self, batch: &Batch, pending: Pending) -> Option<Seq> {
@@ -133,55 +159,70 @@ impl Lane {
         counted
     }
 
-    /// So many bits of a batch are acknowledged.
-    pub fn acknowledge(&self, seq: Seq, bits: usize) {
-        self.acknowledge_each(seq, [(0, bits)]);
+    /// One bit of a batch is acknowledged, with what became of it.
+    pub fn acknowledge(&self, seq: Seq, entry: Entry) {
+        self.of_batch(seq, |pending| pending.acknowledge(1, Some(entry)));
     }
 
-    /// Parts of events are acknowledged: of the event that was sent as this number of its batch, so many.
-    pub fn acknowledge_each(&self, seq: Seq, parts: impl IntoIterator<Item = (usize, usize)>) {
+    /// Parts of events have come to this: of the event at this place of its batch, so many.
+    pub fn acknowledge_each<'a>(&self, seq: Seq, parts: impl IntoIterator<Item = (usize, usize, &'a Fate)>) {
+        self.of_batch(seq, |pending| {
+            for (event, count, fate) in parts {
+                pending.acknowledge_event(event, count, fate);
+            }
+        });
+    }
+
+    fn of_batch(&self, seq: Seq, change: impl FnOnce(&mut Pending)) {
         let mut state = self.state();
         let Some(at) = seq.0.checked_sub(state.first) else { return };
         if let Some(pending) = state.pending.get_mut(at as usize) {
-            for (event, count) in parts {
-                pending.acknowledge(event, count);
-            }
+            change(pending);
         }
     }
 
-    /// The cursor after all that was acknowledged; none if that moved nothing. Not yet written down.
-    pub fn advance(&self) -> Option<CursorRow> {
+    /// The cursor after all that was acknowledged, and what became of what it passed; none if that moved nothing. Not
+    /// yet written down.
+    pub fn advance(&self) -> Option<Advance> {
         let mut state = self.state();
         let State { cursor, pending, first, .. } = &mut *state;
-        let mut moved = false;
+        let (mut moved, mut entries, mut lost) = (false, Vec::new(), Vec::new());
         while let Some(front) = pending.front_mut() {
-            if let Some((offset, clock)) = front.advance() {
+            if let Some(((offset, clock), passed)) = front.advance() {
                 (cursor.offset, cursor.clock) = (offset, clock);
+                entries.extend(passed);
                 moved = true;
             }
             if !front.is_over() {
                 break;
             }
-            pending.pop_front();
+            lost.extend(pending.pop_front().and_then(Pending::into_lost));
             *first += 1;
         }
-        moved.then(|| state.cursor.clone())
+        moved.then(|| Advance { row: state.cursor.clone(), entries, lost })
     }
 
-    /// Nothing more of it can be read: what is not acknowledged yet by then never will be. Returns how many bytes.
-    pub fn give_up_rest(&self) -> u64 {
-        let mut state = self.state();
+    /// Nothing more of it can be read: what was not read by now never will be. What is under way may still be
+    /// acknowledged; the cursor passes the rest after that.
+    pub fn give_up_rest(&self) {
         let size = self.stream.snapshot().size;
-        let lost = size.saturating_sub(state.next);
-        state.next = state.next.max(size);
+        let mut state = self.state();
         state.given_up = true;
-        if state.pending.is_empty() {
-            state.cursor.offset = state.cursor.offset.max(size);
-            self.committed.fetch_max(size, Ordering::AcqRel);
-        } else if let Some(last) = state.pending.back_mut() {
-            last.end.0 = last.end.0.max(size);
+        if state.next < size {
+            let lost = Pending::lost(state.next..size, state.next_clock);
+            state.pending.push_back(lost);
+            state.next = size;
         }
-        lost
+    }
+
+    /// Its file cannot be found now, and this run waits no longer: the next one sees what became of it.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    /// This run waits for it no longer.
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
     }
 
     /// The cursor, acknowledged but perhaps not written down.
@@ -206,7 +247,17 @@ impl Lane {
 
     /// The cursor is written down up to here. Returns by how much it moved.
     pub fn set_committed(&self, offset: u64) -> u64 {
-        offset.saturating_sub(self.committed.fetch_max(offset, Ordering::AcqRel))
+        let moved = offset.saturating_sub(self.committed.fetch_max(offset, Ordering::AcqRel));
+        self.behind_since();
+        moved
+    }
+
+    /// Since when the oldest byte that is not acknowledged is there; none: there is none. Has to be asked when the file
+    /// has grown, too, so that the answer is true later.
+    pub fn behind_since(&self) -> Option<Instant> {
+        let mut age = self.age.lock().unwrap_or_else(PoisonError::into_inner);
+        age.look(self.stream.snapshot().size, self.committed(), Instant::now());
+        age.since()
     }
 
     /// Acknowledged and written down, up to here.
@@ -222,6 +273,26 @@ impl Lane {
     /// Everything that is there was acknowledged and written down.
     pub fn all_committed(&self) -> bool {
         self.committed() >= self.stream.snapshot().size
+    }
+
+    /// Somebody waits for everything before `offset`: from now on nothing else is waited for until that is delivered.
+    pub fn want(&self, offset: u64) {
+        self.wanted.fetch_max(offset, Ordering::AcqRel);
+    }
+
+    /// Whether somebody waits for what is at `offset`.
+    pub fn hurried(&self, offset: u64) -> bool {
+        offset < self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody waits for what is not acknowledged and written down yet.
+    pub fn urgent(&self) -> bool {
+        self.hurried(self.committed())
+    }
+
+    /// Whether somebody waits for it, and all that is waited for was read: what the sink holds of it is to go now.
+    pub fn pressing(&self) -> bool {
+        self.urgent() && !self.hurried(self.next().0)
     }
 
     /// True the first time that this kind of trouble (0 to 63) is met in this stream.
@@ -248,6 +319,14 @@ impl Lane {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When the file was last written: at least so old is the oldest byte of one that was there before us.
+fn last_written(stream: &Stream) -> Instant {
+    let now = Instant::now();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let modified = Duration::from_nanos(u64::try_from(stream.snapshot().modified).unwrap_or(0));
+    now.checked_sub(since_epoch.saturating_sub(modified)).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -2,21 +2,26 @@
 //!
 //! Each sink has its own lanes, places and pauses, so that one sink's trouble takes none of another's.
 
+mod demand;
+
 use crate::counters::Counters;
-use crate::cursor::{CursorMove, CursorRow, Store, StoreError, StreamId};
+use crate::cursor::{CursorMove, CursorRow, Loss, LossReason, Lost, Store, StoreError, StreamId};
 use crate::event::{Batch, Recipe};
-use crate::lane::Lane;
+use crate::lane::{Advance, Lane};
+use crate::receipt::{Entry, Notary, Tally};
 use crate::schedule::Schedule;
 use crate::sink::EventSink;
 use crate::sink::complaint::Complaint;
 use crate::source::{OpenFiles, Stream};
 use crate::transform::{Chain, Step, Workers};
+use demand::Asked;
 use std::collections::HashMap;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Turns of one sink that may be under way at once.
@@ -34,19 +39,26 @@ pub struct Lanes {
     pub schedule: Schedule,
     /// What was done.
     pub counters: Counters,
-    /// Nothing more will be waited for: what is there is to be delivered now.
-    closing: watch::Sender<bool>,
+    /// What is to be delivered now.
+    asked: watch::Sender<Asked>,
+    /// When somebody last made it try again.
+    hurried: Mutex<Option<Instant>>,
+    /// What keeps the sink from delivering, as far as it is known.
+    trouble: Mutex<Option<String>>,
     /// The sink can never take anything again (nobody reads its output any more).
     broken: AtomicBool,
     by_stream: RwLock<HashMap<StreamId, Arc<Lane>>>,
     /// How lines of each source become events for this sink; none where the sink copies bytes.
     chains: HashMap<usize, Option<Arc<Chain>>>,
     store: Store,
+    committing: AsyncMutex<()>,
     files: Arc<OpenFiles>,
     /// Cursors were written down.
     progress: Arc<Notify>,
     /// They cannot be.
     store_trouble: Mutex<Complaint>,
+    /// Who seals the receipts of streams that are delivered.
+    notary: Arc<Notary>,
 }
 
 /// A turn under way; over when dropped, even by a panic.
@@ -84,6 +96,8 @@ pub enum Taken {
     Done {
         /// How many events that were.
         events: u64,
+        /// What became of the batch's events.
+        tally: Tally,
         /// Under which name the sink keeps the stream, and how long that is now, where it does.
         target: Option<(String, u64)>,
     },
@@ -101,19 +115,24 @@ impl Lanes {
         store: Store,
         files: Arc<OpenFiles>,
         progress: Arc<Notify>,
+        notary: Arc<Notary>,
     ) -> Self {
         Self {
             sink,
             schedule: Schedule::default(),
             counters: Counters::default(),
-            closing: watch::Sender::new(false),
+            asked: watch::Sender::default(),
+            hurried: Mutex::default(),
+            trouble: Mutex::default(),
             broken: AtomicBool::new(false),
             by_stream: RwLock::default(),
             chains,
             store,
+            committing: AsyncMutex::new(()),
             files,
             progress,
             store_trouble: Mutex::default(),
+            notary,
         }
     }
 
@@ -125,6 +144,14 @@ impl Lanes {
         self.by_stream.write().unwrap_or_else(PoisonError::into_inner).insert(stream.id, Arc::new(lane));
         self.counters.streams.add(1);
         self.schedule.wake(stream.id);
+    }
+
+    /// There is more of a stream, or nothing more will come.
+    pub fn changed(&self, stream: StreamId) {
+        if let Some(lane) = self.get(stream) {
+            lane.behind_since();
+        }
+        self.schedule.wake(stream);
     }
 
     /// The stream is over, and this sink has all of it.
@@ -143,37 +170,14 @@ impl Lanes {
         self.by_stream.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// From now on nothing is waited for; every lane gets a turn.
-    pub fn close(&self) {
-        self.closing.send_replace(true);
-        for lane in self.all() {
-            self.schedule.wake(lane.stream.id);
-        }
-    }
-
-    /// Nothing more will be waited for.
-    pub fn closing(&self) -> bool {
-        *self.closing.borrow()
-    }
-
-    /// Resolves when nothing more will be waited for.
-    pub async fn closed(&self) {
-        // An error would say that the lanes are gone, and they are ours.
-        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
-    }
-
-    /// Sleeps, but wakes when nothing is waited for any more.
-    pub async fn pause(&self, length: Duration) {
-        let mut closing = self.closing.subscribe();
-        if *closing.borrow_and_update() {
-            return tokio::time::sleep(length).await;
-        }
-        let _ = tokio::time::timeout(length, closing.changed()).await;
-    }
-
     /// The sink can never take anything again.
     pub fn broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
+    }
+
+    /// This run ends without all that is there.
+    pub fn lacks_something(&self) -> bool {
+        self.broken() || self.all().iter().any(|lane| lane.is_abandoned())
     }
 
     /// Gives turns for as long as it is polled, so many at once, never two of one lane at a time.
@@ -217,7 +221,8 @@ impl Lanes {
         if offset >= lane.stream.snapshot().size || self.broken() || !sink.has_room(lane) {
             return;
         }
-        let (lane_there, sink, closing) = (lane.clone(), sink.clone(), self.closing());
+        let (lane_there, sink) = (lane.clone(), sink.clone());
+        let closing = self.closing() || lane.hurried(offset);
         let outcome = workers
             .run(move || {
                 let step = loop {
@@ -253,19 +258,20 @@ impl Lanes {
         match (step, taken) {
             (Step::Batch(batch), Some(Ok(taken))) => {
                 let begun = match &taken {
-                    Taken::Done { .. } => lane.begin(&batch, 0).is_some(),
+                    Taken::Done { tally, .. } => lane.begin(&batch, 0, tally.clone()).is_some(),
                     Taken::UnderWay => true,
                     Taken::Stale => false,
                 };
                 if begun {
                     self.count(lane, &batch);
                 }
-                if let (true, Taken::Done { events, target }) = (begun, taken) {
+                if let (true, Taken::Done { events, target, .. }) = (begun, taken) {
                     self.counters.delivered.add(events);
                     if let Some((target, written)) = target {
                         lane.set_target(target, written);
                     }
                     self.commit(std::slice::from_ref(lane)).await;
+                    self.out_of_trouble();
                 }
                 self.schedule.wake(id);
             }
@@ -275,6 +281,7 @@ impl Lanes {
                 }
             }
             (_, Some(Err(error))) => {
+                self.in_trouble(&format!("cannot be written: {error}"));
                 if lane.first_time(Complaint::SINK_IO) {
                     tracing::error!(sink = %self.sink, path = %path, "cannot be written: {error}; will be tried again every {PAUSE:?}");
                 }
@@ -283,37 +290,48 @@ impl Lanes {
             (Step::Wait { until: Some(at) }, _) => self.schedule.wake_at(id, at),
             (Step::Wait { until: None } | Step::End | Step::Batch(_), _) => {}
             (Step::Halt { component, error }, _) => {
+                self.in_trouble(&format!(
+                    "transform `{component}` failed twice on a batch, and its stream waits"
+                ));
                 if lane.first_time(Complaint::HALT) {
                     tracing::error!(sink = %self.sink, path = %path, transform = %component,
                         "failed twice on a batch: {error}; the stream waits (`on_error: halt`) and is tried again every {PAUSE:?}");
                 }
                 self.schedule.wake_at(id, Instant::now() + PAUSE);
             }
-            (Step::Unreadable(error), _) => self.unreadable(lane, &error),
+            (Step::Unreadable(error), _) => self.unreadable(lane, &error).await,
         }
     }
 
-    /// What could not be read never will be.
+    /// What could not be read will not be, in this run at least.
     pub fn is_lost(&self, lane: &Lane, error: &std::io::Error) -> bool {
         vanished(error) && (self.closing() || lane.stream.snapshot().gone)
     }
 
     /// The rest of the stream is gone, or cannot be read just now.
-    pub fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
+    pub async fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
         let path = &lane.stream.origin.path;
-        // While the source still looks after the file, a rename away and back is no loss: it knows when one is.
-        if !self.is_lost(lane, error) {
-            if !vanished(error) && lane.first_time(Complaint::SOURCE_IO) {
-                tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
-            }
-            return self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
+        let gone = lane.stream.snapshot().gone;
+        if vanished(error) && gone {
+            lane.give_up_rest();
+            return self.commit(std::slice::from_ref(lane)).await;
         }
-        let lost = lane.give_up_rest();
-        if lost > 0 {
-            self.counters.lost_at_source.add(lost);
-            tracing::error!(sink = %self.sink, path = %path, bytes = lost, "lost at the source: {error}");
+        // While the source still looks after the file, a rename away and back is no loss: it knows when one is. What is
+        // held open may be what was there before a volume was mounted anew.
+        if vanished(error) {
+            self.files.reopen(lane.stream.id);
         }
-        self.progress.notify_waiters();
+        let stale = error.kind() == ErrorKind::StaleNetworkFileHandle;
+        if vanished(error) && !stale && self.closing() {
+            tracing::warn!(sink = %self.sink, path = %path, "cannot be found any more: {error}; the next run sees what became of it");
+            lane.abandon();
+            return self.progress.notify_waiters();
+        }
+        self.in_trouble(&format!("{path} cannot be read: {error}"));
+        if !vanished(error) && lane.first_time(Complaint::SOURCE_IO) {
+            tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
+        }
+        self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
     }
 
     /// Counts what of a batch never left before: a lane may have been rewound.
@@ -329,22 +347,40 @@ impl Lanes {
 
     /// Writes down how far these lanes were acknowledged, in one transaction; waits until that is done.
     pub async fn commit(&self, lanes: &[Arc<Lane>]) {
+        // Who finds that a cursor was moved by another must not go on before that one has written it down.
+        let _alone = self.committing.lock().await;
         let advanced: Vec<_> = lanes.iter().filter_map(|lane| Some((lane, lane.advance()?))).collect();
         if advanced.is_empty() {
             return;
         }
-        let moves: Vec<CursorMove> =
-            advanced.iter().map(|(lane, row)| self.cursor_move(lane, row.clone())).collect();
-        self.write_down(moves).await;
-        for (lane, row) in advanced {
-            self.counters.bytes.add(lane.set_committed(row.offset));
+        let (mut moves, mut lost, mut reached) = (Vec::new(), Vec::new(), Vec::new());
+        for (lane, Advance { row, entries, lost: ranges }) in advanced {
+            let passed: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+            reached.push((lane, row.offset, passed));
+            lost.extend(ranges.into_iter().map(|range| self.lost_of(lane, range)));
+            moves.push(self.cursor_move(lane, row, entries));
+        }
+        let losses = self.persist(|| self.store.commit_with_losses(moves.clone(), lost.clone())).await;
+        for loss in &losses {
+            self.lost(loss);
+        }
+        for (lane, offset, passed) in reached {
+            self.committed(lane, offset, passed);
         }
         self.progress.notify_waiters();
     }
 
-    /// Writes moves into the store, however long that takes.
-    pub async fn write_down(&self, moves: Vec<CursorMove>) {
-        self.persist(|| self.store.commit(moves.clone())).await;
+    /// A cursor is written down. `lost`: of what it passed, bytes that were lost.
+    fn committed(&self, lane: &Lane, offset: u64, lost: u64) {
+        self.counters.bytes.add(lane.set_committed(offset).saturating_sub(lost));
+        if lane.all_committed() {
+            self.notary.consider(&lane.stream);
+        }
+    }
+
+    fn lost_of(&self, lane: &Lane, range: Range<u64>) -> Lost {
+        let reason = lane.stream.why_gone().unwrap_or(LossReason::Deleted);
+        Lost { stream: lane.stream.id, sink: self.sink.clone(), range, reason }
     }
 
     /// Asks the store until it answers.
@@ -374,13 +410,13 @@ impl Lanes {
     }
 
     /// A lane's cursor was set by its sink: writes it down, however long that takes, with the end of the upload that
-    /// brought it there.
-    pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow) {
+    /// brought it there and with what its receipt says of it.
+    pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow, entry: Entry) {
         lane.set_cursor(row.clone());
         let offset = row.offset;
-        let moved = self.cursor_move(lane, row);
+        let moved = self.cursor_move(lane, row, vec![entry]);
         self.persist(|| self.store.commit_upload(moved.clone())).await;
-        self.counters.bytes.add(lane.set_committed(offset));
+        self.committed(lane, offset, 0);
         self.progress.notify_waiters();
     }
 
@@ -390,19 +426,21 @@ impl Lanes {
         if cursor.target.as_ref() != Some(&target) {
             let row = CursorRow { target: Some(target), ..cursor };
             lane.set_cursor(row.clone());
-            self.write_down(vec![self.cursor_move(lane, row)]).await;
+            let moved = vec![self.cursor_move(lane, row, Vec::new())];
+            self.persist(|| self.store.commit(moved.clone())).await;
         }
     }
 
-    fn cursor_move(&self, lane: &Lane, row: CursorRow) -> CursorMove {
+    fn cursor_move(&self, lane: &Lane, row: CursorRow, entries: Vec<Entry>) -> CursorMove {
         let (stream, size) = (lane.stream.id, lane.stream.snapshot().size);
-        CursorMove { stream, sink: self.sink.clone(), size, row }
+        CursorMove { stream, sink: self.sink.clone(), size, row, entries }
     }
 
-    /// A stream vanished, while nobody looked, before this sink had all of it.
-    pub fn lost(&self, path: &str, bytes: u64) {
-        self.counters.lost_at_source.add(bytes);
-        tracing::error!(sink = %self.sink, path = %path, bytes, "lost at the source: deleted, cut or replaced while updraft was not running");
+    /// This sink will never have some bytes, and that is written down.
+    pub fn lost(&self, loss: &Loss) {
+        let Loss { path, bytes, from, to, reason, .. } = loss;
+        self.counters.lost_at_source.add(*bytes);
+        tracing::error!(sink = %self.sink, path = %path, bytes, from, to, reason, "lost at the source");
     }
 
     /// Where cursors and uploads are written down.

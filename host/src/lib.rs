@@ -4,8 +4,11 @@
 //!
 //! 1. [`config::load`], [`config::from_str`] or [`config::from_environment`] make a checked [`config::Config`];
 //! 2. [`Pipeline::start`] runs it on your tokio runtime;
-//! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is;
-//! 4. [`Pipeline::drain`] delivers what is there and stops.
+//! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is, [`Pipeline::metrics`] all numbers;
+//!    [`monitor::Server`] shows them to Prometheus, and answers the probes of Kubernetes;
+//! 4. [`Pipeline::drainer`] delivers chosen files now, [`control::Control`] lets `updraft drain` ask for that;
+//! 5. [`Pipeline::drain`] delivers what is there and stops;
+//! 6. [`losses`] says, at any time, what of the logs vanished before a sink had it, and [`prove`] what went where.
 //!
 //! ```no_run
 //! # async fn agent() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,7 +25,9 @@
 //! Nothing here is global: no signal handler, no exit, no logger (events go to `tracing`).
 
 mod aws;
+pub mod check;
 pub mod config;
+pub mod control;
 mod counters;
 mod cursor;
 mod dead_letter;
@@ -30,14 +35,19 @@ mod error;
 pub mod event;
 mod lane;
 mod lanes;
+pub mod monitor;
 mod pipeline;
 mod progress;
+mod receipt;
 pub mod route;
 mod schedule;
 mod sink;
 mod source;
 mod transform;
 
+pub use cursor::{Loss, StoreError, losses};
 pub use error::StartError;
-pub use pipeline::{Pipeline, try_components};
+pub use pipeline::{Drained, Drainer, Lacking, Pipeline, try_components};
 pub use progress::{Meter, Patience, Report, SinkProgress};
+pub use receipt::{Entry, Fate, Local, Outcome, Proof, ProveError, SinkProof, TargetProof, Verdict, prove};
+pub use source::{Pattern, Which};

@@ -14,7 +14,10 @@ fn main() -> ExitCode {
     let env = updraft::config::process_env();
     let outcome = match &cli.command {
         Command::Run(options) => cli::run::run(options, &env),
+        Command::Drain(options) => cli::drain::drain(options, &env),
         Command::Validate(options) => cli::run::validate(&options.config, &env),
+        Command::Prove(options) => cli::prove::prove(options, &env),
+        Command::Check(options) => cli::check::check(options, &env),
         Command::Config { what } => {
             let text = match what {
                 ConfigText::Schema => format!("{:#}\n", updraft::config::schema()),

@@ -10,32 +10,42 @@
 //!                                               └── cursor ◀── commit ◀───┘ acknowledged
 //! ```
 
+mod drainer;
+mod ends;
 mod sinks;
+
+pub use drainer::{Drained, Drainer, Lacking};
 
 use crate::aws;
 use crate::config::{self, Config, Layout, SinkKind};
-use crate::cursor::{CursorRow, DataDirLock, Store, StreamId};
+use crate::cursor::{CursorRow, DataDirLock, Loss, Store, StreamId};
 use crate::dead_letter::{self, DeadLetters, Failures};
 use crate::error::StartError;
 use crate::event::StreamKind;
 use crate::lane::Lane;
 use crate::lanes::Lanes;
+use crate::monitor::Monitor;
 use crate::progress;
 use crate::progress::{Meter, Patience, Report, SinkProgress, Watch};
+use crate::receipt::Notary;
 use crate::sink::Flush;
 use crate::source::airflow::{self, Listener, Shared};
 use crate::source::discover::Discovery;
 use crate::source::{Airflow, OpenFiles, Stream};
 use crate::transform::{Chain, Component, Engine, LoadError, Workers};
+use ends::Ends;
 use sinks::Starting;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// How often a drain looks whether it is done.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How many may wait for a source to look at its folder; more wait for room.
+const LOOKS: usize = 16;
 
 /// How long a drain that has delivered all waits for what sinks do besides (the retention of a new log group).
 const BESIDES: Duration = Duration::from_secs(10);
@@ -44,7 +54,11 @@ const BESIDES: Duration = Duration::from_secs(10);
 pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
+    drainer: Arc<Drainer>,
+    monitor: Arc<Monitor>,
     components: Vec<Arc<Component>>,
+    listener: Arc<AllLanes>,
+    notary: Arc<Notary>,
     /// Each says at its end whether it could look at everything.
     sources: JoinSet<bool>,
     /// Those of dead letters, likewise.
@@ -56,7 +70,7 @@ pub struct Pipeline {
     progress: Arc<Notify>,
     started: Instant,
     _engine: Engine,
-    _lock: DataDirLock,
+    lock: Arc<DataDirLock>,
 }
 
 struct Sink {
@@ -66,27 +80,49 @@ struct Sink {
 }
 
 /// Passes on to every sink's lanes what a source sees.
-struct AllLanes(Vec<Arc<Lanes>>);
+struct AllLanes {
+    lanes: Vec<Arc<Lanes>>,
+    notary: Arc<Notary>,
+    ends: Arc<Ends>,
+    monitor: Arc<Monitor>,
+}
+
+impl AllLanes {
+    fn have_all_of(&self, stream: StreamId) -> bool {
+        self.lanes.iter().all(|lanes| lanes.get(stream).is_none_or(|lane| lane.all_committed()))
+    }
+}
 
 impl Listener for AllLanes {
     fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]) {
-        self.0.iter().for_each(|lanes| lanes.began(stream, cursors));
+        self.lanes.iter().for_each(|lanes| lanes.began(stream, cursors));
+        self.ends.grew(stream);
     }
 
     fn changed(&self, stream: &Arc<Stream>) {
-        self.0.iter().for_each(|lanes| lanes.schedule.wake(stream.id));
+        self.lanes.iter().for_each(|lanes| lanes.changed(stream.id));
+        self.ends.grew(stream);
+    }
+
+    fn looked(&self, source: usize) {
+        self.monitor.looked(source);
     }
 
     fn delivered(&self, stream: StreamId) -> bool {
-        self.0.iter().all(|lanes| lanes.get(stream).is_none_or(|lane| lane.all_committed()))
+        self.have_all_of(stream) && !self.notary.holds(stream)
     }
 
-    fn lost(&self, sink: &str, path: &str, bytes: u64) {
-        self.0.iter().filter(|lanes| lanes.sink == sink).for_each(|lanes| lanes.lost(path, bytes));
+    fn acknowledged(&self, stream: StreamId) -> u64 {
+        self.lanes.iter().filter_map(|lanes| Some(lanes.get(stream)?.committed())).max().unwrap_or(0)
+    }
+
+    fn lost(&self, loss: &Loss) {
+        self.lanes.iter().filter(|lanes| lanes.sink == loss.sink).for_each(|lanes| lanes.lost(loss));
     }
 
     fn ended(&self, stream: StreamId) {
-        self.0.iter().for_each(|lanes| lanes.ended(stream));
+        self.lanes.iter().for_each(|lanes| lanes.ended(stream));
+        self.ends.forget(stream);
     }
 }
 
@@ -102,13 +138,20 @@ impl Pipeline {
         let components = load(&engine, &config.transforms, &spools)?;
         let workers = Arc::new(Workers::start().map_err(StartError::Threads)?);
         let (files, progress) = (Arc::new(OpenFiles::default()), Arc::new(Notify::new()));
+        let notary = Notary::new(store.clone(), files.clone(), config.receipts);
 
         let mut chains = Chains::new(config, &components, &files);
         let (mut sinks, mut loops) = (Vec::new(), JoinSet::new());
         for sink in &config.sinks {
             let ways = chains.of(sink)?;
-            let lanes =
-                Arc::new(Lanes::new(sink.id.clone(), ways, store.clone(), files.clone(), progress.clone()));
+            let lanes = Arc::new(Lanes::new(
+                sink.id.clone(),
+                ways,
+                store.clone(),
+                files.clone(),
+                progress.clone(),
+                notary.clone(),
+            ));
             let starting =
                 Starting { config, lanes: &lanes, store: &store, workers: &workers, letters: &spools };
             let flush = starting.start(sink, &mut loops).await?;
@@ -117,7 +160,15 @@ impl Pipeline {
 
         let (closing, watched) = watch::channel(false);
         let (closing_letters, watched_by_letters) = watch::channel(false);
-        let listener = Arc::new(AllLanes(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
+        let lanes: Vec<_> = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
+        let ends = Ends::new(lanes.clone(), files.clone());
+        loops.spawn(ends.clone().run());
+        let source_ids = config.sources.iter().map(|source| source.id.clone());
+        let monitor = Arc::new(Monitor::new(lanes.clone(), store.clone(), source_ids));
+        let listener = Arc::new(AllLanes { lanes, notary: notary.clone(), ends, monitor: monitor.clone() });
+        let all_lanes = listener.clone();
+        loops.spawn(notary.clone().run(move |stream| all_lanes.have_all_of(stream)));
+        let mut askable = Vec::new();
         let (mut sources, mut letters) = (JoinSet::new(), JoinSet::new());
         for (index, source) in config.sources.iter().enumerate() {
             let takers =
@@ -135,18 +186,25 @@ impl Pipeline {
                 letters: spool.cloned(),
             };
             let airflow = Airflow::open(source.clone(), index, takers, discovery, shared).await?;
+            let (ask, asked) = mpsc::channel(LOOKS);
             if source.dead_letters {
-                letters.spawn(airflow.run(watched_by_letters.clone()));
+                letters.spawn(airflow.run(watched_by_letters.clone(), asked));
             } else {
-                sources.spawn(airflow.run(watched.clone()));
+                askable.push(ask);
+                sources.spawn(airflow.run(watched.clone(), asked));
             }
         }
         let started = Instant::now();
         let meter = Arc::new(Meter(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
+        let drainer = Drainer::new(sinks.iter().map(|it| (it.lanes.clone(), it.flush.clone())), askable);
         Ok(Self {
             sinks,
             meter,
+            drainer,
+            monitor,
             components,
+            listener,
+            notary,
             sources,
             letters,
             _loops: loops,
@@ -155,8 +213,18 @@ impl Pipeline {
             progress,
             started,
             _engine: engine,
-            _lock: lock,
+            lock: Arc::new(lock),
         })
+    }
+
+    /// What delivers chosen files now, while all else goes on.
+    pub fn drainer(&self) -> Arc<Drainer> {
+        self.drainer.clone()
+    }
+
+    /// Held by whoever writes into the data dir.
+    pub(crate) fn data_dir(&self) -> Arc<DataDirLock> {
+        self.lock.clone()
     }
 
     /// How far each sink is.
@@ -167,6 +235,16 @@ impl Pipeline {
     /// The same for somebody who goes on reading while the pipeline drains.
     pub fn meter(&self) -> Arc<Meter> {
         self.meter.clone()
+    }
+
+    /// Answers to probes, and numbers for Prometheus: see [`crate::monitor::Server`].
+    pub fn monitor(&self) -> Arc<Monitor> {
+        self.monitor.clone()
+    }
+
+    /// All numbers as Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        self.monitor.metrics()
     }
 
     /// Up to which byte every sink has acknowledged the present generation of a file (path below its source's
@@ -189,6 +267,7 @@ impl Pipeline {
 
     /// Reads on to each file's present end, delivers all of it, and stops. Gives up when `patience` does.
     pub async fn drain(mut self, patience: Patience) -> Report {
+        self.monitor.drains();
         let mut watch = patience.watch(Instant::now());
         let sources = std::mem::take(&mut self.sources);
         let mut all_seen = self.end(sources, &self.closing, &mut watch).await;
@@ -211,11 +290,13 @@ impl Pipeline {
         {
             tokio::time::sleep(LOOK).await;
         }
+        let moved = || self.moved();
+        self.notary.finish(|stream| self.listener.have_all_of(stream), || watch.over(moved())).await;
         let counted = self.components.iter().map(|it| (it.id().to_owned(), it.counted()));
         Report {
             sinks: self.progress(),
             counted: counted.filter(|(_, counts)| !counts.is_empty()).collect(),
-            all_acknowledged: done && all_seen && !self.sinks.iter().any(|sink| sink.lanes.broken()),
+            all_acknowledged: done && all_seen && !self.sinks.iter().any(|sink| sink.lanes.lacks_something()),
             elapsed: self.started.elapsed(),
         }
     }
@@ -245,14 +326,15 @@ impl Pipeline {
         loop {
             for sink in &self.sinks {
                 if let Some(flush) = &sink.flush
-                    && sink.lanes.all().iter().all(|lane| lane.all_read())
+                    && sink.lanes.all().iter().all(|lane| lane.all_read() || lane.is_abandoned())
                 {
                     flush.clone().flush();
                 }
             }
             let done = self.sinks.iter().all(|sink| {
                 let lanes = sink.lanes.all();
-                sink.lanes.broken() || lanes.iter().all(|lane| !which(lane) || lane.all_committed())
+                sink.lanes.broken()
+                    || lanes.iter().all(|lane| !which(lane) || lane.all_committed() || lane.is_abandoned())
             });
             if done || watch.over(self.moved()) {
                 return done;
@@ -268,9 +350,10 @@ impl Pipeline {
                 && lane.all_committed()
                 && let Err(error) = airflow::remove(&lane.stream)
             {
-                let path = lane.stream.path.display();
+                let place = lane.stream.place();
                 tracing::warn!(
-                    "dead letters that were delivered cannot be deleted: {path}: {error}; the next start tries again"
+                    "dead letters that were delivered cannot be deleted: {}: {error}; the next start tries again",
+                    place.display()
                 );
             }
         }
@@ -305,6 +388,11 @@ pub fn try_components(config: &Config) -> Result<(), StartError> {
             SinkKind::File(_) | SinkKind::Console(_) | SinkKind::Blackhole(_) => {}
         }
     }
+    load_components(config)
+}
+
+/// Loads what transforms name, and throws it away.
+pub(crate) fn load_components(config: &Config) -> Result<(), StartError> {
     load(&Engine::new()?, &config.transforms, &HashMap::new()).map(drop)
 }
 

@@ -34,7 +34,7 @@ pub struct SinkProgress {
     pub behind: u64,
     /// Files that are not wholly acknowledged yet.
     pub files_behind: u64,
-    /// Requests sent.
+    /// Requests to its service that are over, whatever came of them.
     pub requests: u64,
 }
 
@@ -119,7 +119,13 @@ impl Watch {
     }
 }
 
-fn of(lanes: &Lanes) -> SinkProgress {
+/// Age of the oldest byte of log that is there and not acknowledged.
+pub(crate) fn lag(lanes: &Lanes) -> Duration {
+    let oldest = lanes.all().iter().filter_map(|lane| lane.behind_since()).min();
+    oldest.map_or(Duration::ZERO, |since| since.elapsed())
+}
+
+pub(crate) fn of(lanes: &Lanes) -> SinkProgress {
     let counters = &lanes.counters;
     let (mut behind, mut files_behind) = (0, 0);
     for lane in lanes.all() {
@@ -141,7 +147,7 @@ fn of(lanes: &Lanes) -> SinkProgress {
         lost_at_source: counters.lost_at_source.get(),
         behind,
         files_behind,
-        requests: counters.requests.get(),
+        requests: counters.requests.total(),
     }
 }
 

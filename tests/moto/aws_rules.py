@@ -13,6 +13,7 @@ from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundExce
 from moto.logs.models import LogGroup, LogsBackend
 from moto.s3.responses import ACTION_MAP
 from moto.sts.responses import TokenResponse
+from werkzeug.exceptions import HTTPException
 
 import option_rules
 import refusal_rules
@@ -56,7 +57,7 @@ def sign_the_path_that_was_sent() -> None:
 
 
 def say_who_may_not_do_what() -> None:
-    """Logs answers refusals in JSON, not XML, and like STS names the resource.
+    """Logs answers refusals in JSON, not XML, and like STS names the resource; STS answers with one error.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
@@ -73,9 +74,15 @@ def say_who_may_not_do_what() -> None:
 
     def in_json(otherwise, code, message):
         def refuse(self, *args):
-            if self._service != "logs":
+            if self._service == "logs":
+                raise JsonRESTError(code, message(self))
+            try:
                 otherwise(self, *args)
-            raise JsonRESTError(code, message(self))
+            except HTTPException as error:
+                # STS has one error in its answer, moto a list of them, which the SDK does not read.
+                error.description = error.description.replace("<Errors>", "").replace("</Errors>", "")
+                raise
+
 
         return refuse
 

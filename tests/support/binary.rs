@@ -123,6 +123,16 @@ impl Running {
         self.stdout.text()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().expect("it can be waited for").is_some()
+    }
+
     /// SIGTERM: asks it to stop. See [`wait`](Self::wait) for how it ended.
     pub fn terminate(&self) {
         let id = self.process.id().to_string();

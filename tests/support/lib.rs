@@ -18,7 +18,9 @@ mod moto_options;
 mod moto_refusals;
 mod moto_tls;
 mod moto_views;
+mod pages;
 mod proxy;
+mod scrape;
 
 use std::time::{Duration, Instant};
 
@@ -27,13 +29,16 @@ pub use binary::{Finished, Running, Updraft};
 pub use both::allow_both;
 pub use disk::Disk;
 pub use guest::guest;
+pub use http::request as http_request;
 pub use log_folder::{LogFolder, TRY, files_in, fixture_sets, line};
 pub use mirror::{COPIED, MIB, NORMALIZED, text};
 pub use moto::{ACCOUNT, FIXTURES_NOW, Failure, Moto, REGION};
 pub use moto_iam::{Keys, allow, trust, trust_web_identity};
 pub use moto_options::{GroupKind, ObjectKind};
 pub use moto_views::{Event, Object, Request};
+pub use pages::{CLOUDWATCH_ROLE, DEPLOYMENT_ROLE, PROVIDER, S3_ROLE, cloudwatch_page, without};
 pub use proxy::{Proxied, RecordingProxy};
+pub use scrape::{Series, series};
 
 /// How long anything may take before a test gives up on it; far beyond what a slow machine needs.
 pub const PATIENCE: Duration = Duration::from_mins(2);

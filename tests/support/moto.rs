@@ -42,15 +42,20 @@ pub struct Moto {
 impl Moto {
     /// Starts a server that lets everyone do everything, its Logs living at [`FIXTURES_NOW`].
     pub fn start() -> Self {
-        Self::start_with(None)
+        Self::start_with(None, Some(FIXTURES_NOW))
     }
 
-    pub(crate) fn start_with(certificates: Option<TempDir>) -> Self {
+    /// The same, its Logs living at the present time: for events that are of now.
+    pub fn start_at_present() -> Self {
+        Self::start_with(None, None)
+    }
+
+    pub(crate) fn start_with(certificates: Option<TempDir>, logs_now: Option<&str>) -> Self {
         let python = python();
         let launcher = Path::new(env!("CARGO_MANIFEST_DIR")).join("moto/launch.py");
         let mut process = Command::new(&python)
             .arg(launcher)
-            .args(["--logs-now", FIXTURES_NOW])
+            .args(logs_now.iter().flat_map(|now| ["--logs-now", now]))
             .args(certificates.iter().flat_map(|folder| [OsStr::new("--tls"), folder.path().as_os_str()]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::moto::Moto;
+use crate::moto::{FIXTURES_NOW, Moto};
 
 /// Where it listens, and the folder with certificates and keys.
 #[derive(Debug)]
@@ -16,7 +16,10 @@ pub(crate) struct Tls {
 impl Moto {
     /// Starts a server that takes HTTPS, too. It asks clients for a certificate, and lets in those without.
     pub fn start_with_tls() -> Self {
-        Self::start_with(Some(tempfile::tempdir().expect("the temp folder can be written")))
+        Self::start_with(
+            Some(tempfile::tempdir().expect("the temp folder can be written")),
+            Some(FIXTURES_NOW),
+        )
     }
 
     /// Where it takes HTTPS.

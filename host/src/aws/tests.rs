@@ -14,7 +14,7 @@ fn aws() -> Aws {
 async fn timeouts_reach_the_sdk_and_retries_are_left_to_us() {
     let aws =
         Aws { connect_timeout: Duration::from_millis(700), request_timeout: Duration::from_secs(7), ..aws() };
-    let sdk = access("s", &aws).await.expect("access").sdk;
+    let sdk = access("s", &aws, &Arc::default()).await.expect("access").sdk;
     let timeouts = sdk.timeout_config().expect("timeouts");
     assert_eq!(timeouts.connect_timeout(), Some(Duration::from_millis(700)));
     assert_eq!(timeouts.operation_attempt_timeout(), Some(Duration::from_secs(7)));
@@ -23,14 +23,16 @@ async fn timeouts_reach_the_sdk_and_retries_are_left_to_us() {
 
 #[tokio::test]
 async fn endpoints_are_those_that_were_asked_for() {
-    let sdk = access("s", &Aws { use_fips: Some(true), use_dual_stack: Some(true), ..aws() }).await;
+    let sdk =
+        access("s", &Aws { use_fips: Some(true), use_dual_stack: Some(true), ..aws() }, &Arc::default())
+            .await;
     let sdk = sdk.expect("access").sdk;
     assert_eq!((sdk.use_fips(), sdk.use_dual_stack()), (Some(true), Some(true)));
 }
 
 /// What is wrong with a sink whose `tls` is this.
 async fn trouble(tls: Tls) -> String {
-    access("archive", &Aws { tls, ..aws() }).await.expect_err("no access").to_string()
+    access("archive", &Aws { tls, ..aws() }, &Arc::default()).await.expect_err("no access").to_string()
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use super::{ConfigFile, Run};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft::config::{self, Config, Env};
+use updraft::control::Control;
+use updraft::monitor::Server;
 use updraft::{Patience, Pipeline, Report, StartError};
 
 /// Exit code of a run that did not deliver everything.
@@ -21,6 +23,7 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
     let code = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(StartError::Threads)?;
+        let server = serve(options.metrics_address.as_deref()).await?;
         let pipeline = tokio::select! {
             pipeline = Pipeline::start(&config) => pipeline?,
             // A required healthcheck may take its time.
@@ -29,6 +32,9 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
                 return Ok(NOT_ALL);
             }
         };
+        if let Some(server) = &server {
+            server.show(pipeline.monitor());
+        }
         if options.once {
             Ok(once(pipeline, options.give_up, &mut signals).await)
         } else {
@@ -38,6 +44,18 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
     // What the report has said is final: nothing that still hangs in a request may hold up the exit.
     runtime.shutdown_background();
     code
+}
+
+/// Metrics and probes, where they are asked for.
+async fn serve(address: Option<&str>) -> Result<Option<Server>, StartError> {
+    let Some(address) = address.filter(|address| !address.is_empty()) else { return Ok(None) };
+    let failed = |error| StartError::Listen { address: address.to_owned(), error };
+    let server = Server::bind(address).await.map_err(failed)?;
+    tracing::info!(
+        "metrics on http://{0}/metrics, probes on http://{0}/healthz and /readyz",
+        server.address()
+    );
+    Ok(Some(server))
 }
 
 /// Delivers what is there, then ends.
@@ -58,6 +76,15 @@ async fn once(pipeline: Pipeline, give_up: Duration, signals: &mut Signals) -> u
 
 /// Follows the files until a signal, then delivers what is there.
 async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signals) -> u8 {
+    let control = match Control::start(&pipeline) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!(
+                "no control socket in the data dir: {error}; all else works, but `updraft drain` will not"
+            );
+            None
+        }
+    };
     tracing::info!("running; SIGTERM or SIGINT delivers what is there and ends");
     signals.next().await;
     tracing::info!(
@@ -70,6 +97,9 @@ async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signa
             return NOT_ALL;
         }
     };
+    if let Some(control) = control {
+        control.close().await;
+    }
     summarize(&report);
     if report.all_acknowledged { 0 } else { NOT_ALL }
 }
@@ -96,7 +126,8 @@ pub fn validate(options: &ConfigFile, env: &Env) -> Result<u8, StartError> {
     Ok(0)
 }
 
-fn load(file: &ConfigFile, env: &Env) -> Result<Config, StartError> {
+/// Reads the config, or builds it from the environment, and says what looks like a mistake.
+pub fn load(file: &ConfigFile, env: &Env) -> Result<Config, StartError> {
     let config = match &file.path {
         Some(path) => config::load(path, env)?,
         None => config::from_environment(env)?,

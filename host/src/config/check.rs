@@ -16,8 +16,8 @@ use super::parse::{Document, Format, item, member, parse};
 use super::section::section;
 use super::values::{seconds, within};
 use super::{
-    Branch, Component, Config, Env, Limits, OnError, ReadFrom, Sink, SinkKind, Source, Transform, defaults,
-    raw,
+    Branch, Component, Config, Env, Limits, OnError, ReadFrom, Receipts, Sink, SinkKind, Source, Transform,
+    defaults, raw,
 };
 
 /// Components that are embedded in the binary.
@@ -29,6 +29,8 @@ const MAX_MEMORY_MIB: u64 = 4096;
 const MAX_CALL_MS: u64 = 600_000;
 /// Quiet before an event is taken as whole, in milliseconds: a minute.
 const MAX_JOIN_MS: u64 = 60_000;
+/// How long receipts are kept at most: ten years, in days.
+const MAX_KEEP_DAYS: f64 = 3653.0;
 /// Looking through a folder more often than that is all it would do.
 const LEAST_RESCAN: Duration = Duration::from_millis(100);
 
@@ -123,12 +125,18 @@ impl Check<'_> {
             data_dir,
             host: defaults::host(),
             deployment: self.deployment(root.deployment),
+            receipts: self.receipts(&root.receipts),
             sources,
             transforms: transforms.into_iter().flatten().collect(),
             sinks,
             env: Env::new(),
             warnings: Vec::new(),
         })
+    }
+
+    fn receipts(&mut self, raw: &raw::Receipts) -> Receipts {
+        within(raw.keep_days, 0.0, MAX_KEEP_DAYS, "receipts.keep_days", &mut self.report);
+        defaults::receipts(raw)
     }
 
     /// Each `dead_letter` names a sink that takes them, be its inputs right or wrong.
@@ -256,6 +264,7 @@ impl Check<'_> {
             join: Duration::from_millis(join_ms),
             partial_line,
             rescan,
+            watch: raw.watch,
             dead_letters: false,
         })
     }

@@ -8,7 +8,7 @@ use crate::dead_letter::FOLDER as DEAD_LETTERS;
 use crate::event::Deployment;
 use crate::source::discover::DATA_DIR_NAME;
 
-use super::{Config, Env, Layout, ReadFrom, SinkKind, Source, raw};
+use super::{Config, Env, Layout, ReadFrom, Receipts, SinkKind, Source, raw};
 
 /// Airflow's own variable for `[logging] base_log_folder`.
 pub(super) const BASE_LOG_FOLDER: &str = "AIRFLOW__LOGGING__BASE_LOG_FOLDER";
@@ -16,6 +16,7 @@ pub(super) const BASE_LOG_FOLDER: &str = "AIRFLOW__LOGGING__BASE_LOG_FOLDER";
 pub(super) const AIRFLOW_HOME: &str = "AIRFLOW_HOME";
 /// Ours, for where cursors live.
 pub(super) const DATA_DIR: &str = "UPDRAFT_DATA_DIR";
+const SECONDS_OF_DAY: f64 = 86_400.0;
 /// What to say when neither is set.
 pub(super) const NO_LOG_FOLDER: &str = "where Airflow's logs are is not known";
 
@@ -36,6 +37,12 @@ pub(super) fn deployment(env: &Env) -> Deployment {
         workspace_id: id("ASTRO_WORKSPACE_ID"),
         deployment_id: id("ASTRO_DEPLOYMENT_ID"),
     }
+}
+
+/// What is kept of receipts. More days than there can be are for ever.
+pub(super) fn receipts(raw: &raw::Receipts) -> Receipts {
+    let age = Duration::try_from_secs_f64(raw.keep_days * SECONDS_OF_DAY).unwrap_or(Duration::MAX);
+    Receipts { age, most: raw.keep_count, sha256: raw.sha256 }
 }
 
 pub(super) fn host() -> String {
@@ -100,6 +107,7 @@ pub(super) fn dead_letters(data_dir: &Path, sink: &str) -> Source {
         join: Duration::ZERO,
         partial_line: Duration::from_secs_f64(raw::partial_line_secs()),
         rescan: Duration::from_secs_f64(raw::rescan_secs()),
+        watch: true,
         dead_letters: true,
     }
 }

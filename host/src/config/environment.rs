@@ -3,6 +3,7 @@
 //! Names and meanings are those of the two pages "Export logs to AWS Cloudwatch" and "Export logs to a Secondary S3
 //! Bucket": whoever did what they say needs nothing else.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::event::Deployment;
@@ -24,7 +25,7 @@ const CLOUDWATCH_GROUP: &str = "ASTRO_CLOUDWATCH_TASK_LOGS_LOG_GROUP";
 const CLOUDWATCH_STREAM: &str = "ASTRO_CLOUDWATCH_TASK_LOGS_GROUP_STREAM";
 /// The same in older pages.
 const CLOUDWATCH_STREAM_OLD: &str = "ASTRO_CLOUDWATCH_TASK_LOGS_LOG_STREAM";
-const CLOUDWATCH: [&str; 6] = [
+static CLOUDWATCH: [&str; 6] = [
     CLOUDWATCH_ENABLED,
     CLOUDWATCH_ROLE,
     CLOUDWATCH_REGION,
@@ -37,7 +38,7 @@ const S3_ENABLED: &str = "AIRFLOW__ASTRO_SECONDARY_LOGS__S3_BUCKET_ENABLED";
 const S3_FOLDER: &str = "AIRFLOW__ASTRO_SECONDARY_LOGS__S3_BASE_LOG_FOLDER";
 const S3_REGION: &str = "AIRFLOW__ASTRO_SECONDARY_LOGS__REGION";
 const S3_ROLE: &str = "AIRFLOW__ASTRO_SECONDARY_LOGS__ROLE_ARN";
-const S3_ALL: [&str; 4] = [S3_ENABLED, S3_FOLDER, S3_REGION, S3_ROLE];
+static S3_ALL: [&str; 4] = [S3_ENABLED, S3_FOLDER, S3_REGION, S3_ROLE];
 
 /// Whatever else begins so is meant for us and misspelt.
 const OUR_PREFIXES: [&str; 2] = ["ASTRO_CLOUDWATCH_", "AIRFLOW__ASTRO_SECONDARY_LOGS__"];
@@ -58,6 +59,49 @@ pub fn from_environment(env: &Env) -> Result<Config, Error> {
     config.warnings = warnings;
     defaults::settle_templates(&mut config, env);
     Ok(config)
+}
+
+/// A variable that looks like one of the pages' and is none of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misspelt {
+    /// As it is set.
+    pub name: String,
+    /// What was meant, perhaps.
+    pub meant: Option<&'static str>,
+}
+
+impl fmt::Display for Misspelt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no such variable")?;
+        self.meant.map_or(Ok(()), |meant| write!(f, "; did you mean {meant}?"))
+    }
+}
+
+/// Variables that look like those of the pages and are none of them.
+pub fn misspelt(env: &Env) -> Vec<Misspelt> {
+    let known: Vec<_> = CLOUDWATCH.into_iter().chain(S3_ALL).collect();
+    let unknown = env.keys().filter(|name| !known.contains(&name.as_str()));
+    let look = |name: &String| {
+        let meant = nearest(name, known.iter().copied());
+        let ours = OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        (meant.is_some() || ours).then(|| Misspelt { name: name.clone(), meant })
+    };
+    unknown.filter_map(look).collect()
+}
+
+/// A variable that is set, and the one that would have to be true for it to have an effect; of each sink that is off the
+/// first.
+pub fn idle(env: &Env) -> Vec<(&'static str, &'static str)> {
+    let groups = [(CLOUDWATCH_ENABLED, CLOUDWATCH.as_slice()), (S3_ENABLED, S3_ALL.as_slice())];
+    let of_group = |(switch, group): (&'static str, &'static [&'static str])| {
+        let on = matches!(
+            defaults::variable(env, switch).map(str::to_ascii_lowercase).as_deref(),
+            Some("true" | "1")
+        );
+        let set = |name: &&&'static str| **name != switch && defaults::variable(env, name).is_some();
+        group.iter().find(set).filter(|_| !on).map(|name| (*name, switch))
+    };
+    groups.into_iter().filter_map(of_group).collect()
 }
 
 /// The same variables without the quotes that `docker --env-file` leaves on.
@@ -99,19 +143,21 @@ impl<'e> Variables<'e> {
     fn pipeline(&mut self) -> Option<Config> {
         let cloudwatch_on = self.truth(CLOUDWATCH_ENABLED);
         let s3_on = self.truth(S3_ENABLED);
-        let misspelt = self.misspelt();
+        let misspelt = misspelt(self.env);
         if !cloudwatch_on && !s3_on {
-            for (name, what) in misspelt {
-                self.report.add(&name, what);
+            for variable in misspelt {
+                self.report.add(&variable.name, variable.to_string());
             }
             let help =
                 format!("set {CLOUDWATCH_ENABLED}=true or {S3_ENABLED}=true, or give a config with --config");
             self.report.add_with_help("", "no sink is turned on", help);
             return None;
         }
-        self.report.warnings.extend(misspelt.into_iter().map(|(name, what)| format!("{name}: {what}")));
-        self.warn_of_idle(cloudwatch_on, CLOUDWATCH_ENABLED, &CLOUDWATCH);
-        self.warn_of_idle(s3_on, S3_ENABLED, &S3_ALL);
+        self.report.warnings.extend(misspelt.into_iter().map(|it| format!("{}: {it}", it.name)));
+        let idle = idle(self.env).into_iter();
+        self.report
+            .warnings
+            .extend(idle.map(|(name, switch)| format!("{name} has no effect: {switch} is not true")));
 
         let source = self.source();
         let cloudwatch = if cloudwatch_on { self.cloudwatch() } else { None };
@@ -135,35 +181,13 @@ impl<'e> Variables<'e> {
             data_dir,
             host: defaults::host(),
             deployment: self.deployment.clone(),
+            receipts: defaults::receipts(&raw::Receipts::default()),
             sources: vec![source],
             transforms: normalized.iter().map(|_| normalizer()).collect(),
             sinks: normalized.into_iter().chain(copied).collect(),
             env: Env::new(),
             warnings: Vec::new(),
         })
-    }
-
-    /// Variables that look like ours and are not, with what to say.
-    fn misspelt(&self) -> Vec<(String, String)> {
-        let known: Vec<_> = CLOUDWATCH.into_iter().chain(S3_ALL).collect();
-        let unknown = self.env.keys().filter(|name| !known.contains(&name.as_str()));
-        let say = |name: &String| {
-            let near = nearest(name, known.iter().copied());
-            let ours = OUR_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-            match near {
-                Some(near) => Some((name.clone(), format!("no such variable; did you mean {near}?"))),
-                None if ours => Some((name.clone(), "no such variable".to_owned())),
-                None => None,
-            }
-        };
-        unknown.filter_map(say).collect()
-    }
-
-    fn warn_of_idle(&mut self, on: bool, switch: &str, group: &[&str]) {
-        let idle = group.iter().find(|name| **name != switch && self.get(name).is_some());
-        if let (false, Some(idle)) = (on, idle) {
-            self.report.warnings.push(format!("{idle} has no effect: {switch} is not true"));
-        }
     }
 
     fn source(&mut self) -> Option<Source> {
@@ -185,6 +209,7 @@ impl<'e> Variables<'e> {
             join: Duration::from_millis(raw::join_ms()),
             partial_line: Duration::from_secs_f64(raw::partial_line_secs()),
             rescan: Duration::from_secs_f64(raw::rescan_secs()),
+            watch: true,
             dead_letters: false,
         })
     }

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::event::Deployment;
 
-pub use environment::from_environment;
+pub use environment::{Misspelt, from_environment, idle, misspelt};
 pub use error::{Error, Problem};
 pub use parse::Format;
 pub use raw::{Acl, Checksum, Encryption, StorageClass};
@@ -52,6 +52,8 @@ pub struct Config {
     pub host: String,
     /// Where this host runs.
     pub deployment: Deployment,
+    /// What is kept to prove what went where.
+    pub receipts: Receipts,
     /// Where lines come from.
     pub sources: Vec<Source>,
     /// What makes events of them.
@@ -62,6 +64,17 @@ pub struct Config {
     pub env: Env,
     /// What looks like a mistake but is none for certain; to be said once at start.
     pub warnings: Vec<String>,
+}
+
+/// How long receipts are kept, and whether files are hashed for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipts {
+    /// Forgotten when nothing was added for so long.
+    pub age: Duration,
+    /// At most so many are kept, the latest.
+    pub most: usize,
+    /// Files that have come to their ends are hashed.
+    pub sha256: bool,
 }
 
 /// A source of type `airflow`: the files below Airflow's log folder.
@@ -83,6 +96,8 @@ pub struct Source {
     pub partial_line: Duration,
     /// How often the whole folder is looked through, whatever the watcher says.
     pub rescan: Duration,
+    /// Whether there may be a watcher.
+    pub watch: bool,
     /// Its files are dead letters, written by this host: each line is a record as it stands, whatever the sink's codec.
     pub dead_letters: bool,
 }

@@ -29,6 +29,9 @@ pub(super) struct Root {
     /// Who we are, for templates.
     #[serde(default)]
     pub(super) deployment: Deployment,
+    /// What is kept to prove what went where.
+    #[serde(default)]
+    pub(super) receipts: Receipts,
     /// Where lines come from.
     #[serde(default)]
     #[schemars(schema_with = "any_source")]
@@ -57,6 +60,39 @@ pub(super) struct Deployment {
     pub(super) deployment_id: Option<String>,
 }
 
+/// What is kept to prove what went where: for every generation of a file a receipt, in the data dir.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Receipts {
+    /// Days after which a receipt that nothing was added to is forgotten.
+    #[serde(default = "keep_days")]
+    pub(super) keep_days: f64,
+    /// So many receipts are kept at most, the latest; each takes about 1 KiB for two sinks.
+    #[serde(default = "keep_count")]
+    pub(super) keep_count: usize,
+    /// Hash each file when it has come to its end and every sink has it. It is read once more for that.
+    #[serde(default = "sha256")]
+    pub(super) sha256: bool,
+}
+
+impl Default for Receipts {
+    fn default() -> Self {
+        Self { keep_days: keep_days(), keep_count: keep_count(), sha256: sha256() }
+    }
+}
+
+pub(super) fn keep_days() -> f64 {
+    30.0
+}
+
+pub(super) fn keep_count() -> usize {
+    100_000
+}
+
+pub(super) fn sha256() -> bool {
+    true
+}
+
 /// The files below Airflow's log folder. Each is a stream of its own.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +118,14 @@ pub(super) struct Airflow {
     /// Seconds between looks through the whole folder, the safety net under inotify.
     #[serde(default = "rescan_secs")]
     pub(super) rescan_secs: f64,
+    /// Let the system say which files change (inotify). `false`: the folder is only looked through every `rescan_secs`,
+    /// as it has to be on network file systems, where nobody says what other machines write.
+    #[serde(default = "watch")]
+    pub(super) watch: bool,
+}
+
+fn watch() -> bool {
+    true
 }
 
 pub(super) fn include() -> Vec<String> {

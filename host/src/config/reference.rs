@@ -58,7 +58,8 @@ pub fn reference() -> String {
     let mut text =
         String::from("<!-- Made by `updraft config reference > docs/config.md`. -->\n# Config file\n\n");
     let _ = writeln!(text, "{}\n", prose(&schema));
-    let top: Vec<_> = ["data_dir", "deployment"].map(|name| (name, &schema["properties"][name])).to_vec();
+    let top: Vec<_> =
+        ["data_dir", "deployment", "receipts"].map(|name| (name, &schema["properties"][name])).to_vec();
     page.table(&mut text, &top, &[]);
     for kind in ["sources", "transforms", "sinks"] {
         let section = &schema["properties"][kind];

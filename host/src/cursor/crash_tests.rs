@@ -6,6 +6,7 @@
 
 use super::*;
 use crate::event::{NO_TIMESTAMP, Recipe};
+use crate::receipt::{Entry, Fate};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::path::Path;
@@ -14,7 +15,18 @@ use std::process::{Command, Stdio};
 const FOLDER: &str = "UPDRAFT_TEST_STORE";
 const FATAL: &str = "UPDRAFT_TEST_FATAL_COMMIT";
 const WHEN: &str = "UPDRAFT_TEST_WHEN";
-const TABLES: [&str; 6] = ["streams", "cursors", "uploads", "upload_parts", "objects", "chunks"];
+/// All that the tables hold, but for the times at which it was written.
+const TABLES: [&str; 9] = [
+    "* FROM streams",
+    "* FROM cursors",
+    "* FROM uploads",
+    "* FROM upload_parts",
+    "* FROM objects",
+    "* FROM chunks",
+    "id, source, path, generation, size FROM receipts",
+    "receipt, sink, outcome, target, start, end, events, bytes FROM fates",
+    "id, sink, path, from_byte, to_byte, bytes, reason FROM losses",
+];
 
 /// All that is ever written down, of each kind once at least, in an order that happens.
 const STEPS: usize = 14;
@@ -26,7 +38,11 @@ async fn step(store: &Store, step: usize) -> Result<(), StoreError> {
         target: target.map(str::to_owned),
         written: offset,
     };
-    let moved = |stream, sink: &str, row| CursorMove { stream, sink: sink.to_owned(), size: 90, row };
+    let moved = |stream, sink: &str, row: CursorRow| {
+        let fate = Fate::delivered("there");
+        let entries = vec![Entry { fate, range: 0..row.offset, events: 1, bytes: row.offset }];
+        CursorMove { stream, sink: sink.to_owned(), size: 90, row, entries }
+    };
     let part = |number, offset| PartRow {
         number,
         etag: Some("e".to_owned()),
@@ -41,6 +57,7 @@ async fn step(store: &Store, step: usize) -> Result<(), StoreError> {
         recipe: Recipe { offset, shown: 10, ..Recipe::default() },
         end: offset + 10,
         events: 7,
+        bytes: 10,
     };
     match step {
         0 => store.begin(vec![stream("a"), stream("b")]).await.map(drop),
@@ -58,7 +75,11 @@ async fn step(store: &Store, step: usize) -> Result<(), StoreError> {
             store.commit(vec![moved(1, "lake", cursor(10, None)), moved(2, "lake", cursor(10, None))]).await
         }
         13 => store.forget_passed("lake").await,
-        _ => store.forget(2).await,
+        _ => {
+            let (sink, reason) = ("cw".to_owned(), LossReason::Deleted);
+            let lost = Lost { stream: 2, sink, range: 20..90, reason };
+            store.forget_lost(2, vec![lost]).await.map(drop)
+        }
     }
 }
 
@@ -98,7 +119,7 @@ fn dump(folder: &Path) -> Vec<Vec<Value>> {
     assert_eq!(whole, "ok");
     let mut all = Vec::new();
     for table in TABLES {
-        let mut rows = db.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3")).expect("a table");
+        let mut rows = db.prepare(&format!("SELECT {table} ORDER BY 1, 2, 3, 4")).expect("a table");
         let columns = rows.column_count();
         let rows = rows.query_map([], |row| (0..columns).map(|at| row.get(at)).collect()).expect("rows");
         all.extend(rows.collect::<Result<Vec<Vec<Value>>, _>>().expect("rows"));

@@ -2,12 +2,13 @@
 
 use super::StoreError;
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Holds the data dir until dropped.
 #[derive(Debug)]
 pub struct DataDirLock {
     _file: File,
+    dir: PathBuf,
 }
 
 impl DataDirLock {
@@ -18,9 +19,14 @@ impl DataDirLock {
         let path = dir.join("lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { _file: file, dir: dir.to_owned() }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned(), lock: path }),
             Err(TryLockError::Error(error)) => Err(unusable(error)),
         }
+    }
+
+    /// The folder that it holds.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 }

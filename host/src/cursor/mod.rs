@@ -7,13 +7,19 @@
 #[cfg(test)]
 mod crash_tests;
 mod lock;
+mod losses;
 mod objects;
+mod probe;
+mod receipts;
 mod schema;
 mod store;
 mod uploads;
 
 pub use lock::DataDirLock;
+pub use losses::{Loss, LossReason, Lost, losses};
 pub use objects::{ChunkRow, ObjectId, ObjectRow};
+pub use probe::try_store;
+pub use receipts::{ReceiptRow, Receipts, Seal};
 pub use store::{CursorMove, CursorRow, Identity, NewStream, Store, StreamId, StreamRow};
 pub use uploads::{PartRow, UploadRow};
 
@@ -53,6 +59,18 @@ pub enum StoreError {
         /// Its version.
         found: i64,
         /// The newest this build can read.
+        known: i64,
+    },
+    /// Written by an older version, and only to be read.
+    #[error(
+        "{file} was written by an older updraft (store version {found}, this one reads {known}); `updraft run` of this version brings it up to date"
+    )]
+    Older {
+        /// The database.
+        file: PathBuf,
+        /// Its version.
+        found: i64,
+        /// What this build reads.
         known: i64,
     },
     /// It is no store, or not all of one.

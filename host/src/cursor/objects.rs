@@ -21,6 +21,8 @@ pub struct ChunkRow {
     /// A hash of which of the batch's events these are: other components, or another template of the folder, may put
     /// others into a folder of the same name.
     pub events: u64,
+    /// How many of the batch's bytes they came from.
+    pub bytes: u64,
 }
 
 /// An object whose cursors are not all past it.
@@ -123,8 +125,8 @@ fn insert(
     let object = tx.last_insert_rowid();
     {
         let mut insert = tx.prepare_cached(
-            "INSERT INTO chunks (object, place, stream, offset, end, clock, shown, last, file_time, made_at, events)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO chunks (object, place, stream, offset, end, clock, shown, last, file_time, made_at, events, bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?;
         for (place, chunk) in (0_i64..).zip(chunks) {
             let recipe = &chunk.recipe;
@@ -139,7 +141,8 @@ fn insert(
                 recipe.last,
                 recipe.file_time,
                 recipe.made_at,
-                chunk.events.cast_signed()
+                chunk.events.cast_signed(),
+                chunk.bytes.cast_signed()
             ])?;
         }
     }
@@ -162,7 +165,7 @@ fn read(db: &mut Connection, sink: &str, sources: &[String]) -> Result<Vec<Objec
         })?
         .collect::<Result<Vec<_>, _>>()?;
     let mut chunks = db.prepare(
-        "SELECT chunks.stream, offset, end, clock, shown, last, file_time, made_at, streams.source, events
+        "SELECT chunks.stream, offset, end, clock, shown, last, file_time, made_at, streams.source, events, bytes
          FROM chunks
          JOIN streams ON streams.id = chunks.stream WHERE object = ?1 ORDER BY place",
     )?;
@@ -176,8 +179,9 @@ fn read(db: &mut Connection, sink: &str, sources: &[String]) -> Result<Vec<Objec
                 file_time: row.get(6)?,
                 made_at: row.get(7)?,
             };
-            let [end, events] = [row.get::<_, i64>(2)?, row.get(9)?].map(i64::cast_unsigned);
-            let chunk = ChunkRow { stream: row.get(0)?, recipe, end, events };
+            let [end, events, bytes] =
+                [row.get::<_, i64>(2)?, row.get(9)?, row.get(10)?].map(i64::cast_unsigned);
+            let chunk = ChunkRow { stream: row.get(0)?, recipe, end, events, bytes };
             Ok((chunk, row.get::<_, String>(8)?))
         })?;
         for row in rows {
@@ -213,12 +217,12 @@ mod tests {
 
     fn chunk(stream: StreamId, offset: u64, end: u64) -> ChunkRow {
         let recipe = Recipe { offset, clock: -7, shown: end - offset, last: true, file_time: 1, made_at: 2 };
-        ChunkRow { stream, recipe, end, events: u64::MAX - offset }
+        ChunkRow { stream, recipe, end, events: u64::MAX - offset, bytes: end - offset }
     }
 
     async fn move_to(store: &Store, stream: StreamId, offset: u64) {
         let row = CursorRow { offset, ..CursorRow::default() };
-        let there = CursorMove { stream, sink: "lake".into(), size: 100, row };
+        let there = CursorMove { stream, sink: "lake".into(), size: 100, row, entries: Vec::new() };
         store.commit(vec![there]).await.expect("move");
         store.forget_passed("lake").await.expect("forget");
     }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// Version of the tables below, kept in `SQLite`'s `user_version`.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = STEPS.len() as i64;
 
 /// Safe against SIGKILL (WAL) and cheap to commit (no fsync but at checkpoints).
 const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;";
@@ -84,28 +84,87 @@ CREATE TABLE chunks (                       -- what they hold, in order: a batch
 CREATE INDEX chunks_by_stream ON chunks (stream);
 ";
 
-/// Opens the tables, making them if there are none. `Err(Some(found))`: written by a newer version.
+/// Since version 3: what went where, kept when the stream itself is forgotten.
+const RECEIPTS: &str = "
+CREATE TABLE receipts (                     -- one for each generation of a file
+    id          INTEGER PRIMARY KEY,        -- the stream's
+    source      TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    generation  TEXT NOT NULL,
+    first_seen  INTEGER NOT NULL,           -- ms since the epoch
+    size        INTEGER NOT NULL,           -- the most that was seen of it
+    touched     INTEGER NOT NULL,           -- ms since the epoch; the oldest are forgotten first
+    sealed      INTEGER,                    -- when its bytes were hashed, ms since the epoch…
+    sealed_size INTEGER,                    -- …so many of them…
+    sha256      BLOB                        -- …to this
+);
+CREATE INDEX receipts_by_touch ON receipts (touched);
+CREATE TABLE fates (                        -- what became of its events
+    receipt     INTEGER NOT NULL REFERENCES receipts (id) ON DELETE CASCADE,
+    sink        TEXT NOT NULL,              -- id of the sink in the config
+    outcome     TEXT NOT NULL,              -- delivered, dropped, too_old …
+    target      TEXT NOT NULL,              -- log stream, object or file; of what was refused the sink of its dead letters; of what is lost the reason
+    start       INTEGER NOT NULL,           -- from the first byte that one of them came from…
+    end         INTEGER NOT NULL,           -- …to the last
+    events      INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL,           -- of the file, that they came from
+    first_at    INTEGER NOT NULL,           -- when the first of them was acknowledged, ms since the epoch
+    last_at     INTEGER NOT NULL,
+    PRIMARY KEY (receipt, sink, outcome, target)
+) WITHOUT ROWID;
+";
+
+/// Since version 3: what was lost at the source.
+const LOSSES: &str = "
+CREATE TABLE losses (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    sink        TEXT NOT NULL,
+    source      TEXT NOT NULL,              -- empty, as are path and generation, in the sum of old losses
+    path        TEXT NOT NULL,
+    generation  TEXT NOT NULL,
+    from_byte   INTEGER NOT NULL,
+    to_byte     INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL,           -- fewer than from … to where objects of layout `batch` have some of them
+    at          INTEGER NOT NULL,           -- ms since the epoch
+    reason      TEXT NOT NULL
+);
+ALTER TABLE chunks ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;  -- how many of the batch's bytes these events came from
+";
+
+/// What makes a store of each version that of the next, from 0, which has nothing.
+const STEPS: [&[&str]; 3] = [&[TABLES], &[UNDER_WAY], &[LOSSES, RECEIPTS]];
+
+/// Opens the tables, making those that are missing. `Ok(Err(found))`: written by a newer version.
 pub fn prepare(db: &mut Connection) -> Result<Result<(), i64>, rusqlite::Error> {
     let found: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     // What is not ours stays as it is.
-    if found > VERSION {
+    let Some(missing) = usize::try_from(found).ok().and_then(|found| STEPS.get(found..)) else {
         return Ok(Err(found));
-    }
+    };
     db.execute_batch(PRAGMAS)?;
     let tx = db.transaction()?;
-    match found {
-        0 => {
-            tx.execute_batch(TABLES)?;
-            tx.execute_batch(UNDER_WAY)?;
-            tx.pragma_update(None, "user_version", VERSION)?;
-        }
-        1 => {
-            tx.execute_batch(UNDER_WAY)?;
-            tx.pragma_update(None, "user_version", VERSION)?;
-        }
-        VERSION => {}
-        newer => return Ok(Err(newer)),
+    for tables in missing.iter().copied().flatten() {
+        tx.execute_batch(tables)?;
+    }
+    if !missing.is_empty() {
+        tx.pragma_update(None, "user_version", VERSION)?;
     }
     tx.commit()?;
     Ok(Ok(()))
+}
+
+/// A store of an older version that knows one stream.
+#[cfg(test)]
+pub fn make_older(data_dir: &std::path::Path, version: usize) -> Connection {
+    let db = Connection::open(data_dir.join("cursors.sqlite")).expect("it can be made");
+    for tables in STEPS[..version].iter().copied().flatten() {
+        db.execute_batch(tables).expect("tables");
+    }
+    db.pragma_update(None, "user_version", version as i64).expect("a version");
+    db.execute(
+        "INSERT INTO streams VALUES (1, 'airflow', 'a.log', 'generation', 0, 0, 0, 0, zeroblob(32), 100)",
+        [],
+    )
+    .expect("a stream");
+    db
 }

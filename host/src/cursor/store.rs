@@ -1,7 +1,8 @@
 //! The cursors on disk: one `SQLite` file, one thread that owns it, one transaction per acknowledgement.
 
-use super::{StoreError, schema};
+use super::{StoreError, receipts, schema};
 use crate::event::NO_TIMESTAMP;
+use crate::receipt::Entry;
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,9 @@ use tokio::sync::oneshot;
 
 /// How many commands may wait for the store's thread. A caller beyond that waits itself.
 const QUEUE: usize = 256;
+
+/// Its name in the data dir.
+pub(super) const FILE: &str = "cursors.sqlite";
 
 /// A stream's number in the store; never used twice.
 pub type StreamId = i64;
@@ -95,6 +99,8 @@ pub struct CursorMove {
     pub size: u64,
     /// Where it stands now.
     pub row: CursorRow,
+    /// What became of the events that it passed, for the stream's receipt.
+    pub entries: Vec<Entry>,
 }
 
 type Command = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -109,7 +115,7 @@ pub struct Store {
 impl Store {
     /// Opens `cursors.sqlite` in the data dir. The caller holds the dir's lock.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        let file = data_dir.join("cursors.sqlite");
+        let file = data_dir.join(FILE);
         let sqlite = |error| StoreError::Sqlite { file: file.clone(), error };
         let mut db = Connection::open(&file).map_err(sqlite)?;
         if let Err(error) = check(&db) {
@@ -160,20 +166,7 @@ impl Store {
 
     /// The beginning of a file has grown: its fingerprint covers more now.
     pub async fn identify(&self, id: StreamId, identity: Identity) -> Result<(), StoreError> {
-        self.call(move |db| {
-            db.prepare_cached(
-                "UPDATE streams SET device = ?2, inode = ?3, head_len = ?4, head_hash = ?5 WHERE id = ?1",
-            )?
-            .execute(params![
-                id,
-                identity.device.cast_signed(),
-                identity.inode.cast_signed(),
-                identity.head_len,
-                identity.head_hash
-            ])?;
-            Ok(())
-        })
-        .await
+        self.call(move |db| write_identity(db, id, &identity)).await
     }
 
     /// Moves cursors, all or none. A move backwards is not made.
@@ -301,6 +294,24 @@ fn read_streams(db: &mut Connection, source: &str) -> Result<Vec<StreamRow>, rus
     Ok(streams)
 }
 
+pub(super) fn write_identity(
+    db: &Connection,
+    id: StreamId,
+    identity: &Identity,
+) -> Result<(), rusqlite::Error> {
+    db.prepare_cached(
+        "UPDATE streams SET device = ?2, inode = ?3, head_len = ?4, head_hash = ?5 WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        identity.device.cast_signed(),
+        identity.inode.cast_signed(),
+        identity.head_len,
+        identity.head_hash
+    ])
+    .map(drop)
+}
+
 /// Within the caller's transaction.
 pub(super) fn write_moves(tx: &Connection, moves: &[CursorMove]) -> Result<(), rusqlite::Error> {
     // A stream forgotten meanwhile takes its moves with it: hence SELECT … FROM streams.
@@ -313,7 +324,8 @@ pub(super) fn write_moves(tx: &Connection, moves: &[CursorMove]) -> Result<(), r
          WHERE excluded.offset >= offset",
     )?;
     let mut grow = tx.prepare_cached("UPDATE streams SET size = ?2 WHERE id = ?1 AND size < ?2")?;
-    for CursorMove { stream, sink, size, row } in moves {
+    for CursorMove { stream, sink, size, row, entries } in moves {
+        receipts::write(tx, *stream, sink, entries)?;
         grow.execute(params![stream, size.cast_signed()])?;
         write.execute(params![
             stream,

@@ -1,7 +1,8 @@
-//! What a lane promises.
+//! What a lane promises: the cursor moves over what was acknowledged, and over nothing else.
 
 use super::*;
 use crate::event::{Events, Origin, Recipe, StreamKind};
+use crate::receipt::Outcome;
 use crate::source::Stream;
 use proptest::prelude::*;
 
@@ -49,48 +50,109 @@ fn lines_from(first: usize, count: usize) -> Batch {
     }
 }
 
+fn here() -> Fate {
+    Fate::delivered("here")
+}
+
+/// One bit of a batch that says nothing more.
+fn bit() -> Entry {
+    Entry { fate: here(), range: 0..0, events: 0, bytes: 0 }
+}
+
+/// The offset and clock of the next advance.
+fn offset(lane: &Lane) -> Option<(u64, i64)> {
+    lane.advance().map(|it| (it.row.offset, it.row.clock))
+}
+
 fn lane() -> Lane {
     Lane::new(Arc::new(Stream::for_tests(origin())), None, CursorRow::default())
 }
 
 #[test]
+fn what_somebody_waits_for_is_urgent_until_it_is_written_down_and_pressing_once_it_is_read() {
+    let lane = lane();
+    assert!(!lane.urgent() && !lane.pressing());
+    lane.want(15);
+    lane.want(5);
+    assert!(lane.urgent() && lane.hurried(14) && !lane.hurried(15) && !lane.pressing());
+    lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();
+    assert!(!lane.pressing());
+    lane.begin(&batch(10, 20), 1, Tally::default()).unwrap();
+    assert!(lane.pressing());
+    lane.set_committed(10);
+    assert!(lane.pressing());
+    lane.set_committed(20);
+    assert!(!lane.urgent() && !lane.pressing());
+}
+
+#[test]
+fn what_is_lost_is_passed_after_what_is_under_way_and_once() {
+    let lane = lane();
+    let first = lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();
+    lane.stream.become_long_for_tests(25);
+    lane.give_up_rest();
+    lane.give_up_rest();
+    assert!(!lane.rewind(1), "nobody can read it again");
+    assert!(lane.all_read() && lane.advance().is_none());
+    lane.acknowledge(first, bit());
+    let moved = lane.advance().unwrap();
+    assert_eq!((moved.row.offset, moved.row.clock), (25, 10));
+    assert_eq!(moved.lost, [Range { start: 10, end: 25 }]);
+    assert_eq!(lane.advance(), None);
+}
+
+#[test]
 fn the_cursor_waits_for_the_batch_in_front() {
     let lane = lane();
-    let first = lane.begin(&batch(0, 10), 2).unwrap();
-    let second = lane.begin(&batch(10, 20), 1).unwrap();
-    lane.acknowledge(second, 1);
-    assert_eq!(lane.advance(), None);
-    lane.acknowledge(first, 1);
-    assert_eq!(lane.advance(), None);
-    lane.acknowledge(first, 1);
-    let cursor = lane.advance().unwrap();
-    assert_eq!((cursor.offset, cursor.clock), (20, 20));
+    let first = lane.begin(&batch(0, 10), 2, Tally::default()).unwrap();
+    let second = lane.begin(&batch(10, 20), 1, Tally::default()).unwrap();
+    lane.acknowledge(second, bit());
+    assert_eq!(offset(&lane), None);
+    lane.acknowledge(first, bit());
+    assert_eq!(offset(&lane), None);
+    lane.acknowledge(first, bit());
+    assert_eq!(offset(&lane), Some((20, 20)));
 }
 
 #[test]
 fn a_batch_without_events_moves_the_cursor_only_after_those_before_it() {
     let lane = lane();
-    let first = lane.begin(&batch(0, 10), 1).unwrap();
-    lane.begin(&batch(10, 20), 0).unwrap();
-    assert_eq!(lane.advance(), None);
-    lane.acknowledge(first, 1);
-    assert_eq!(lane.advance().map(|cursor| cursor.offset), Some(20));
+    let first = lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();
+    lane.begin(&batch(10, 20), 0, Tally::default()).unwrap();
+    assert_eq!(offset(&lane), None);
+    lane.acknowledge(first, bit());
+    assert_eq!(offset(&lane), Some((20, 20)));
 }
 
 #[test]
 fn the_cursor_moves_with_each_event_that_reading_may_begin_after() {
     let lane = lane();
-    let seq = lane.begin_events(&lines(4), &[(0, 1), (1, 2), (3, 1)]).unwrap();
-    lane.acknowledge_each(seq, [(1, 1)]);
-    assert_eq!(lane.advance(), None, "the first is missing");
-    lane.acknowledge_each(seq, [(0, 1)]);
-    assert_eq!(lane.advance().map(|it| (it.offset, it.clock)), Some((10, 10)));
-    lane.acknowledge_each(seq, [(1, 1)]);
-    let past_the_dropped_one = lane.advance().map(|it| (it.offset, it.clock));
-    assert_eq!(past_the_dropped_one, Some((30, 30)));
-    lane.acknowledge_each(seq, [(2, 1)]);
-    assert_eq!(lane.advance().map(|it| it.offset), Some(40));
-    assert_eq!(lane.advance(), None);
+    let seq = lane.begin_events(&lines(4), &[1, 2, 0, 1]).unwrap();
+    lane.acknowledge_each(seq, [(1, 1, &here())]);
+    assert_eq!(offset(&lane), None, "the first is missing");
+    lane.acknowledge_each(seq, [(0, 1, &here())]);
+    assert_eq!(offset(&lane), Some((10, 10)));
+    lane.acknowledge_each(seq, [(1, 1, &here())]);
+    assert_eq!(offset(&lane), Some((30, 30)), "past the dropped one");
+    lane.acknowledge_each(seq, [(3, 1, &here())]);
+    assert_eq!(offset(&lane), Some((40, 40)));
+    assert_eq!(offset(&lane), None);
+}
+
+#[test]
+fn the_receipt_says_of_each_event_what_became_of_it_and_only_when_the_cursor_passes_it() {
+    let lane = lane();
+    let seq = lane.begin_events(&lines(5), &[1, 2, 0, 1, 1]).unwrap();
+    let refused = Fate { outcome: Outcome::TooOld, target: "".into() };
+    lane.acknowledge_each(seq, [(0, 1, &here()), (1, 1, &refused), (3, 1, &here())]);
+    let Advance { entries, .. } = lane.advance().expect("the first is acknowledged");
+    assert_eq!(entries, [Entry { fate: here(), range: 0..10, events: 1, bytes: 10 }]);
+    // One part of it was refused: so it is.
+    lane.acknowledge_each(seq, [(1, 1, &here())]);
+    let Advance { row, entries, .. } = lane.advance().expect("four are acknowledged");
+    assert_eq!(row.offset, 40);
+    let one = |fate, range| Entry { fate, range, events: 1, bytes: 10 };
+    assert_eq!(entries, [one(refused, 10..20), one(Fate::dropped(), 20..30), one(here(), 30..40)]);
 }
 
 #[test]
@@ -102,29 +164,31 @@ fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
     twice_the_same_line.events.source_ends = vec![20, 20];
     for batch in [split, within_a_line, twice_the_same_line] {
         let lane = lane();
-        let seq = lane.begin_events(&batch, &[(0, 1), (1, 1)]).unwrap();
-        lane.acknowledge_each(seq, [(0, 1)]);
-        assert_eq!(lane.advance(), None);
-        lane.acknowledge_each(seq, [(1, 1)]);
-        assert_eq!(lane.advance().map(|it| it.offset), Some(20));
+        let seq = lane.begin_events(&batch, &[1, 1]).unwrap();
+        lane.acknowledge_each(seq, [(0, 1, &here())]);
+        assert_eq!(offset(&lane), None);
+        lane.acknowledge_each(seq, [(1, 1, &here())]);
+        let Advance { row, entries, .. } = lane.advance().expect("all is acknowledged");
+        assert_eq!((row.offset, entries.len(), entries[0].events), (20, 1, 2));
     }
 }
 
 #[test]
 fn a_lane_that_is_rewound_reads_again_from_its_cursor() {
     let lane = lane();
-    let seq = lane.begin_events(&lines(4), &[(0, 1), (1, 1), (2, 1), (3, 1)]).unwrap();
-    lane.acknowledge_each(seq, [(0, 1)]);
+    let seq = lane.begin_events(&lines(4), &[1; 4]).unwrap();
+    lane.acknowledge_each(seq, [(0, 1, &here())]);
     lane.advance().unwrap();
     assert!(!lane.rewind(2), "somebody else holds an event of it");
     assert!(lane.rewind(3));
     assert_eq!(lane.next(), (10, 10));
-    lane.acknowledge_each(seq, [(1, 1)]);
-    assert_eq!(lane.advance(), None, "what was let go of is acknowledged by nobody");
-    assert_eq!(lane.begin(&batch(40, 50), 1), None, "a batch that was under way meanwhile leaves no gap");
-    let seq = lane.begin(&batch(10, 40), 1).unwrap();
-    lane.acknowledge(seq, 1);
-    assert_eq!(lane.advance().map(|it| it.offset), Some(40));
+    lane.acknowledge_each(seq, [(1, 1, &here())]);
+    assert_eq!(offset(&lane), None, "what was let go of is acknowledged by nobody");
+    let early = lane.begin(&batch(40, 50), 1, Tally::default());
+    assert_eq!(early, None, "a batch that was under way meanwhile leaves no gap");
+    let seq = lane.begin(&batch(10, 40), 1, Tally::default()).unwrap();
+    lane.acknowledge(seq, bit());
+    assert_eq!(offset(&lane), Some((40, 40)));
 }
 
 #[test]
@@ -132,14 +196,14 @@ fn a_lane_is_not_rewound_over_what_was_acknowledged() {
     let split = Batch { divisible: false, ..lines(2) };
     for (batch, acknowledged) in [(lines(2), 1), (split, 0)] {
         let lane = lane();
-        let seq = lane.begin_events(&batch, &[(0, 1), (1, 1)]).unwrap();
-        lane.acknowledge_each(seq, [(acknowledged, 1)]);
-        assert_eq!(lane.advance(), None);
+        let seq = lane.begin_events(&batch, &[1, 1]).unwrap();
+        lane.acknowledge_each(seq, [(acknowledged, 1, &here())]);
+        assert_eq!(offset(&lane), None);
         assert!(!lane.rewind(1));
     }
     let lane = lane();
-    let seq = lane.begin_events(&lines(2), &[(0, 2), (1, 1)]).unwrap();
-    lane.acknowledge_each(seq, [(0, 1)]);
+    let seq = lane.begin_events(&lines(2), &[2, 1]).unwrap();
+    lane.acknowledge_each(seq, [(0, 1, &here())]);
     assert!(!lane.rewind(2), "a part of an event is there");
 }
 
@@ -155,15 +219,19 @@ proptest! {
         order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
     ) {
         let lane = lane();
-        let sent: Vec<(usize, u32)> = (0..12).map(|at| (at, 1)).collect();
-        let seq = lane.begin_events(&lines(12), &sent).unwrap();
+        let seq = lane.begin_events(&lines(12), &[1; 12]).unwrap();
         let mut there = [false; 12];
+        let (mut told, mut events) = (0, 0);
         for at in order {
-            lane.acknowledge_each(seq, [(at, 1)]);
+            lane.acknowledge_each(seq, [(at, 1, &here())]);
             there[at] = true;
-            lane.advance();
+            for entry in lane.advance().into_iter().flat_map(|it| it.entries) {
+                prop_assert_eq!(entry.range.start, told);
+                told = entry.range.end;
+                events += entry.events;
+            }
             let whole = there.iter().take_while(|it| **it).count() as u64 * 10;
-            prop_assert_eq!(lane.cursor().offset, whole);
+            prop_assert_eq!((lane.cursor().offset, told, events), (whole, whole, whole / 10));
         }
     }
 
@@ -176,16 +244,17 @@ proptest! {
         let mut open: Vec<(Seq, usize)> = Vec::new();
         let mut left = sizes.clone();
         for (at, &events) in sizes.iter().enumerate() {
-            let seq = lane.begin(&batch(at as u64 * 10, at as u64 * 10 + 10), events).unwrap();
+            let batch = batch(at as u64 * 10, at as u64 * 10 + 10);
+            let seq = lane.begin(&batch, events, Tally::default()).unwrap();
             open.extend(std::iter::repeat_n((seq, at), events));
         }
         let mut cursor = 0;
         for index in order {
             if open.is_empty() { break; }
             let (seq, at) = open.swap_remove(index.index(open.len()));
-            lane.acknowledge(seq, 1);
+            lane.acknowledge(seq, bit());
             left[at] -= 1;
-            if let Some(row) = lane.advance() {
+            if let Some(Advance { row, .. }) = lane.advance() {
                 prop_assert!(row.offset > cursor);
                 cursor = row.offset;
             }
@@ -201,20 +270,19 @@ proptest! {
         const LINES: usize = 60;
         let lane = lane();
         let mut held: Vec<(Seq, usize, usize)> = Vec::new();
-        let mut times = [0; LINES];
+        let (mut times, mut told) = ([0; LINES], 0);
         let next_batch = |lane: &Lane, most: usize| {
             let first = lane.next().0 as usize / 10;
             lines_from(first, most.min(LINES - first))
         };
         let mut acknowledge = |(seq, event, line): (Seq, usize, usize)| {
-            lane.acknowledge_each(seq, [(event, 1)]);
-            lane.advance();
+            lane.acknowledge_each(seq, [(event, 1, &here())]);
+            told += lane.advance().into_iter().flat_map(|it| it.entries).map(|it| it.events).sum::<u64>();
             times[line] += 1;
         };
         let begin = |lane: &Lane, batch: &Batch, held: &mut Vec<(Seq, usize, usize)>| {
             let (first, count) = (batch.range.start as usize / 10, batch.bytes.len() / 10);
-            let sent: Vec<(usize, u32)> = (0..count).map(|at| (at, 1)).collect();
-            if let Some(seq) = lane.begin_events(batch, &sent) {
+            if let Some(seq) = lane.begin_events(batch, &vec![1; count]) {
                 held.extend((0..count).map(|at| (seq, at, first + at)));
             }
         };
@@ -241,6 +309,6 @@ proptest! {
             }
             begin(&lane, &next_batch(&lane, 7), &mut held);
         }
-        prop_assert_eq!(times, [1; LINES]);
+        prop_assert_eq!((times, told), ([1; LINES], LINES as u64), "also in the receipt");
     }
 }

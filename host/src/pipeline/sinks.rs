@@ -47,7 +47,7 @@ impl Starting<'_> {
         let (lanes, workers) = (self.lanes.clone(), self.workers.clone());
         match &sink.kind {
             SinkKind::CloudWatch(options) => {
-                let access = aws::access(&sink.id, &options.aws).await?;
+                let access = aws::access(&sink.id, &options.aws, &lanes.counters.requests).await?;
                 let client = cloudwatch::client::Client::new(&access);
                 let env = self.config.env.clone();
                 let question = Question::of_log_groups(self.config, options, &client, &access);
@@ -60,7 +60,7 @@ impl Starting<'_> {
                 return Ok(Some(cloudwatch));
             }
             SinkKind::S3(options) => {
-                let access = aws::access(&sink.id, &options.aws).await?;
+                let access = aws::access(&sink.id, &options.aws, &lanes.counters.requests).await?;
                 let client = s3::client::Client::new(&access, options);
                 let question = Question::Bucket(client.clone());
                 healthcheck(question, options.aws.healthcheck, &sink.id, loops).await?;

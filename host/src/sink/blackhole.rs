@@ -5,6 +5,7 @@ use crate::config::Codec;
 use crate::event::Batch;
 use crate::lane::Lane;
 use crate::lanes::Taken;
+use crate::receipt::Tally;
 use std::sync::Arc;
 
 /// Takes everything at once.
@@ -28,6 +29,6 @@ impl EventSink for Blackhole {
     fn take(&self, _: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken> {
         let mut text = Vec::with_capacity(batch.bytes.len() * 2);
         let events = joined::lines(batch, self.codec, &mut text);
-        Ok(Taken::Done { events, target: None })
+        Ok(Taken::Done { events, tally: Tally::of_batch(batch, "nowhere"), target: None })
     }
 }

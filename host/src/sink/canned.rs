@@ -17,7 +17,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 use super::retry::Verdict;
 use super::service_error::{Caller, ServiceError};
-use crate::aws::{Access, Renewal};
+use crate::aws::{Access, Count, Renewal};
 
 /// How a request fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,13 @@ pub fn access(failure: Failure) -> Access {
         .http_client(failure)
         .build();
     let caller = Caller { sink: "s".to_owned(), role: None, renewal: Renewal::default() };
-    Access { sdk, endpoint: None, caller: Arc::new(caller) }
+    Access {
+        sdk,
+        identities: Vec::new(),
+        endpoint: None,
+        caller: Arc::new(caller),
+        count: Count(Arc::default()),
+    }
 }
 
 /// What a failure means.

@@ -5,6 +5,7 @@ use crate::config::Codec;
 use crate::event::Batch;
 use crate::lane::Lane;
 use crate::lanes::Taken;
+use crate::receipt::Tally;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -32,6 +33,6 @@ impl EventSink for Console {
         let mut out = std::io::stdout().lock();
         out.write_all(&text)?;
         out.flush()?;
-        Ok(Taken::Done { events, target: None })
+        Ok(Taken::Done { events, tally: Tally::of_batch(batch, "stdout"), target: None })
     }
 }

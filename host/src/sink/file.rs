@@ -9,6 +9,7 @@ use crate::cursor::{CursorMove, CursorRow, Store};
 use crate::event::{Batch, DEFAULT_LABEL};
 use crate::lane::Lane;
 use crate::lanes::Taken;
+use crate::receipt::Tally;
 use crate::route;
 use crate::route::template::Names;
 use std::collections::HashSet;
@@ -80,7 +81,8 @@ impl File {
             }
             let row = CursorRow { target: Some(name.clone()), ..lane.cursor() };
             let size = stream.snapshot().size;
-            let claim = CursorMove { stream: stream.id, sink: self.id.clone(), size, row };
+            let (sink, entries) = (self.id.clone(), Vec::new());
+            let claim = CursorMove { stream: stream.id, sink, size, row, entries };
             self.runtime.block_on(self.store.commit(vec![claim])).map_err(Error::other)?;
             claimed.names.insert(name.clone());
             lane.set_target(name.clone(), 0);
@@ -148,6 +150,7 @@ impl EventSink for File {
         let (mut file, start) = self.open(lane, &name, written)?;
         file.write_all(&text)?;
         file.sync_data()?;
-        Ok(Taken::Done { events, target: Some((name, start + text.len() as u64)) })
+        let tally = Tally::of_batch(batch, &self.folder.join(&name).display().to_string());
+        Ok(Taken::Done { events, tally, target: Some((name, start + text.len() as u64)) })
     }
 }

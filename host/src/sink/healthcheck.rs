@@ -123,7 +123,7 @@ impl Question {
 }
 
 /// The name that a template gives to the log group of every stream; none if that depends on the stream.
-fn name_for_all(template: &Template, config: &Config) -> Option<String> {
+pub fn name_for_all(template: &Template, config: &Config) -> Option<String> {
     if NAMES.iter().any(|name| !SAME_FOR_ALL.contains(name) && template.uses(name)) {
         return None;
     }

@@ -48,6 +48,9 @@ pub trait Flush: Send + Sync + 'static {
     /// Nothing more is coming: send what is there without waiting for more.
     fn flush(self: Arc<Self>);
 
+    /// Sends at once what it holds of lanes that are [`Lane::pressing`], and nothing else that can wait.
+    fn press(self: Arc<Self>);
+
     /// Stops at once: what is under way and not acknowledged comes again at the next start.
     fn stop(&self);
 

@@ -1,5 +1,7 @@
 //! What a failed request to AWS says to the person who has to mend it: who, what, where, why, what next.
 
+mod fault;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 use super::retry::Verdict;
 use crate::aws::{Renewal, Renewed, RoleRefused};
+
+pub use fault::Fault;
 
 /// On whose behalf requests are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,7 +267,7 @@ impl Call {
     }
 
     fn no_credentials_found(&self, error: &CredentialsError) -> ServiceError {
-        let message = format!("no credentials: {}", chain(error));
+        let message = format!("{}: {}", fault::NO_CREDENTIALS, chain(error));
         if is_distrust(error) {
             return self.distrusted(message);
         }

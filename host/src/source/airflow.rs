@@ -1,31 +1,36 @@
 //! Watches Airflow's log folder: finds files, follows their growth, and knows when one becomes another.
 //!
 //! inotify says where to look; a rescan of the whole folder every few seconds finds what it missed (network
-//! file systems, overflowing queues, folders made faster than they can be watched).
+//! file systems, overflowing queues, folders made faster than they can be watched). Only a rescan decides what was
+//! renamed, replaced or deleted: a single path does not tell.
 
 mod letters;
+mod scan;
 mod streams;
 
 pub use letters::remove;
 
 use super::discover::{Discovery, Found, rel_of};
-use super::sight::look;
+use super::sight::{Sight, Sought, look};
 use super::{OpenFiles, Stream, watcher};
 use crate::config;
-use crate::cursor::{CursorRow, Store, StoreError, StreamId, StreamRow};
+use crate::cursor::{CursorRow, Loss, Store, StoreError, StreamId, StreamRow};
 use crate::dead_letter::DeadLetters;
 use crate::event::Deployment;
 use crate::sink::complaint::Complaint;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Paths that the watcher may report before we look; beyond that the next rescan finds them.
 const WATCH_QUEUE: usize = 4096;
 /// New folders come in bursts (dag, run, task): look through everything at most this often because of them.
 const RESCAN_SOON: Duration = Duration::from_millis(200);
+
+/// Somebody wants to know that the folder was looked through: true if everything could be looked at.
+pub type Look = oneshot::Sender<bool>;
 
 /// What the source tells the lanes.
 pub trait Listener: Send + Sync {
@@ -33,10 +38,14 @@ pub trait Listener: Send + Sync {
     fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]);
     /// There is more to read, or nothing more will come.
     fn changed(&self, stream: &Arc<Stream>);
-    /// A stream vanished while we were not running, and that sink had not all of it.
-    fn lost(&self, sink: &str, path: &str, bytes: u64);
+    /// A sink will never have it: the source found so itself, and it is written down.
+    fn lost(&self, loss: &Loss);
+    /// The source, an index into the config's, has looked through its folder.
+    fn looked(&self, source: usize);
     /// Whether every sink has all of it.
     fn delivered(&self, stream: StreamId) -> bool;
+    /// The most that any sink has of it, in bytes.
+    fn acknowledged(&self, stream: StreamId) -> u64;
     /// The stream is over.
     fn ended(&self, stream: StreamId);
 }
@@ -52,11 +61,17 @@ pub struct Airflow {
     store: Store,
     files: Arc<OpenFiles>,
     listener: Arc<dyn Listener>,
-    known: HashMap<String, Arc<Stream>>,
-    /// Streams whose path leads elsewhere by now, until every sink has them.
-    gone: Vec<Arc<Stream>>,
+    known: HashMap<StreamId, Known>,
+    /// Those of them whose files are there, by place.
+    at: HashMap<String, StreamId>,
+    /// Streams whose files are nowhere any more, until every sink has them.
+    gone: HashMap<StreamId, Known>,
     /// As the store had them at start and no scan has seen yet.
-    remembered: HashMap<String, StreamRow>,
+    remembered: HashMap<StreamId, Remembered>,
+    /// Files that are held back: copies that are under way, perhaps.
+    held: HashMap<String, Held>,
+    /// Device and inode of the folder when there last was something in it.
+    root: Option<(u64, u64)>,
     first_scan: bool,
     /// Said once, until all is well again.
     complained: HashSet<PathBuf>,
@@ -66,6 +81,30 @@ pub struct Airflow {
     store_trouble: Complaint,
     /// What it hands over, if its files are dead letters.
     letters: Option<DeadLetters>,
+}
+
+/// A stream and where it is.
+struct Known {
+    stream: Arc<Stream>,
+    /// Where it was last seen, below the root.
+    rel: String,
+    /// So many looks in a row did not find it.
+    absent: u32,
+}
+
+/// A stream that only the store knows.
+struct Remembered {
+    row: StreamRow,
+    /// So many looks in a row did not find it.
+    absent: u32,
+}
+
+/// A file that is so far the same as another.
+struct Held {
+    inode: u64,
+    size: u64,
+    since: Instant,
+    grew: Instant,
 }
 
 /// What all sources share.
@@ -94,13 +133,16 @@ impl Airflow {
         shared: Shared,
     ) -> Result<Self, StoreError> {
         let Shared { host, deployment, store, files, listener, letters } = shared;
-        let mut remembered: HashMap<String, StreamRow> = HashMap::new();
-        let mut older = Vec::new();
+        let mut remembered = HashMap::new();
         for row in store.streams(&config.id).await? {
-            // Of two generations of one path only the later can still be read.
-            older.extend(remembered.insert(row.path.clone(), row));
+            if discovery.matches(&row.path) {
+                remembered.insert(row.id, Remembered { row, absent: 0 });
+            } else if !discovery.root().join(&row.path).exists() {
+                store.forget(row.id).await?;
+            }
+            // Else the config shuts it out by now: neither lost nor forgotten, should it be let in again.
         }
-        let this = Self {
+        Ok(Self {
             config,
             index,
             host,
@@ -111,26 +153,24 @@ impl Airflow {
             files,
             listener,
             known: HashMap::new(),
-            gone: Vec::new(),
+            at: HashMap::new(),
+            gone: HashMap::new(),
             first_scan: remembered.is_empty(),
             remembered,
+            held: HashMap::new(),
+            root: None,
             complained: HashSet::new(),
             all_seen: true,
             store_trouble: Complaint::default(),
             letters,
-        };
-        for row in older {
-            this.vanished_unseen(row).await?;
-        }
-        Ok(this)
+        })
     }
 
     /// Follows the folder until `closing`, then looks once more: what is there then is the present end. False if not
-    /// everything could be looked at then.
-    pub async fn run(mut self, mut closing: watch::Receiver<bool>) -> bool {
+    /// everything could be looked at then. Looks at once when asked to.
+    pub async fn run(mut self, mut closing: watch::Receiver<bool>, mut looks: mpsc::Receiver<Look>) -> bool {
         let (report, mut reports) = mpsc::channel(WATCH_QUEUE);
-        // Watch before the first scan, so that nothing falls between.
-        let mut watching = None;
+        let mut watch = watcher::Watch::new(self.discovery.root(), report, self.config.watch);
         let mut soon = false;
         let mut rescan = tokio::time::interval(self.config.rescan);
         rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -138,17 +178,34 @@ impl Airflow {
             tokio::select! {
                 _ = closing.changed() => break,
                 _ = rescan.tick() => {
-                    // The folder may come later than we do.
-                    if watching.is_none() && self.discovery.root().is_dir() {
-                        watching = Some(watcher::start(self.discovery.root(), report.clone()));
-                    }
-                    soon = false;
+                    // Before the scan, so that nothing falls between.
+                    watch.keep();
                     self.scan_or_say(false).await;
+                    soon = false;
+                    if let Some(pause) = self.look_again() {
+                        soon = pause <= RESCAN_SOON;
+                        rescan.reset_after(pause.min(self.config.rescan));
+                    }
+                }
+                Some(look) = looks.recv() => {
+                    // Those who ask after this look has begun need one of their own.
+                    let mut asked = vec![look];
+                    while let Ok(look) = looks.try_recv() {
+                        asked.push(look);
+                    }
+                    self.scan_or_say(false).await;
+                    for look in asked {
+                        // Nobody need wait for the answer any more.
+                        let _ = look.send(self.all_seen);
+                    }
                 }
                 Some(path) = reports.recv() => {
                     let mut paths = HashSet::from([path]);
                     while let Ok(more) = reports.try_recv() {
                         paths.insert(more);
+                    }
+                    for path in &paths {
+                        watch.reported(path);
                     }
                     match self.look_at(paths).await {
                         // Once: what goes on happening must not put it off for ever.
@@ -163,13 +220,19 @@ impl Airflow {
             }
         }
         self.scan_or_say(true).await;
+        if self.look_again().is_some() {
+            self.scan_or_say(true).await;
+        }
         self.all_seen
     }
 
     async fn scan_or_say(&mut self, last: bool) {
         self.all_seen = true;
         self.hand_over(last).await;
-        let scanned = self.scan().await;
+        let scanned = self.scan(last).await;
+        if scanned.is_ok() {
+            self.listener.looked(self.index);
+        }
         match scanned.and(self.remove_delivered().await) {
             Ok(()) => {
                 if self.store_trouble.settle() {
@@ -190,79 +253,6 @@ impl Airflow {
         }
     }
 
-    /// Looks through the whole folder.
-    async fn scan(&mut self) -> Result<(), StoreError> {
-        let discovery = self.discovery.clone();
-        let known = self.known.clone();
-        let remembered = self.remembered.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let scan = discovery.scan();
-            let sights: Vec<_> = scan
-                .files
-                .into_iter()
-                .map(|found| {
-                    let known = known.get(&found.rel).map(Arc::as_ref);
-                    let sight = look(&found, known, remembered.get(&found.rel));
-                    (found, sight)
-                })
-                .collect();
-            (sights, scan.unreadable, scan.not_utf8)
-        })
-        .await;
-        let Ok((sights, unreadable, not_utf8)) = looked else {
-            self.all_seen = false;
-            return Ok(());
-        };
-        for (path, error) in &unreadable {
-            // A link that leads nowhere hides nothing; a folder that is not there yet may.
-            let hides = error.kind() != std::io::ErrorKind::NotFound || path == self.discovery.root();
-            self.all_seen &= !hides;
-            if self.complained.insert(path.clone()) {
-                tracing::warn!(source = %self.config.id, path = %path.display(),
-                    "cannot look into it: {error}; will try again, and say no more of it");
-            }
-        }
-        if unreadable.is_empty() {
-            self.complained.clear();
-        }
-        if self.first_scan && not_utf8 > 0 {
-            tracing::warn!(source = %self.config.id, "{not_utf8} file names are not UTF-8; each such byte is shown as \\xNN");
-        }
-        let letters = self.letters.is_some();
-        if self.first_scan && sights.is_empty() && unreadable.is_empty() && !letters {
-            tracing::warn!(source = %self.config.id, folder = %self.discovery.root().display(),
-                "no log file there yet that `include` and `exclude` let through; waiting for some");
-        }
-        if sights.is_empty() && !self.remembered.is_empty() && !letters {
-            if self.complained.insert(PathBuf::new()) {
-                tracing::warn!(source = %self.config.id, folder = %self.discovery.root().display(),
-                    "is empty, though there were files before: not mounted yet? Nothing is forgotten until there are some");
-            }
-            return Ok(());
-        }
-        let present: HashSet<String> = sights.iter().map(|(found, _)| found.rel.clone()).collect();
-        self.apply(sights).await?;
-        // A folder that could not be read says nothing of the files in it.
-        let root = self.discovery.root();
-        let hidden: Vec<&Path> =
-            unreadable.iter().filter_map(|(path, _)| path.strip_prefix(root).ok()).collect();
-        let vanished = |rel: &String| {
-            !present.contains(rel) && !hidden.iter().any(|path| Path::new(rel).starts_with(path))
-        };
-        let known: Vec<String> = self.known.keys().filter(|rel| vanished(rel)).cloned().collect();
-        let remembered: Vec<String> = self.remembered.keys().filter(|rel| vanished(rel)).cloned().collect();
-        for rel in known {
-            self.vanish(&rel, false);
-        }
-        for rel in remembered {
-            if let Some(row) = self.remembered.remove(&rel) {
-                self.vanished_unseen(row).await?;
-            }
-        }
-        self.first_scan = false;
-        self.bury().await
-    }
-
     /// Looks at single paths; true if only a rescan can tell what happened.
     async fn look_at(&mut self, paths: HashSet<PathBuf>) -> Result<bool, StoreError> {
         let mut rescan = false;
@@ -270,33 +260,51 @@ impl Airflow {
         for abs in paths {
             let Ok(below) = abs.strip_prefix(self.discovery.root()) else { continue };
             let rel = rel_of(below);
-            match self.known.get(&rel) {
-                Some(known) => look_at.push((abs, rel, known.clone())),
+            match self.at.get(&rel).and_then(|id| self.known.get(id)) {
+                Some(known) => look_at.push((abs, self.sought(known))),
                 // A new file is found by its folder, under its real name; excluded ones are nobody's business.
-                None => rescan |= abs.is_dir() || self.discovery.matches(&rel),
+                None => {
+                    rescan |= abs.is_dir() || below.as_os_str().is_empty() || self.discovery.matches(&rel);
+                }
             }
         }
         let looked = tokio::task::spawn_blocking(move || {
-            let look = |(abs, rel, known): (PathBuf, String, Arc<Stream>)| match std::fs::metadata(&abs) {
-                Ok(metadata) => {
-                    let found = Found { abs, rel, metadata };
-                    let sight = look(&found, Some(&known), None);
-                    Ok((found, sight))
-                }
-                Err(error) => Err((rel, error)),
+            let look = |(abs, sought): (PathBuf, Sought)| {
+                let metadata = std::fs::metadata(&abs).ok()?;
+                let found = Found { abs, rel: sought.rel.clone(), metadata };
+                Some((sought.id, look(&found, &sought).ok()?))
             };
             look_at.into_iter().map(look).collect::<Vec<_>>()
         });
-        let mut sights = Vec::new();
-        for looked in looked.await.unwrap_or_default() {
+        let looked = looked.await.unwrap_or_default();
+        // Before the lanes are told of it: what one of them had, all may have lost.
+        let grew = looked.iter().flatten().filter_map(|(id, sight)| match sight {
+            Sight::Grew(seen) if self.known.get(id)?.stream.is_news(seen.size) => Some((*id, seen.size)),
+            _ => None,
+        });
+        self.write_sizes(grew.collect()).await?;
+        for looked in looked {
             match looked {
-                Ok(sight) => sights.push(sight),
-                Err((rel, error)) if error.kind() == std::io::ErrorKind::NotFound => self.vanish(&rel, false),
-                Err(_) => rescan = true,
+                Some((_, Sight::Same)) => {}
+                Some((id, Sight::Grew(seen))) => self.grew(id, seen).await?,
+                // Renamed, replaced, deleted: or it could not be looked at.
+                None | Some((_, Sight::Other)) => rescan = true,
             }
         }
-        self.apply(sights).await?;
-        self.bury().await?;
         Ok(rescan)
+    }
+
+    /// A stream as the next look seeks it.
+    fn sought(&self, known: &Known) -> Sought {
+        let stream = &known.stream;
+        Sought {
+            id: stream.id,
+            rel: known.rel.clone(),
+            abs: stream.place(),
+            identity: stream.identity(),
+            size: stream.snapshot().size,
+            stamp: Some(stream.stamp()),
+            acknowledged: self.listener.acknowledged(stream.id),
+        }
     }
 }

@@ -11,10 +11,34 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 /// How many bytes of the beginning are hashed, once there are as many.
 pub const HEAD: u32 = 1024;
 
-/// Reads the beginning of an open file.
+/// How the beginning of an open file looks.
 pub fn take(file: &File, metadata: &Metadata) -> std::io::Result<Identity> {
     let (head_len, head_hash) = hash_head(file, HEAD)?;
     Ok(Identity { device: metadata.dev(), inode: metadata.ino(), head_len, head_hash })
+}
+
+/// Whether any file begins as this one did.
+pub fn begins(known: &Identity, file: &File) -> std::io::Result<bool> {
+    Ok(hash_head(file, known.head_len)? == (known.head_len, known.head_hash))
+}
+
+/// How a file looks now, if it still is the one that was known; none if it is another. Its beginning is read once, so
+/// that what is known from then on belongs to what was compared.
+pub fn renew(known: &Identity, file: &File, metadata: &Metadata) -> std::io::Result<Option<Identity>> {
+    if metadata.ino() != known.inode || metadata.len() < u64::from(known.head_len) {
+        return Ok(None);
+    }
+    let head = read_head(file, HEAD)?;
+    let begins_so = |len: usize| head.get(..len).is_some_and(|it| hash(it) == known.head_hash);
+    let same =
+        if known.head_len == 0 { metadata.dev() == known.device } else { begins_so(known.head_len as usize) };
+    let identity = || Identity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        head_len: head.len() as u32,
+        head_hash: hash(&head),
+    };
+    Ok(same.then(identity))
 }
 
 /// Whether this file still begins as it did. The device number may differ: it changes when a volume is
@@ -26,10 +50,20 @@ pub fn matches(known: &Identity, file: &File, metadata: &Metadata) -> std::io::R
     if known.head_len == 0 {
         return Ok(metadata.dev() == known.device);
     }
-    Ok(hash_head(file, known.head_len)? == (known.head_len, known.head_hash))
+    begins(known, file)
 }
 
 fn hash_head(file: &File, len: u32) -> std::io::Result<(u32, [u8; 32])> {
+    let head = read_head(file, len)?;
+    Ok((head.len() as u32, hash(&head)))
+}
+
+fn hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Less only where the file is shorter.
+fn read_head(file: &File, len: u32) -> std::io::Result<Vec<u8>> {
     let mut head = vec![0; len as usize];
     let mut filled = 0;
     while filled < head.len() {
@@ -38,7 +72,8 @@ fn hash_head(file: &File, len: u32) -> std::io::Result<(u32, [u8; 32])> {
             read => filled += read,
         }
     }
-    Ok((filled as u32, Sha256::digest(&head[..filled]).into()))
+    head.truncate(filled);
+    Ok(head)
 }
 
 #[cfg(test)]

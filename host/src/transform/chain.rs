@@ -124,7 +124,7 @@ impl Chain {
             Ok(file) => file,
             Err(error) => return Step::Unreadable(error),
         };
-        let over = closing || now.gone;
+        let over = closing || stream.ended();
         let quiet = over || now.grew.elapsed() >= self.join;
         let unfinished = over || now.grew.elapsed() >= self.partial_line;
         let mut want = Want { lines: BATCH_LINES, bytes: BATCH_BYTES, unfinished };

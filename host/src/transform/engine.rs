@@ -146,7 +146,7 @@ impl Engine {
             .ok_or_else(|| LoadError::Exports { id: id.clone(), component: name.clone() })?;
         let component = Component {
             id: id.clone(),
-            hash: hex(&Sha256::digest(&bytes)),
+            hash: hex::encode(Sha256::digest(&bytes)),
             limits: transform.limits,
             on_error: transform.on_error,
             config_json: transform.config.to_string(),
@@ -171,10 +171,6 @@ fn tick(engine: &wasmtime::Engine, alive: &Weak<()>) {
         std::thread::sleep(TICK);
         engine.increment_epoch();
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A compiled component with its config, and the instances of it that wait for work.

@@ -52,14 +52,15 @@ pub(crate) struct S3 {
     /// the prefix; a template, outside of whose tags `%Y`, `%m`, `%d`, `%F`, `%H` and so on are of the event's time in
     /// UTC; by default `date=%F/hour=%H`.
     pub(crate) key: Option<String>,
-    /// Layout `mirror`: seconds between uploads of a file that keeps growing. Default: 60.
+    /// Layout `mirror`: seconds between uploads of a file that keeps growing; when its try has ended it is uploaded at once.
+    /// Default: 60.
     pub(crate) refresh_secs: Option<f64>,
-    /// Layout `mirror`: put each file once, when it has been quiet for `quiet_secs`, is gone, or the host stops, and not
-    /// while it grows: for buckets with versioning or Object Lock. A file that grows after that is put again, as a new
-    /// version, and that is said once.
+    /// Layout `mirror`: put each file once, when it has been quiet for `quiet_secs`, is gone, or the host stops or is asked
+    /// to (`updraft drain`), and not while it grows: for buckets with versioning or Object Lock. A file that grows after
+    /// that is put again, as a new version, and that is said once.
     #[serde(default)]
     pub(crate) write_once: bool,
-    /// With `write_once`: seconds of quiet after which a try is taken to have ended. Default: 300.
+    /// With `write_once`: seconds of quiet after which a try is taken to have ended, whatever its log says. Default: 300.
     pub(crate) quiet_secs: Option<f64>,
     /// With `write_once`, or layout `batch`: lock each object. Needs `s3:PutObjectRetention`, and a bucket with Object Lock.
     pub(crate) object_lock: Option<ObjectLock>,

@@ -25,7 +25,13 @@ fn new_stream(path: &str) -> NewStream {
 }
 
 fn move_to(stream: StreamId, offset: u64) -> CursorMove {
-    CursorMove { stream, sink: "s3".into(), size: offset, row: CursorRow { offset, ..CursorRow::default() } }
+    CursorMove {
+        stream,
+        sink: "s3".into(),
+        size: offset,
+        row: CursorRow { offset, ..CursorRow::default() },
+        entries: Vec::new(),
+    }
 }
 
 #[tokio::test]
@@ -35,7 +41,13 @@ async fn a_stream_and_its_cursor_survive_reopening() {
     let id = store.begin(vec![new_stream("a.log")]).await.unwrap()[0];
     let row = CursorRow { offset: 10, clock: 5, target: Some("key".into()), written: 9 };
     store
-        .commit(vec![CursorMove { stream: id, sink: "s3".into(), size: 12, row: row.clone() }])
+        .commit(vec![CursorMove {
+            stream: id,
+            sink: "s3".into(),
+            size: 12,
+            row: row.clone(),
+            entries: Vec::new(),
+        }])
         .await
         .unwrap();
     drop(store);

@@ -1,7 +1,7 @@
 //! What is promised of uploads that are under way.
 
 use super::*;
-use crate::cursor::{CursorRow, Identity, NewStream};
+use crate::cursor::{CursorRow, Identity, NewStream, schema};
 
 async fn store_with_stream(dir: &std::path::Path) -> (Store, StreamId) {
     let store = Store::open(dir).unwrap();
@@ -68,7 +68,7 @@ async fn an_upload_ends_with_the_commit_that_it_led_to() {
         store.add_part(id, sink, part(1)).await.unwrap();
     }
     let row = CursorRow { offset: 3, clock: 7, target: Some("logs/a.log".into()), written: 3 };
-    let moved = CursorMove { stream: id, sink: "s3".into(), size: 3, row: row.clone() };
+    let moved = CursorMove { stream: id, sink: "s3".into(), size: 3, row: row.clone(), entries: Vec::new() };
     store.commit_upload(moved).await.unwrap();
 
     assert_eq!(store.upload(id, "s3").await.unwrap(), None);
@@ -107,14 +107,8 @@ async fn a_stream_that_is_forgotten_takes_its_upload_with_it() {
 #[tokio::test]
 async fn a_store_of_the_version_before_learns_of_uploads() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, id) = store_with_stream(dir.path()).await;
-    drop(store);
-    let db = Connection::open(dir.path().join("cursors.sqlite")).unwrap();
-    db.execute_batch(
-        "DROP TABLE upload_parts; DROP TABLE uploads; DROP TABLE chunks; DROP TABLE objects; PRAGMA user_version = 1;",
-    )
-    .unwrap();
-    drop(db);
+    drop(schema::make_older(dir.path(), 1));
+    let id = 1;
 
     let store = Store::open(dir.path()).unwrap();
     store.begin_upload(id, "s3", upload("u")).await.unwrap();

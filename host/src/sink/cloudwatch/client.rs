@@ -18,6 +18,13 @@ pub struct LogStreamName {
     pub name: String,
 }
 
+impl LogStreamName {
+    /// As receipts name it. Neither name can hold a `:`.
+    pub fn target(&self) -> String {
+        format!("log-group:{}:log-stream:{}", self.group, self.name)
+    }
+}
+
 impl fmt::Display for LogStreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "log stream {:?} of log group {:?}", self.name, self.group)
@@ -36,7 +43,7 @@ pub struct Client {
 impl Client {
     /// Sends nothing yet.
     pub fn new(access: &Access) -> Self {
-        let mut config = Builder::from(&access.sdk);
+        let mut config = Builder::from(&access.sdk).interceptor(access.count.clone());
         if let Some(endpoint) = &access.endpoint {
             config = config.endpoint_url(endpoint);
         }

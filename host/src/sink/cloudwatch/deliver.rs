@@ -4,46 +4,70 @@ use super::client::LogStreamName;
 use super::create_log_group::Made;
 use super::outlet::{Outlet, Standing};
 use super::put_log_events::{Accepted, Rejected};
+use super::refused::Refused;
 use super::{CloudWatch, Ticket};
+use crate::counters::{Trouble, Troubles};
 use crate::dead_letter::Reason;
 use crate::sink::batch::Encoded;
 use crate::sink::retry::{Backoff, CAP, Missing, Verdict};
 use crate::sink::service_error::ServiceError;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What has kept a log stream from its puts, for as long as that lasts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hardship {
     backoff: Backoff,
+    /// For the metrics.
+    trouble: Trouble,
     /// What was missing is made.
     created: bool,
     /// It was refused, and somebody was told.
     troubled: bool,
 }
 
+impl Hardship {
+    /// None yet, of a sink with these troubles.
+    pub fn none(troubles: &Arc<Troubles>) -> Self {
+        let trouble = Trouble::none(troubles);
+        Self { backoff: Backoff::default(), trouble, created: false, troubled: false }
+    }
+
+    /// It is over; whether anybody was told of it.
+    fn end(&mut self) -> bool {
+        self.backoff.reset();
+        self.trouble.settle();
+        self.created = false;
+        std::mem::take(&mut self.troubled)
+    }
+}
+
 impl CloudWatch {
-    /// Returns when every event of the put is either in CloudWatch or counted as refused. Or when it let go of all of
-    /// them: then how long to leave the log stream alone.
+    /// Returns when every event of the put is either in CloudWatch or counted as refused; those are added to `refused`.
+    /// Or when it let go of all of them: then how long to leave the log stream alone.
     pub(super) async fn deliver(
         &self,
         outlet: &Outlet,
         put: Vec<Encoded<Ticket>>,
         hardship: &mut Hardship,
+        refused: &mut Refused,
     ) -> Option<Duration> {
         let name = outlet.name();
         let mut left = vec![put];
         // Nothing of it is in yet, or counted: it can be let go of.
         let mut whole = true;
         while let Some(mut events) = left.pop() {
+            hardship.trouble.try_now();
             let answer = {
                 // Held for the request only: a log stream that waits for better times takes nobody's place.
                 let _place = self.puts.acquire().await;
-                self.lanes.counters.requests.add(1);
                 self.client.put_log_events(name, &events).await
             };
             let failure = match answer {
                 Ok(accepted) => {
-                    self.account(&events, &accepted).await;
+                    let bytes: usize = events.iter().map(|event| event.text.len()).sum();
+                    self.lanes.counters.uploaded.add(bytes as u64);
+                    self.account(&events, &accepted, refused).await;
                     whole = false;
                     self.went_through(outlet, hardship);
                     continue;
@@ -55,6 +79,7 @@ impl CloudWatch {
             }
             let failure = match self.answer(name, failure).await {
                 Ok(()) => {
+                    hardship.trouble.settle();
                     // Made already, and still missing: it takes a while until all of the service knows.
                     if std::mem::replace(&mut hardship.created, true)
                         && let Some(wait) = hardship.backoff.after(Verdict::Retry, fastrand::f64())
@@ -73,10 +98,11 @@ impl CloudWatch {
                 whole = false;
                 // The service lets us in; it is the events that it does not want.
                 self.went_through(outlet, hardship);
-                self.isolate(events, &failure, &mut left).await;
+                self.isolate(events, &failure, &mut left, refused).await;
                 continue;
             }
-            hardship.troubled = true;
+            hardship.trouble.raise(failure.fault());
+            self.lanes.in_trouble(&failure.to_string());
             if failure.verdict != Verdict::Renewed && self.trouble.raise(name, &failure, Instant::now()) {
                 tracing::warn!("{failure}");
             }
@@ -97,8 +123,9 @@ impl CloudWatch {
     }
 
     fn went_through(&self, outlet: &Outlet, hardship: &mut Hardship) {
-        let Hardship { troubled, .. } = std::mem::take(hardship);
+        let troubled = hardship.end();
         outlet.stand(Standing::Fine, self);
+        self.lanes.out_of_trouble();
         if !troubled {
             return;
         }
@@ -139,7 +166,6 @@ impl CloudWatch {
     async fn create_stream(&self, name: &LogStreamName) -> Result<(), Box<ServiceError>> {
         // Here only this log stream waits.
         self.new_streams.next().await;
-        self.lanes.counters.requests.add(1);
         let created = self.client.create_log_stream(name).await;
         if created.as_ref().is_err_and(|failure| failure.is_throttled()) {
             self.new_streams.throttled();
@@ -178,6 +204,7 @@ impl CloudWatch {
         mut events: Vec<Encoded<Ticket>>,
         failure: &ServiceError,
         left: &mut Vec<Vec<Encoded<Ticket>>>,
+        refused: &mut Refused,
     ) {
         if events.len() > 1 {
             let second = events.split_off(events.len() / 2);
@@ -189,22 +216,22 @@ impl CloudWatch {
             Some(code) => format!("{code}: {}", failure.message),
             None => failure.message.clone(),
         };
-        self.refuse(&events, Reason::Malformed, &why, &failure.to_string()).await;
+        self.refuse(&events, Reason::Malformed, &why, &failure.to_string(), refused).await;
     }
 
-    async fn account(&self, events: &[Encoded<Ticket>], accepted: &Accepted) {
+    async fn account(&self, events: &[Encoded<Ticket>], accepted: &Accepted, refused: &mut Refused) {
         let Some(Rejected { too_old, expired, too_new }) = &accepted.rejected else {
             return self.lanes.counters.delivered.add(events.len() as u64);
         };
-        let refused = [
+        let ranges = [
             (too_old, Reason::TooOld, "older than CloudWatch takes (14 days)"),
             (expired, Reason::Expired, "older than the log group's retention"),
             (too_new, Reason::TooNew, "more than 2 hours ahead of AWS's clock"),
         ];
-        let count: usize = refused.iter().map(|(range, ..)| range.len()).sum();
+        let count: usize = ranges.iter().map(|(range, ..)| range.len()).sum();
         self.lanes.counters.delivered.add((events.len() - count) as u64);
-        for (range, reason, why) in refused {
-            self.refuse(&events[range.clone()], reason, why, why).await;
+        for (range, reason, why) in ranges {
+            self.refuse(&events[range.clone()], reason, why, why, refused).await;
         }
     }
 }

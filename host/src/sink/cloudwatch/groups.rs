@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::client::Client;
 use super::create_log_group::Made;
 use crate::config::NewGroups;
+use crate::counters::Trouble;
 use crate::lanes::Lanes;
 use crate::sink::complaint::Complaint;
 use crate::sink::retry::{Backoff, CAP, Verdict};
@@ -46,7 +47,6 @@ impl Groups {
 
     /// Makes the group if it is not there. One that is there is left as it is.
     pub async fn create(self: &Arc<Self>, group: &str) -> Result<Made, Box<ServiceError>> {
-        self.lanes.counters.requests.add(1);
         let made = self.client.create_log_group(group, &self.like).await?;
         if made == Made::Now
             && let Some(days) = self.like.retention_days
@@ -78,8 +78,9 @@ impl Groups {
     async fn retain(self: Arc<Self>, group: String, days: i32) {
         let (mut backoff, mut complaint) = (Backoff::default(), Complaint::default());
         let (mut unknown, mut last) = (0, 0);
+        let mut trouble = Trouble::none(&self.lanes.counters.troubles);
         loop {
-            self.lanes.counters.requests.add(1);
+            trouble.try_now();
             let mut failure = match self.client.put_retention_policy(&group, days).await {
                 Ok(()) => break,
                 Err(failure) => failure,
@@ -91,6 +92,7 @@ impl Groups {
                 }
                 failure.verdict = Verdict::Retry;
             }
+            trouble.raise(failure.fault());
             if failure.verdict != Verdict::Renewed
                 && complaint.raise(&format!("{:?}", failure.code), Instant::now())
             {

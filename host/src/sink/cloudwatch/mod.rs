@@ -6,6 +6,7 @@
 //! sink, `trouble` from filling the log; `refused` sees to what CloudWatch does not take. One file per AWS operation.
 
 mod budget;
+mod canary;
 pub mod client;
 mod create_log_group;
 mod create_log_stream;
@@ -29,12 +30,14 @@ use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, DEFAULT_LABEL};
 use crate::lane::{Lane, Seq};
 use crate::lanes::{Lanes, Taken};
+use crate::receipt::Tally;
 use crate::route;
 use crate::route::template::{Names, Template};
 use crate::sink::batch::{Encoded, Limits};
 use crate::sink::complaint::Complaint;
 use crate::sink::waiting::Waiting;
 use crate::sink::{EventSink, Flush, encode};
+pub use canary::Put;
 use client::{Client, LogStreamName};
 use groups::Groups;
 use outlet::Outlet;
@@ -77,7 +80,7 @@ pub struct CloudWatch {
 pub struct Ticket {
     lane: Arc<Lane>,
     seq: Seq,
-    /// Which event of its batch, of those that were sent.
+    /// Its place in its batch.
     event: usize,
     arrived: Instant,
     /// Kept for a dead letter, where there may be one.
@@ -123,6 +126,13 @@ impl CloudWatch {
         self.flush.store(true, Ordering::Release);
         for outlet in self.outlets.lock().unwrap_or_else(PoisonError::into_inner).values() {
             outlet.wake();
+        }
+    }
+
+    /// What somebody waits for goes without waiting for more.
+    pub fn press(&self) {
+        for outlet in self.outlets.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            outlet.press();
         }
     }
 
@@ -211,6 +221,10 @@ impl Flush for CloudWatch {
         Self::flush(&self);
     }
 
+    fn press(self: Arc<Self>) {
+        Self::press(&self);
+    }
+
     fn stop(&self) {
         Self::stop(self);
     }
@@ -240,26 +254,26 @@ impl EventSink for Handle {
         let labels = &batch.events.label_names;
         let max_event = limits::max_event_bytes(&sink.limits);
         let mut parts: Vec<Part> = Vec::with_capacity(batch.events.len());
-        let mut sent: Vec<(usize, u32)> = Vec::with_capacity(batch.events.len());
+        let mut parts_of: Vec<u32> = vec![0; batch.events.len()];
         for event in batch.iter().filter(|event| event.label().is_some()) {
             let label = usize::from(event.label_index());
             // The service takes no time before the epoch; that old it refuses anyway.
             let timestamp_ms = event.timestamp().div_euclid(1_000_000).max(0);
             let original = sink.letters.as_ref().map(|_| Arc::new(Original::of(event)));
-            let (number, before) = (sent.len(), parts.len());
+            let (number, before) = (event.index(), parts.len());
             encode::texts(sink.config.codec, event, max_event, |text| {
                 let (text, original) = (not_empty(text), original.clone());
                 parts.push(Part { event: number, label, timestamp_ms, text, original, holds: 0 });
             });
-            sent.push((event.index(), u32::try_from(parts.len() - before).unwrap_or(u32::MAX)));
+            parts_of[number] = u32::try_from(parts.len() - before).unwrap_or(u32::MAX);
             if let (Some(last), Some(original)) = (parts.last_mut(), original) {
                 last.holds = original.weight();
             }
         }
         if parts.is_empty() {
-            return Ok(Taken::Done { events: 0, target: None });
+            return Ok(Taken::Done { events: 0, tally: Tally::of_dropped(batch), target: None });
         }
-        let Some(seq) = lane.begin_events(batch, &sent) else { return Ok(Taken::Stale) };
+        let Some(seq) = lane.begin_events(batch, &parts_of) else { return Ok(Taken::Stale) };
         let arrived = Instant::now();
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
         for Part { event, label, timestamp_ms, text, original, holds } in parts {

@@ -6,14 +6,17 @@
 
 use super::client::LogStreamName;
 use super::deliver::Hardship;
+use super::refused::Refused;
 use super::room::{OUTLET_BYTES, Room, Share};
 use super::{CloudWatch, Ticket};
 use crate::cursor::StreamId;
 use crate::lane::{Lane, Seq};
 use crate::lanes::Lanes;
+use crate::receipt::{Fate, Outcome};
 use crate::sink::batch::{Encoded, Limits, Packer, Put};
 use crate::sink::waiting::Waiting;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -26,7 +29,11 @@ const PROBE_WAIT: Duration = Duration::from_mins(1);
 /// The events that wait for one log stream.
 pub struct Outlet {
     name: Arc<LogStreamName>,
+    /// What becomes of events here, as a rule.
+    delivered: Fate,
     state: Mutex<State>,
+    /// Somebody waits for what is here.
+    pressed: AtomicBool,
     notify: Notify,
     /// Others of its group go through again.
     revived: Notify,
@@ -75,6 +82,7 @@ impl Outlet {
     /// An empty one.
     pub fn new(name: Arc<LogStreamName>, limits: Limits) -> Self {
         Self {
+            delivered: Fate::delivered(name.target()),
             name,
             state: Mutex::new(State {
                 packer: Packer::new(limits),
@@ -83,6 +91,7 @@ impl Outlet {
                 standing: Standing::Fine,
                 counted: Share::default(),
             }),
+            pressed: AtomicBool::new(false),
             notify: Notify::new(),
             revived: Notify::new(),
             waiting: Waiting::default(),
@@ -103,13 +112,26 @@ impl Outlet {
                     // The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
                     tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes = len, "{misfit}");
                     lanes.counters.invalid.add(1);
-                    ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1)]);
+                    let fate = Fate { outcome: Outcome::Malformed, target: "".into() };
+                    ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1, &fate)]);
                 } else {
                     state.originals += ticket.holds;
                 }
             }
         });
         self.wake();
+    }
+
+    /// If somebody waits for what is here, it goes without waiting for more.
+    pub fn press(&self) {
+        if !self.pressed.load(Ordering::Acquire) && self.holds_pressing() {
+            self.pressed.store(true, Ordering::Release);
+            self.wake();
+        }
+    }
+
+    fn holds_pressing(&self) -> bool {
+        self.state().packer.queued().any(|event| event.ticket.lane.pressing())
     }
 
     /// Something has changed: look again.
@@ -192,7 +214,7 @@ impl Outlet {
 
     /// Sends put after put until nothing is left.
     pub async fn run(self: Arc<Self>, sink: Arc<CloudWatch>) {
-        let mut hardship = Hardship::default();
+        let mut hardship = Hardship::none(&sink.lanes.counters.troubles);
         loop {
             match self.due(&sink) {
                 Due::Now => {
@@ -223,14 +245,8 @@ impl Outlet {
         let timeout =
             if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
         let at = oldest.arrived + timeout;
-        if state.packer.is_full()
-            || at <= Instant::now()
-            || sink.flush.load(std::sync::atomic::Ordering::Acquire)
-        {
-            Due::Now
-        } else {
-            Due::At(at)
-        }
+        let at_once = sink.flush.load(Ordering::Acquire) || self.pressed.load(Ordering::Acquire);
+        if state.packer.is_full() || at <= Instant::now() || at_once { Due::Now } else { Due::At(at) }
     }
 
     /// How long to leave the log stream alone, where it let go of what was to be sent.
@@ -243,10 +259,13 @@ impl Outlet {
         })?;
         sink.wake_waiting();
         let batches = acknowledgements(&put);
-        let rest = sink.deliver(self, put.events, hardship).await;
+        let mut refused = Refused::new();
+        let rest = sink.deliver(self, put.events, hardship, &mut refused).await;
         if rest.is_none() {
             let mut lanes = HashMap::new();
             for (lane, seq, events) in batches.into_values() {
+                let fate = |event| refused.get(&(lane.stream.id, seq, event)).unwrap_or(&self.delivered);
+                let events = events.into_iter().map(|(event, parts)| (event, parts, fate(event)));
                 // Of a lane that was rewound meanwhile, it acknowledges nothing.
                 lane.acknowledge_each(seq, events);
                 lanes.insert(lane.stream.id, lane);
@@ -255,6 +274,10 @@ impl Outlet {
             sink.lanes.commit(&lanes).await;
         }
         self.change(&sink.room, |state| state.under_way = (0, 0));
+        if self.pressed.load(Ordering::Acquire) {
+            // Perhaps not all of it was in that put.
+            self.pressed.store(self.holds_pressing(), Ordering::Release);
+        }
         sink.wake_waiting();
         rest
     }
@@ -279,7 +302,7 @@ fn holds(events: &[Encoded<Ticket>]) -> usize {
     events.iter().map(|event| event.ticket.holds).sum()
 }
 
-/// Of one batch: its lane, where it stands there, and the events (by number, and how many parts) that a put holds.
+/// Of one batch: its lane, where it stands there, and the events (by place, and how many parts) that a put holds.
 type OfBatch = (Arc<Lane>, Seq, Vec<(usize, usize)>);
 
 /// What a put holds, by lane and batch.

@@ -1,10 +1,14 @@
 //! What CloudWatch does not take: counted by reason, and kept as dead letters where a sink for them is named.
 
 use super::{CloudWatch, Ticket};
+use crate::cursor::StreamId;
 use crate::dead_letter::{By, DeadLetters, Letter, Reason, write};
 use crate::event::EventRef;
+use crate::lane::Seq;
+use crate::receipt::{Fate, Outcome};
 use crate::sink::batch::Encoded;
 use crate::sink::complaint::Complaint;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,31 +44,48 @@ impl Original {
     }
 }
 
+/// Which events of a put were refused, by stream, batch and place in it.
+pub type Refused = HashMap<(StreamId, Seq, usize), Fate>;
+
 impl CloudWatch {
-    /// Counts events that the service refused, and says so: `why` goes into the record, `said` into our log. With a sink for dead letters it returns when they are safe in its spool,
-    /// however long that takes: only then may they be acknowledged.
-    pub(super) async fn refuse(&self, events: &[Encoded<Ticket>], reason: Reason, why: &str, said: &str) {
+    /// Counts events that the service refused, and says so: `why` goes into the record, `said` into our log. With a sink
+    /// for dead letters it returns when they are safe in its spool, however long that takes: only then may they be
+    /// acknowledged.
+    pub(super) async fn refuse(
+        &self,
+        events: &[Encoded<Ticket>],
+        reason: Reason,
+        why: &str,
+        said: &str,
+        refused: &mut Refused,
+    ) {
         if events.is_empty() {
             return;
         }
-        let (mut outcome, count) = ("they are counted as rejected".to_owned(), events.len() as u64);
+        let (mut next, count) = ("they are counted as rejected".to_owned(), events.len() as u64);
         if let Some(letters) = &self.letters {
             self.keep(letters, events, reason, why).await;
             self.lanes.counters.dead_lettered.add(count);
-            outcome = format!("they go to sink `{}`", letters.sink());
+            next = format!("they go to sink `{}`", letters.sink());
         }
         let counters = &self.lanes.counters;
-        let (counter, kind) = match reason {
-            Reason::TooOld | Reason::Expired => (&counters.too_old, Complaint::TOO_OLD),
-            Reason::TooNew => (&counters.too_new, Complaint::TOO_NEW),
-            Reason::Malformed | Reason::ComponentFailed => (&counters.invalid, Complaint::INVALID),
+        let (counter, kind, outcome) = match reason {
+            Reason::TooOld => (&counters.too_old, Complaint::TOO_OLD, Outcome::TooOld),
+            Reason::Expired => (&counters.too_old, Complaint::TOO_OLD, Outcome::Expired),
+            Reason::TooNew => (&counters.too_new, Complaint::TOO_NEW, Outcome::TooNew),
+            Reason::Malformed | Reason::ComponentFailed => {
+                (&counters.invalid, Complaint::INVALID, Outcome::Malformed)
+            }
         };
         counter.add(count);
+        let target = self.letters.as_ref().map_or("", |letters| letters.sink()).into();
+        let fate = Fate { outcome, target };
         for event in events {
-            let lane = &event.ticket.lane;
+            let Ticket { lane, seq, event, .. } = &event.ticket;
+            refused.insert((lane.stream.id, *seq, *event), fate.clone());
             if lane.first_time(kind) {
                 tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
-                    "CloudWatch refuses events of this file: {said}; {outcome} (said once per file)");
+                    "CloudWatch refuses events of this file: {said}; {next} (said once per file)");
             }
         }
     }

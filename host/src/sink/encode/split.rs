@@ -163,5 +163,5 @@ fn part_id(event: EventRef<'_>, whole: &str) -> String {
     hash.update(event.source().start.to_le_bytes());
     hash.update(whole);
     let digest: [u8; 32] = hash.finalize().into();
-    digest[..PART_ID_BYTES].iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"))
+    hex::encode(&digest[..PART_ID_BYTES])
 }

@@ -2,9 +2,11 @@
 
 use super::gather::Gathered;
 use super::{Chunk, Objects};
+use crate::counters::Trouble;
 use crate::cursor::{ChunkRow, ObjectId};
 use crate::event::Origin;
 use crate::lane::Lane;
+use crate::receipt::{Entry, Fate};
 use crate::sink::retry::{Backoff, CAP, Verdict};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -31,7 +33,7 @@ impl Objects {
         self.put(&key, text, &origin).await;
         drop(place);
         self.lanes.counters.delivered.add(chunks.iter().map(|chunk| chunk.events).sum());
-        self.acknowledge(object, chunks).await;
+        self.acknowledge(object, &key, chunks).await;
         self.under_way.fetch_sub(weight, Ordering::AcqRel);
         self.waiting.wake(&self.lanes.schedule);
     }
@@ -41,10 +43,12 @@ impl Objects {
         let mut backoff = Backoff::default();
         let bytes = self.compress(text).await;
         let mut asked = false;
+        let mut trouble = Trouble::none(&self.lanes.counters.troubles);
         loop {
-            self.lanes.counters.requests.add(1);
+            trouble.try_now();
             let error = match self.place.put(key, bytes.clone(), &self.shape, origin).await {
                 Ok(new) => {
+                    self.lanes.out_of_trouble();
                     if self.complaint.lock().unwrap_or_else(PoisonError::into_inner).settle() {
                         tracing::info!(sink = %self.lanes.sink, "works again");
                     }
@@ -55,6 +59,8 @@ impl Objects {
                 Err(error) => error,
             };
             asked = true;
+            trouble.raise(error.fault());
+            self.lanes.in_trouble(&error.to_string());
             let say = error.verdict() != Verdict::Renewed && {
                 let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
                 complaint.raise(&error.gist(), Instant::now())
@@ -86,11 +92,14 @@ impl Objects {
     }
 
     /// First that the object is there, then the cursors: after a kill in between nothing of it is put again.
-    async fn acknowledge(&self, object: ObjectId, chunks: Vec<Chunk>) {
+    async fn acknowledge(&self, object: ObjectId, key: &str, chunks: Vec<Chunk>) {
         self.lanes.persist(|| self.store.stored(object)).await;
         let mut lanes: HashMap<i64, Arc<Lane>> = HashMap::new();
+        let fate = Fate::delivered(self.place.target(key));
         for chunk in chunks {
-            chunk.lane.acknowledge(chunk.seq, 1);
+            let (range, events, bytes) =
+                (chunk.row.recipe.offset..chunk.row.end, chunk.events, chunk.row.bytes);
+            chunk.lane.acknowledge(chunk.seq, Entry { fate: fate.clone(), range, events, bytes });
             lanes.insert(chunk.lane.stream.id, chunk.lane);
         }
         let lanes: Vec<Arc<Lane>> = lanes.into_values().collect();

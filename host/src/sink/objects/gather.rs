@@ -114,6 +114,13 @@ impl<C> Gather<C> {
         self.close(&folder)
     }
 
+    /// Takes one object with such a chunk, whatever its size and age.
+    pub fn find(&mut self, such: impl Fn(&C) -> bool) -> Option<Gathered<C>> {
+        let (folder, _) = self.open.iter().find(|(_, open)| open.chunks.iter().any(&such))?;
+        let folder = folder.clone();
+        self.close(&folder)
+    }
+
     /// What all open objects count, in bytes.
     pub fn weight(&self) -> usize {
         self.weight
@@ -147,6 +154,20 @@ mod tests {
     fn gather() -> (Gather<usize>, Instant) {
         let limits = Limits { max_bytes: 100, timeout: 10 * SECOND, min_bytes: 50, max_wait: 60 * SECOND };
         (Gather::new(limits), Instant::now())
+    }
+
+    #[test]
+    fn an_object_is_found_by_what_it_holds_and_goes_whatever_its_size_and_age() {
+        let (mut gather, now) = gather();
+        push(&mut gather, "a", 10, 1, now);
+        push(&mut gather, "b", 10, 2, now);
+        push(&mut gather, "b", 10, 3, now);
+        assert_eq!(
+            gather.find(|chunk| *chunk == 3).map(|done| (done.folder, done.chunks)),
+            Some(("b".to_owned(), vec![2, 3]))
+        );
+        assert!(gather.find(|chunk| *chunk == 3).is_none());
+        assert_eq!(gather.weight(), 10 + CHUNK_WEIGHT);
     }
 
     fn push(

@@ -20,6 +20,7 @@ use crate::cursor::{ChunkRow, Store};
 use crate::event::{Batch, EventRef};
 use crate::lane::{Lane, Seq};
 use crate::lanes::{Lanes, Plan, Taken};
+use crate::receipt::{Fate, Tally};
 use crate::route::partition::Folder;
 use crate::route::template::Names;
 use crate::transform::Workers;
@@ -81,19 +82,28 @@ struct Part {
     folder: String,
     text: Vec<u8>,
     events: u64,
+    /// Bytes of the file that they came from.
+    bytes: u64,
     /// Which ones: see [`ChunkRow::events`].
     which: u64,
 }
 
 impl Part {
     fn of(folder: String) -> Self {
-        Self { folder, text: Vec::new(), events: 0, which: FNV_OFFSET }
+        Self { folder, text: Vec::new(), events: 0, bytes: 0, which: FNV_OFFSET }
+    }
+
+    /// Whether it is that folder's, and the very same events, as far as anybody can tell.
+    fn is(&self, folder: &str, which: u64) -> bool {
+        self.folder == folder && self.which == which
     }
 
     fn add(&mut self, event: EventRef<'_>, codec: Codec) {
         joined::line(event, codec, &mut self.text);
         self.events += 1;
-        for number in [event.index() as u64, event.source().end] {
+        let source = event.source();
+        self.bytes += source.end - source.start;
+        for number in [event.index() as u64, source.end] {
             self.which = (self.which ^ number).wrapping_mul(FNV_PRIME);
         }
     }
@@ -284,6 +294,12 @@ impl Flush for Objects {
         }
     }
 
+    fn press(self: Arc<Self>) {
+        while let Some(done) = { self.gather().find(|chunk| chunk.lane.pressing()) } {
+            self.send(done);
+        }
+    }
+
     fn stop(&self) {
         // Its tasks end with it, and no more can begin.
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -311,15 +327,23 @@ impl EventSink for Handle {
         let sink = &self.0;
         let mut parts = sink.parts(lane, batch);
         let there = sink.before.take(lane.stream.id, batch.range.start);
-        parts.retain(|part| !there.iter().any(|held| held.holds(part)));
+        let mut tally = Tally::of_dropped(batch);
+        parts.retain(|part| {
+            let held = there.iter().find(|held| held.holds(part));
+            if let Some(held) = held {
+                let fate = Fate::delivered(sink.place.target(held.key()));
+                tally.add(&fate, batch.range.clone(), part.events, part.bytes);
+            }
+            held.is_none()
+        });
         if parts.is_empty() {
-            return Ok(Taken::Done { events: 0, target: None });
+            return Ok(Taken::Done { events: 0, tally, target: None });
         }
-        let Some(seq) = lane.begin(batch, parts.len()) else { return Ok(Taken::Stale) };
+        let Some(seq) = lane.begin(batch, parts.len(), tally) else { return Ok(Taken::Stale) };
         let (stream, recipe, end) = (lane.stream.id, batch.recipe, batch.range.end);
         let now = Instant::now();
-        for Part { folder, text, events, which } in parts {
-            let row = ChunkRow { stream, recipe, end, events: which };
+        for Part { folder, text, events, bytes, which } in parts {
+            let row = ChunkRow { stream, recipe, end, events: which, bytes };
             let chunk = Chunk { lane: lane.clone(), seq, row, events };
             let done = { sink.gather().push(&folder, text, chunk, now) };
             if let Some(done) = done {

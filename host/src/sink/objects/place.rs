@@ -9,7 +9,7 @@ use crate::sink::generation;
 use crate::sink::retry::Verdict;
 use crate::sink::s3::client::{Client, Precondition, Written};
 use crate::sink::s3::settings::ObjectSettings;
-use crate::sink::service_error::ServiceError;
+use crate::sink::service_error::{Fault, ServiceError};
 use crate::transform::Workers;
 use bytes::Bytes;
 use std::fs::{self, File};
@@ -63,6 +63,14 @@ impl PlaceError {
         }
     }
 
+    /// What sort of failure it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Service(failure) => failure.fault(),
+            Self::Disk { .. } => Fault::Other,
+        }
+    }
+
     /// Whether to try again soon or slowly; nothing is ever given up.
     pub fn verdict(&self) -> Verdict {
         match self {
@@ -80,6 +88,14 @@ impl Place {
         match self {
             Self::Bucket { prefix, .. } => route::object_key(prefix, &whole),
             Self::Folder { .. } => generation::file_name(&route::object_key("", &on_disk(&whole))),
+        }
+    }
+
+    /// What receipts call an object.
+    pub fn target(&self, key: &str) -> String {
+        match self {
+            Self::Bucket { client, .. } => format!("s3://{}/{key}", client.bucket()),
+            Self::Folder { path, .. } => path.join(key).display().to_string(),
         }
     }
 

@@ -32,12 +32,18 @@ struct Decided {
 pub struct Held {
     folder: String,
     events: u64,
+    key: Arc<str>,
 }
 
 impl Held {
     /// Whether these are the very same events, as far as anybody can tell.
     pub fn holds(&self, part: &Part) -> bool {
-        self.folder == part.folder && self.events == part.which
+        part.is(&self.folder, self.events)
+    }
+
+    /// Of the object.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 }
 
@@ -46,11 +52,13 @@ impl Before {
     pub fn new(objects: &[ObjectRow]) -> Self {
         let mut streams: HashMap<StreamId, Decided> = HashMap::new();
         for object in objects {
+            let key: Arc<str> = object.key.as_str().into();
             for chunk in &object.chunks {
                 let decided = streams.entry(chunk.stream).or_default();
                 decided.undone += usize::from(!object.stored);
                 let batch = decided.batches.entry(chunk.recipe.offset).or_insert((chunk.recipe, Vec::new()));
-                batch.1.push(Held { folder: object.folder.clone(), events: chunk.events });
+                let (folder, events) = (object.folder.clone(), chunk.events);
+                batch.1.push(Held { folder, events, key: key.clone() });
             }
         }
         Self(Mutex::new(streams))
@@ -183,11 +191,12 @@ impl Objects {
     async fn make_again(self: &Arc<Self>, lane: &Arc<Lane>, chunk: &ChunkRow, folder: &str) -> Again {
         let Some(chain) = lane.chain.clone() else { return Again::Not };
         let (sink, lane_there, recipe) = (self.clone(), lane.clone(), chunk.recipe);
-        let wanted = Held { folder: folder.to_owned(), events: chunk.events };
+        let (folder, events) = (folder.to_owned(), chunk.events);
         let made = self.workers.run(move || {
             Ok(match chain.remake(&lane_there.stream, &recipe) {
                 Step::Batch(batch) => {
-                    let part = sink.parts(&lane_there, &batch).into_iter().find(|part| wanted.holds(part));
+                    let part =
+                        sink.parts(&lane_there, &batch).into_iter().find(|part| part.is(&folder, events));
                     part.map_or(Again::Not, Again::Text)
                 }
                 Step::End => Again::Not,
@@ -221,11 +230,11 @@ mod tests {
 
     fn chunk(offset: u64, end: u64) -> ChunkRow {
         let recipe = Recipe { offset, shown: end - offset, ..Recipe::default() };
-        ChunkRow { stream: 1, recipe, end, events: 7 }
+        ChunkRow { stream: 1, recipe, end, events: 7, bytes: end - offset }
     }
 
     fn held(folders: &[&str]) -> Vec<Held> {
-        folders.iter().map(|&folder| Held { folder: folder.into(), events: 7 }).collect()
+        folders.iter().map(|&folder| Held { folder: folder.into(), events: 7, key: folder.into() }).collect()
     }
 
     fn object(folder: &str, stored: bool, chunks: Vec<ChunkRow>) -> ObjectRow {
@@ -264,7 +273,7 @@ mod tests {
     #[test]
     fn other_events_of_a_folder_of_the_same_name_are_not_held() {
         let part = |folder: &str, which| Part { which, ..Part::of(folder.to_owned()) };
-        let held = Held { folder: "a".into(), events: 7 };
+        let held = Held { folder: "a".into(), events: 7, key: "k".into() };
         assert!(held.holds(&part("a", 7)) && !held.holds(&part("a", 8)) && !held.holds(&part("b", 7)));
     }
 

@@ -17,6 +17,9 @@ use crate::sink::service_error::{Call, Caller, ServiceError};
 /// `If-None-Match: *`
 pub(super) const ANY_ETAG: &str = "*";
 
+/// Header of an answer that says in which region the bucket is.
+pub(super) const BUCKET_REGION: &str = "x-amz-bucket-region";
+
 /// Whether an object of that key may be there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
@@ -50,7 +53,9 @@ pub struct Client {
 impl Client {
     /// Sends nothing yet.
     pub fn new(access: &Access, options: &config::S3) -> Self {
-        let mut config = Builder::from(&access.sdk).force_path_style(options.force_path_style);
+        let mut config = Builder::from(&access.sdk)
+            .interceptor(access.count.clone())
+            .force_path_style(options.force_path_style);
         if let Some(endpoint) = &access.endpoint {
             config = config.endpoint_url(endpoint);
         }
@@ -88,7 +93,7 @@ impl Client {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let region = error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"));
+        let region = error.raw_response().and_then(|response| response.headers().get(BUCKET_REGION));
         let region = region.map(str::to_owned);
         let mut failure = call.failed(error);
         let bucket = &self.bucket;

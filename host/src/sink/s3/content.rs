@@ -101,7 +101,8 @@ impl Content {
         if self.place.offset >= self.size {
             return Ok(());
         }
-        match chain.step(&self.lane.stream, self.place.offset, self.place.clock, self.closing) {
+        let closing = self.closing || self.lane.hurried(self.place.offset);
+        match chain.step(&self.lane.stream, self.place.offset, self.place.clock, closing) {
             Step::Batch(batch) => {
                 joined::raw(&batch, part);
                 self.place = Place { offset: batch.range.end, clock: batch.clock };

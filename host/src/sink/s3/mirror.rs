@@ -1,5 +1,5 @@
 //! Layout `mirror`: an object per generation, brought up to date at most every `refresh_secs` while its file
-//! grows and as soon as the host drains.
+//! grows, and at once when its try has ended, when somebody waits for it, and when the host drains.
 //!
 //! The first write of a generation takes a key that nobody has (`If-None-Match: *`) and says in the object's
 //! metadata whose it is; so a host that crashed after the put recognises its own, and nothing that anybody
@@ -14,16 +14,18 @@ use super::outcome::{Done, News, UploadError, Uploaded};
 use super::settings::{self, ObjectSettings};
 use super::upload::{GENERATION, Writer};
 use crate::config::{self, Env};
+use crate::counters::Trouble;
 use crate::cursor::CursorRow;
 use crate::event::DEFAULT_LABEL;
 use crate::lane::Lane;
 use crate::lanes::Lanes;
+use crate::receipt::{Entry, Fate};
 use crate::route;
 use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
 use crate::sink::generation;
 use crate::sink::retry::{Backoff, CAP, SLOW_CAP, Verdict};
-use crate::sink::service_error::ServiceError;
+use crate::sink::service_error::{Fault, ServiceError};
 use crate::transform::Workers;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -45,9 +47,9 @@ pub struct Mirror {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     complaint: Complaint,
+    trouble: Trouble,
     backoff: Backoff,
     pause: Option<Pause>,
 }
@@ -59,8 +61,8 @@ struct Rest(Option<Instant>);
 #[derive(Clone, Copy)]
 struct Pause {
     until: Instant,
-    /// Begun when nothing was waited for any more.
-    closing: bool,
+    /// How often the sink had been asked to try at once when it began.
+    asked: u64,
 }
 
 impl Mirror {
@@ -73,7 +75,13 @@ impl Mirror {
         lanes: Arc<Lanes>,
         workers: Arc<Workers>,
     ) -> Arc<Self> {
-        Arc::new(Self { client, config, layout, env, lanes, workers, state: Mutex::default() })
+        let state = State {
+            complaint: Complaint::default(),
+            trouble: Trouble::none(&lanes.counters.troubles),
+            backoff: Backoff::default(),
+            pause: None,
+        };
+        Arc::new(Self { client, config, layout, env, lanes, workers, state: Mutex::new(state) })
     }
 
     /// Copies for as long as it is polled.
@@ -95,6 +103,7 @@ impl Mirror {
         if let Some(due) = self.not_before(lane) {
             return self.lanes.schedule.wake_at(lane.stream.id, due);
         }
+        self.state().trouble.try_now();
         match self.bring_up_to_date(lane).await {
             Ok(rest) => {
                 if self.recovered() {
@@ -107,7 +116,7 @@ impl Mirror {
                     Some(Rest(None)) => {}
                 }
             }
-            Err(UploadError::Source(error)) => self.lanes.unreadable(lane, &error),
+            Err(UploadError::Source(error)) => self.lanes.unreadable(lane, &error).await,
             Err(error) => self.failed(lane, &error),
         }
     }
@@ -115,16 +124,19 @@ impl Mirror {
     /// None: it is due now.
     fn not_before(&self, lane: &Lane) -> Option<Instant> {
         let now = lane.stream.snapshot();
-        let closing = self.lanes.closing();
-        // A pause that began before the end was near is over now: this is the last chance.
-        let pause =
-            self.state().pause.filter(|pause| pause.until > Instant::now() && pause.closing == closing);
-        if pause.is_some() || closing || now.gone {
+        // A pause that began before somebody asked is over now: this may be the last chance.
+        let asked = self.lanes.asked();
+        let pause = self.state().pause.filter(|pause| pause.until > Instant::now() && pause.asked == asked);
+        if pause.is_some() || self.lanes.closing() || now.gone || lane.urgent() {
             return pause.map(|pause| pause.until);
         }
+        // Who pays for each version would rather wait than trust the log's own words.
         if let Some(quiet) = self.layout.write_once {
             let due = now.grew + quiet;
             return (due > Instant::now()).then_some(due);
+        }
+        if lane.stream.ended() {
+            return None;
         }
         // The first object waits for a pause in the file, but not for longer than any other.
         let due = match lane.written_at() {
@@ -136,6 +148,7 @@ impl Mirror {
 
     /// None: there may be more to do.
     async fn bring_up_to_date(&self, lane: &Arc<Lane>) -> Result<Option<Rest>, UploadError> {
+        let before = lane.cursor();
         let done = match self.write(lane).await {
             // What stood in the way is forgotten.
             Err(UploadError::Anew(why)) => {
@@ -153,13 +166,22 @@ impl Mirror {
         self.lanes.counters.lines.add(lines);
         self.lanes.counters.delivered.add(lines);
         let cursor = lane.cursor();
+        // Under another key than before it is another object, and holds all.
+        let (from, there) =
+            if before.target.as_ref() == Some(&key) { (before.offset, before.written) } else { (0, 0) };
+        let entry = Entry {
+            fate: Fate::delivered(format!("s3://{}/{key}", self.client.bucket())),
+            range: from..place.offset.max(cursor.offset),
+            events: lines,
+            bytes: length.saturating_sub(there),
+        };
         let row = CursorRow {
             offset: place.offset.max(cursor.offset),
             clock: if place.offset > cursor.offset { place.clock } else { cursor.clock },
             target: Some(key),
             written: length,
         };
-        self.lanes.commit_cursor(lane, row).await;
+        self.lanes.commit_cursor(lane, row, entry).await;
         Ok(None)
     }
 
@@ -251,7 +273,6 @@ impl Mirror {
     }
 
     async fn look(&self, key: &str) -> Result<Option<Found>, Box<ServiceError>> {
-        self.lanes.counters.requests.add(1);
         self.client.head_object(key).await
     }
 
@@ -335,12 +356,12 @@ impl Mirror {
         if is_of_one_object(error) {
             return self.refused(lane, error);
         }
-        let (gist, verdict) = match error {
+        let (gist, verdict, fault) = match error {
             UploadError::Service(failure) => {
-                (format!("{} {:?}", failure.action, failure.code), failure.verdict)
+                (format!("{} {:?}", failure.action, failure.code), failure.verdict, failure.fault())
             }
-            UploadError::Anew(_) => ("anew".to_owned(), Verdict::RetrySlowly),
-            other => (other.to_string(), Verdict::RetrySlowly),
+            UploadError::Anew(_) => ("anew".to_owned(), Verdict::RetrySlowly, Fault::Other),
+            other => (other.to_string(), Verdict::RetrySlowly, Fault::Other),
         };
         let (say, wait) = {
             let mut state = self.state();
@@ -348,9 +369,11 @@ impl Mirror {
                 state.backoff.limit_slow(CAP);
             }
             let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
-            state.pause = Some(Pause { until: Instant::now() + wait, closing: self.lanes.closing() });
+            state.trouble.raise(fault);
+            state.pause = Some(Pause { until: Instant::now() + wait, asked: self.lanes.asked() });
             (verdict != Verdict::Renewed && state.complaint.raise(&gist, Instant::now()), wait)
         };
+        self.lanes.in_trouble(&error.to_string());
         if say {
             tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path, "{error}");
         }
@@ -359,6 +382,7 @@ impl Mirror {
 
     /// This object alone is refused: the service is not left alone for it, and the others go on.
     fn refused(&self, lane: &Lane, error: &UploadError) {
+        self.lanes.in_trouble(&error.to_string());
         if lane.first_time(Complaint::OBJECT_REFUSED) {
             tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
                 "{error}; it is tried again now and then (said once per file)");
@@ -369,9 +393,11 @@ impl Mirror {
     }
 
     fn recovered(&self) -> bool {
+        self.lanes.out_of_trouble();
         let mut state = self.state();
         state.backoff.reset();
         state.pause = None;
+        state.trouble.settle();
         state.complaint.settle()
     }
 

@@ -3,8 +3,11 @@
 //! `mirror` decides when and under which key; `content` says what the object holds; `upload` gets it there.
 //! One file per AWS operation.
 
+mod canary;
 pub mod client;
 mod content;
+mod delete_object;
+mod get_object;
 mod head_bucket;
 mod head_object;
 pub mod limits;

@@ -84,11 +84,11 @@ impl Writer<'_> {
             return Ok(Done::Nothing { until: reader.waits_until() });
         }
         if !reader.is_part(&first) {
-            self.lanes.counters.requests.add(1);
             let length = first.len() as u64;
             return match self.client.put_object(key, first, self.settings, precondition).await? {
                 Written::Taken => Err(UploadError::Taken),
                 Written::Stored { .. } => {
+                    self.lanes.counters.uploaded.add(length);
                     Ok(Done::Stored(Uploaded { key: key.to_owned(), place: reader.place(), length, lines }))
                 }
             };
@@ -134,7 +134,6 @@ impl Writer<'_> {
             return self.complete(upload).await;
         }
         if upload.length() < upload.copied {
-            self.lanes.counters.requests.add(1);
             match self.client.head_object(&upload.key).await {
                 Ok(Some(found)) if self.owns(&found) && self.trusted(&found) == Some(upload.copied) => {
                     self.copy(&mut upload, &found, 0).await?;
@@ -161,7 +160,6 @@ impl Writer<'_> {
         precondition: Precondition,
         copied: u64,
     ) -> Result<UploadRow, UploadError> {
-        self.lanes.counters.requests.add(1);
         let Upload { key, id } = self.client.create_upload(key, self.settings).await?;
         let row = UploadRow {
             key,
@@ -187,7 +185,6 @@ impl Writer<'_> {
             let key = upload.key.clone();
             let source = CopySource { key: &key, etag: found.etag.as_deref(), range };
             let number = u16::try_from(at + 1).map_err(|_| UploadError::TooLarge(upload.copied))?;
-            self.lanes.counters.requests.add(1);
             match self.client.upload_part_copy(&handle(upload), number, &source).await {
                 Ok(part) => {
                     self.keep(upload, part, length, if at == 0 { lines } else { 0 }, place).await?;
@@ -220,7 +217,6 @@ impl Writer<'_> {
                 .ok()
                 .filter(|&number| u64::from(number) <= MAX_PARTS)
                 .ok_or(UploadError::TooLarge(upload.length() + length))?;
-            self.lanes.counters.requests.add(1);
             match self.client.upload_part(&handle(&upload), number, bytes).await {
                 Ok(part) => self.keep(&mut upload, part, length, lines, reader.place()).await?,
                 Err(failure) => return self.gone_or(&upload, failure).await.map(Done::Stored),
@@ -243,7 +239,6 @@ impl Writer<'_> {
             Ok(Written::Taken) => {}
             Err(failure) => return self.gone_or(&upload, failure).await.map(Done::Stored),
         }
-        self.lanes.counters.requests.add(1);
         match self.client.head_object(&upload.key).await? {
             Some(found) if self.owns(&found) && found.length == upload.length() => {
                 Ok(Done::Stored(uploaded(&upload)))
@@ -268,7 +263,6 @@ impl Writer<'_> {
         upload: &UploadRow,
         precondition: Precondition,
     ) -> Result<Written, Box<ServiceError>> {
-        self.lanes.counters.requests.add(1);
         let parts = upload.parts.iter().map(|part| Part {
             number: i32::from(part.number),
             etag: part.etag.clone(),
@@ -284,7 +278,6 @@ impl Writer<'_> {
             return Err(failure.into());
         }
         if failure.code.as_deref() == Some("NoSuchUpload") {
-            self.lanes.counters.requests.add(1);
             match self.client.head_object(&upload.key).await {
                 Ok(Some(found)) if self.owns(&found) && found.length == upload.length() => {
                     return Ok(uploaded(upload));

@@ -1,7 +1,7 @@
 //! What is different in a source of dead letters: we write its files ourselves, and delete what its sink has.
 
 use super::Airflow;
-use crate::cursor::StoreError;
+use crate::cursor::{LossReason, StoreError};
 use crate::source::Stream;
 use std::io;
 
@@ -17,14 +17,14 @@ impl Airflow {
     /// After a look: deletes what its sink has.
     pub(super) async fn remove_delivered(&mut self) -> Result<(), StoreError> {
         let Some(letters) = self.letters.clone() else { return Ok(()) };
-        let delivered = self.known.iter().filter(|(_, stream)| self.listener.delivered(stream.id));
-        let delivered: Vec<_> = delivered.map(|(rel, stream)| (rel.clone(), stream.clone())).collect();
-        for (rel, stream) in delivered {
+        let known = self.known.values().map(|known| known.stream.clone());
+        let delivered: Vec<_> = known.filter(|stream| self.listener.delivered(stream.id)).collect();
+        for stream in delivered {
             match remove(&stream) {
-                Ok(()) => self.vanish(&rel, false),
+                Ok(()) => self.vanished(stream.id, LossReason::Deleted).await?,
                 Err(error) => letters.complain(&format!(
                     "were delivered, but {} cannot be deleted: {error}; will be tried again",
-                    stream.path.display()
+                    stream.place().display()
                 )),
             }
         }
@@ -35,12 +35,13 @@ impl Airflow {
 /// Deletes a segment of dead letters that its sink has.
 pub fn remove(stream: &Stream) -> io::Result<()> {
     let gone = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
-    match std::fs::metadata(&stream.path) {
+    let place = stream.place();
+    match std::fs::metadata(&place) {
         // We never add to one; should somebody else have, the sink has not all of it.
         Ok(metadata) if metadata.len() > stream.snapshot().size => {
             Err(io::Error::other("somebody wrote into it"))
         }
-        Ok(_) => std::fs::remove_file(&stream.path).or_else(gone),
+        Ok(_) => std::fs::remove_file(&place).or_else(gone),
         Err(error) => gone(error),
     }
 }

@@ -1,77 +1,115 @@
-//! What becomes of streams: one begins, grows, is gone, is forgotten.
+//! What becomes of streams: one begins, grows, moves, is gone, is forgotten.
 
-use super::Airflow;
+use super::{Airflow, Known};
 use crate::config;
-use crate::cursor::{CursorRow, Identity, NewStream, StoreError, StreamId, StreamRow};
+use crate::cursor::{
+    CursorRow, Identity, Loss, LossReason, Lost, NewStream, StoreError, StreamId, StreamRow,
+};
 use crate::event::{Origin, StreamKind};
 use crate::source::Stream;
 use crate::source::discover::Found;
 use crate::source::identify::identify;
-use crate::source::sight::{Sight, ns};
+use crate::source::sight::{Seen, ns};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 impl Airflow {
-    pub(super) async fn apply(
+    /// A stream's file is there, perhaps under another name; with `seen` where there may be more of it.
+    pub(super) async fn there(
         &mut self,
-        sights: Vec<(Found, std::io::Result<Sight>)>,
+        id: StreamId,
+        found: &Found,
+        seen: Option<Seen>,
     ) -> Result<(), StoreError> {
-        let mut begin = Vec::new();
-        for (found, sight) in sights {
-            match sight {
-                Ok(Sight::Same) => {}
-                Ok(Sight::Grew { size, modified, identity }) => {
-                    self.grew(found, size, modified, identity).await?;
-                }
-                Ok(Sight::New { identity, size, modified, same_inode }) => {
-                    self.vanish(&found.rel, same_inode);
-                    if let Some(row) = self.remembered.remove(&found.rel) {
-                        self.vanished_unseen(row).await?;
-                    }
-                    begin.push((found, identity, size, modified));
-                }
-                // Deleted since it was found: the next scan knows.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    self.all_seen = false;
-                    if self.complained.insert(found.abs.clone()) {
-                        tracing::warn!(source = %self.config.id, path = %found.rel,
-                            "cannot read it: {error}; will try again, and say no more of it");
-                    }
-                }
-            }
+        if let Some(it) = self.remembered.remove(&id) {
+            self.resume(it.row, found, seen.as_ref());
+        } else if let Some(back) = self.gone.remove(&id) {
+            // What was read of it meanwhile came from a file that is no longer held.
+            self.files.close(id);
+            self.known.insert(id, back);
         }
-        self.begin(begin).await
+        let Some(known) = self.known.get_mut(&id) else { return Ok(()) };
+        known.absent = 0;
+        if known.rel != found.rel || known.stream.snapshot().gone {
+            tracing::info!(source = %self.config.id, path = %known.stream.origin.path,
+                "is `{}` by now, and goes on", found.rel);
+            known.rel.clone_from(&found.rel);
+            known.stream.move_to(found.abs.clone());
+        }
+        self.at.insert(found.rel.clone(), id);
+        match seen {
+            Some(seen) => self.grew(id, seen).await,
+            None => Ok(()),
+        }
     }
 
-    async fn grew(
-        &mut self,
-        found: Found,
-        size: u64,
-        modified: i64,
-        identity: Option<Identity>,
-    ) -> Result<(), StoreError> {
-        if let Some(row) = self.remembered.remove(&found.rel) {
-            let stream = self.stream(row.id, &found, row.generation, row.first_seen, row.identity);
-            stream.grow(size, modified);
-            settle(&stream, modified);
-            self.listener.began(&stream, &row.cursors);
-            self.known.insert(found.rel.clone(), stream);
+    /// Its file could not be looked at.
+    pub(super) fn stays(&mut self, id: StreamId) {
+        if let Some(known) = self.known.get_mut(&id) {
+            known.absent = 0;
+            self.at.insert(known.rel.clone(), id);
         }
-        let Some(stream) = self.known.get(&found.rel) else { return Ok(()) };
-        if let Some(identity) = identity {
+    }
+
+    /// There may be more of a stream.
+    pub(super) async fn grew(&mut self, id: StreamId, seen: Seen) -> Result<(), StoreError> {
+        let Some(Known { stream, .. }) = self.known.get(&id) else { return Ok(()) };
+        let Seen { identity, size, stamp } = seen;
+        let before = stream.identity();
+        if identity != before {
+            if identity.device != before.device {
+                // Mounted anew: what is open belongs to what was mounted before.
+                self.files.reopen(id);
+            }
             stream.set_identity(identity.clone());
-            self.store.identify(stream.id, identity).await?;
+            self.store.identify(id, identity).await?;
         }
-        stream.grow(size, modified);
-        if !self.listener.delivered(stream.id) {
+        stream.grow(size, stamp);
+        if !self.listener.delivered(id) {
             self.files.hold(stream);
             self.listener.changed(stream);
         }
         Ok(())
     }
 
-    async fn begin(&mut self, begin: Vec<(Found, Identity, u64, i64)>) -> Result<(), StoreError> {
+    /// A stream's file was truncated or replaced after a copy was made of it: the stream goes on there.
+    pub(super) async fn copied(&mut self, id: StreamId, found: Found, seen: Seen) -> Result<(), StoreError> {
+        let known = self.known.get(&id).or_else(|| self.gone.get(&id)).map(|it| it.stream.snapshot().size);
+        let size = known.or_else(|| self.remembered.get(&id).map(|it| it.row.size)).unwrap_or(0);
+        let missing = seen.size..size.max(seen.size);
+        let lost = self.sinks.iter().map(|sink| Lost {
+            stream: id,
+            sink: sink.clone(),
+            range: missing.clone(),
+            reason: LossReason::CopyIncomplete,
+        });
+        let losses = self.store.copied(id, seen.identity.clone(), seen.size, lost.collect()).await?;
+        self.say_lost(&losses);
+        if let Some(it) = self.remembered.get_mut(&id) {
+            (it.row.identity, it.row.size) = (seen.identity.clone(), seen.size);
+        } else if let Some(known) = self.known.get(&id).or_else(|| self.gone.get(&id)) {
+            let stream = &known.stream;
+            stream.become_copy(found.abs.clone(), seen.identity.clone(), seen.size);
+            self.files.close(id);
+        }
+        self.there(id, &found, Some(seen)).await
+    }
+
+    /// A stream that the store remembers goes on.
+    fn resume(&mut self, row: StreamRow, found: &Found, seen: Option<&Seen>) {
+        let StreamRow { id, path, generation, first_seen, identity, cursors, .. } = row;
+        let stream = self.stream(id, &path, found.abs.clone(), generation, first_seen, identity);
+        if let Some(seen) = seen {
+            stream.grow(seen.size, seen.stamp);
+            settle(&stream, seen.stamp.modified);
+        }
+        self.listener.began(&stream, &cursors);
+        stream.noted(stream.snapshot().size);
+        self.known.insert(id, Known { stream, rel: found.rel.clone(), absent: 0 });
+    }
+
+    pub(super) async fn begin(&mut self, begin: Vec<(Found, Seen)>) -> Result<(), StoreError> {
         if begin.is_empty() {
             return Ok(());
         }
@@ -79,21 +117,22 @@ impl Airflow {
         let skip = self.first_scan && self.config.read_from == config::ReadFrom::End;
         let rows: Vec<NewStream> = begin
             .iter()
-            .map(|(found, identity, size, _)| NewStream {
+            .map(|(found, seen)| NewStream {
                 source: self.config.id.clone(),
                 path: found.rel.clone(),
                 generation: uuid::Uuid::new_v4().to_string(),
                 first_seen,
-                identity: identity.clone(),
-                size: *size,
-                skip_to: skip.then(|| (*size, self.sinks.clone())),
+                identity: seen.identity.clone(),
+                size: seen.size,
+                skip_to: skip.then(|| (seen.size, self.sinks.clone())),
             })
             .collect();
         let ids = self.store.begin(rows.clone()).await?;
-        for ((id, row), (found, identity, size, modified)) in ids.into_iter().zip(rows).zip(begin) {
-            let stream = self.stream(id, &found, row.generation, first_seen, identity);
-            stream.grow(size, modified);
-            settle(&stream, modified);
+        for ((id, row), (found, seen)) in ids.into_iter().zip(rows).zip(begin) {
+            let stream = self.stream(id, &found.rel, found.abs, row.generation, first_seen, seen.identity);
+            stream.grow(seen.size, seen.stamp);
+            stream.noted(seen.size);
+            settle(&stream, seen.stamp.modified);
             self.files.hold(&stream);
             let cursors: Vec<_> = row
                 .skip_to
@@ -102,7 +141,8 @@ impl Airflow {
                 .map(|(sink, offset)| (sink, CursorRow { offset, ..CursorRow::default() }))
                 .collect();
             self.listener.began(&stream, &cursors);
-            self.known.insert(found.rel, stream);
+            self.at.insert(found.rel.clone(), id);
+            self.known.insert(id, Known { stream, rel: found.rel, absent: 0 });
         }
         Ok(())
     }
@@ -110,14 +150,15 @@ impl Airflow {
     fn stream(
         &self,
         id: StreamId,
-        found: &Found,
+        path: &str,
+        place: PathBuf,
         generation: String,
         first_seen: i64,
         identity: Identity,
     ) -> Arc<Stream> {
         let ((kind, task), path) = match &self.letters {
-            Some(letters) => ((StreamKind::DeadLetter, None), letters.path(&found.rel)),
-            None => (identify(&found.rel), found.rel.clone()),
+            Some(letters) => ((StreamKind::DeadLetter, None), letters.path(path)),
+            None => (identify(path), path.to_owned()),
         };
         let origin = Origin {
             source: self.config.id.clone(),
@@ -127,47 +168,61 @@ impl Airflow {
             task,
             deployment: self.deployment.clone(),
         };
-        Arc::new(Stream::new(id, self.index, origin, generation, first_seen, found.abs.clone(), identity))
+        Arc::new(Stream::new(id, self.index, origin, generation, first_seen, place, identity))
     }
 
-    /// The path no longer leads to the stream that was known by it.
-    pub(super) fn vanish(&mut self, rel: &str, rewritten_in_place: bool) {
-        let Some(stream) = self.known.remove(rel) else { return };
-        stream.set_gone();
-        if rewritten_in_place {
-            // The open file shows the new content: what was not read of the old is nowhere any more.
-            self.files.close(stream.id);
+    /// Nobody will find a stream's file again.
+    pub(super) async fn vanished(&mut self, id: StreamId, why: LossReason) -> Result<(), StoreError> {
+        if let Some(it) = self.remembered.get(&id) {
+            let lost = if why == LossReason::Repeated { Vec::new() } else { self.not_acknowledged(&it.row) };
+            let losses = self.store.forget_lost(id, lost).await?;
+            self.remembered.remove(&id);
+            self.say_lost(&losses);
+        }
+        let Some(known) = self.known.remove(&id) else { return Ok(()) };
+        let stream = known.stream.clone();
+        stream.set_gone(why);
+        if why == LossReason::Deleted {
+            self.files.orphan(id);
         } else {
-            self.files.orphan(stream.id);
+            // The open file shows the new content: what was not read of the old is nowhere any more.
+            self.files.close(id);
         }
+        self.gone.insert(id, known);
         self.listener.changed(&stream);
-        self.gone.push(stream);
+        let size = stream.snapshot().size;
+        let sizes = if stream.is_news(size) { vec![(id, size)] } else { Vec::new() };
+        self.write_sizes(sizes).await
     }
 
-    /// A stream that the store remembers and that nobody will read again: counts what its sinks did not have.
-    pub(super) async fn vanished_unseen(&self, row: StreamRow) -> Result<(), StoreError> {
-        for sink in &self.sinks {
+    /// What the sinks of a stream lack that only the store remembers.
+    fn not_acknowledged(&self, row: &StreamRow) -> Vec<Lost> {
+        let lost = self.sinks.iter().map(|sink| {
             let cursor = row.cursors.iter().find(|(id, _)| id == sink);
-            let lost = row.size.saturating_sub(cursor.map_or(0, |(_, cursor)| cursor.offset));
-            if lost > 0 {
-                self.listener.lost(sink, &row.path, lost);
-            }
+            let from = cursor.map_or(0, |(_, cursor)| cursor.offset);
+            let range = from..row.size.max(from);
+            Lost { stream: row.id, sink: sink.clone(), range, reason: LossReason::WhileStopped }
+        });
+        lost.collect()
+    }
+
+    fn say_lost(&self, losses: &[Loss]) {
+        for loss in losses {
+            self.listener.lost(loss);
         }
-        self.store.forget(row.id).await
     }
 
     /// Forgets streams that are gone and that every sink has.
     pub(super) async fn bury(&mut self) -> Result<(), StoreError> {
-        let (done, rest) = std::mem::take(&mut self.gone)
-            .into_iter()
-            .partition::<Vec<_>, _>(|stream| self.listener.delivered(stream.id));
-        self.gone = rest;
+        let done: Vec<StreamId> =
+            self.gone.keys().copied().filter(|&id| self.listener.delivered(id)).collect();
         let mut result = Ok(());
-        for stream in done {
-            self.listener.ended(stream.id);
-            self.files.close(stream.id);
+        for id in done {
+            self.gone.remove(&id);
+            self.listener.ended(id);
+            self.files.close(id);
             // If the store fails now, the next start forgets it.
-            result = result.and(self.store.forget(stream.id).await);
+            result = result.and(self.store.forget(id).await);
         }
         result
     }
