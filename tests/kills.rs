@@ -59,9 +59,11 @@ fn killed_at(moto: &Moto, operation: &str, after: u32, run: impl Fn(Updraft) -> 
 #[test]
 fn a_kill_at_any_request_to_cloudwatch_repeats_one_put_at_most() {
     let moto = Moto::start();
-    let puts = (0..7).map(|after| ("PutLogEvents", after));
-    for (number, (operation, after)) in
-        puts.chain([("CreateLogGroup", 0), ("CreateLogStream", 0), ("CreateLogStream", 1)]).enumerate()
+    let puts = [0, 1, 4].map(|after| ("PutLogEvents", after));
+    for (number, (operation, after)) in puts
+        .into_iter()
+        .chain([("CreateLogGroup", 0), ("CreateLogStream", 0), ("CreateLogStream", 1)])
+        .enumerate()
     {
         let (logs, data) = (LogFolder::with_lines(0..450), LogFolder::empty());
         let group = format!("g{number}");
@@ -131,10 +133,9 @@ fn an_object_keeps_its_key_though_its_first_put_was_cut_off_and_the_config_names
 #[test]
 fn a_kill_at_any_request_of_a_large_upload_leaves_the_file_its_object() {
     let moto = Moto::with_bucket();
-    let parts = (0..3).map(|after| ("UploadPart", after));
-    for (number, (operation, after)) in
-        parts.chain([("CreateMultipartUpload", 0), ("CompleteMultipartUpload", 0)]).enumerate()
-    {
+    // Between parts: see `uploads.rs`.
+    let calls = [("CreateMultipartUpload", 0), ("UploadPart", 0), ("CompleteMultipartUpload", 0)];
+    for (number, (operation, after)) in calls.into_iter().enumerate() {
         let (logs, data) = (LogFolder::empty(), LogFolder::empty());
         logs.append("dag_id=d/run_id=r/task_id=t/attempt=1.log", text(1, 18 * MIB));
         let prefix = format!("u{number}/");
@@ -201,7 +202,7 @@ fn a_sink_that_nobody_listens_to_costs_the_other_nothing_and_catches_up_from_its
     eventually("more events", || delivered(2_000));
     let size: usize = logs.task_files().values().map(Vec::len).sum();
     eventually("the cursor", || (cursor(data.path(), "cloudwatch")? == size as i64).then_some(()));
-    assert_eq!(cursor(data.path(), "s3"), None, "nothing of it is there");
+    assert_eq!(cursor(data.path(), "s3").unwrap_or(0), 0, "nothing of it is there");
     assert!(moto.objects(BUCKET).is_empty());
     running.terminate();
     running.wait().exits(1);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use updraft_tests::{BUCKET, Event, LogFolder, Moto, TRY, line, updraft};
+use updraft_tests::{BUCKET, Event, LogFolder, Moto, TRY, updraft};
 
 const GROUP: &str = "airflow";
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
@@ -91,14 +91,25 @@ fn lines_of_any_size_arrive_whole() {
     let together: String = longest.iter().map(|(message, _)| message.as_str()).collect();
     assert!(together == records[3].1, "20 MB");
     assert_eq!(there[last].0, "the end");
+}
 
+#[test]
+fn lines_arrive_whole_in_codecs_that_mark_no_parts() {
+    let records: Vec<(String, String)> = [300 << 10, 1_200_000, 5_000_000]
+        .iter()
+        .zip(1..)
+        .map(|(bytes, number)| record(number, *bytes))
+        .collect();
+    let logs = LogFolder::with_lines(0..1);
+    for (text, _) in &records {
+        logs.append(TRY, text);
+    }
     for codec in ["text", "raw"] {
         let together: String =
             lifted(&logs, codec, "").iter().map(|event| event.message.trim_end_matches('\n')).collect();
         let expected: String = match codec {
             "text" => {
-                let messages: String = records.iter().map(|(_, message)| message.as_str()).collect();
-                format!("line 0{messages}the end")
+                "line 0".to_owned() + &records.iter().map(|(_, message)| message.as_str()).collect::<String>()
             }
             _ => String::from_utf8_lossy(&logs.task_files()[TRY]).replace('\n', ""),
         };
@@ -145,16 +156,24 @@ fn a_traceback_of_megabytes_arrives_whole() {
 #[test]
 fn an_event_of_exactly_the_limit_is_one_and_a_byte_more_makes_two() {
     for (limit, options) in [(MAX_EVENT, ""), (1_000, "batch: { max_bytes: 1026 }")] {
-        for (bytes, parts) in [(limit - 1, 1), (limit, 1), (limit + 1, 2), (2 * limit, 2), (2 * limit + 1, 3)]
-        {
-            let logs = LogFolder::empty();
-            let (_, message) = (0, "x".repeat(bytes));
-            logs.append(TRY, format!("[2026-11-21T12:00:00.000+0000] {{load.py:7}} INFO - {message}\n"));
-            let events = lifted(&logs, "text", options);
-            assert_eq!(events.len(), parts, "{bytes} of {limit}");
-            assert!(events.iter().all(|event| event.message.len() <= limit));
-            let together: String = events.iter().map(|event| event.message.as_str()).collect();
-            assert!(together == message);
+        let sizes = [limit - 1, limit, limit + 1, 2 * limit, 2 * limit + 1];
+        let logs = LogFolder::empty();
+        let messages: Vec<String> = ["a", "b", "c", "d", "e"]
+            .iter()
+            .zip(sizes)
+            .map(|(letter, bytes)| {
+                let message = letter.repeat(bytes);
+                logs.append(TRY, format!("[2026-11-21T12:00:00.000+0000] {{load.py:7}} INFO - {message}\n"));
+                message
+            })
+            .collect();
+        let events = lifted(&logs, "text", options);
+        assert!(events.iter().all(|event| event.message.len() <= limit));
+        for (message, parts) in messages.iter().zip([1, 1, 2, 2, 3]) {
+            let its = events.iter().filter(|event| event.message[..1] == message[..1]);
+            let its: Vec<&str> = its.map(|event| event.message.as_str()).collect();
+            assert_eq!(its.len(), parts, "{} of {limit}", message.len());
+            assert!(its.concat() == *message);
         }
     }
 }
@@ -174,7 +193,7 @@ fn no_character_is_ever_cut_wherever_the_limit_falls() {
         );
         expected.push(message);
     }
-    for (codec, max_bytes) in [("json", 1_024), ("text", 1_024), ("text", 1_025), ("raw", 1_026)] {
+    for (codec, max_bytes) in [("json", 1_024), ("text", 1_025), ("raw", 1_026)] {
         let events = lifted(&logs, codec, &format!("batch: {{ max_bytes: {max_bytes} }}"));
         assert!(events.iter().all(|event| event.message.len() + 26 <= max_bytes));
         let raw = |text: String| text.lines().collect::<Vec<_>>().concat();
@@ -190,5 +209,4 @@ fn no_character_is_ever_cut_wherever_the_limit_falls() {
             assert_eq!(raw(together), expected, "codec {codec} of {max_bytes} bytes");
         }
     }
-    assert!(line(0).ends_with('\n'));
 }
