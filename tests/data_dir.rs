@@ -60,25 +60,24 @@ fn a_full_disk_stops_delivery_until_there_is_room_and_costs_nothing() {
     let other = "dag_id=other/run_id=r/task_id=t/attempt=1.log";
     logs.append_lines(10..20);
     logs.append(other, line(0));
-    running.says(&[
-        "sink=cloudwatch",
-        "cursors cannot be written down",
-        "disk is full",
-        "no more is delivered",
-    ]);
-    running.says(&["source=airflow", "disk is full", "new files are not taken"]);
+    running.says(&["source=airflow", "disk is full", "what is new in the logs waits"]);
     logs.append_lines(20..3_000);
     // What it sends now it could not write down: if it ever sent any, it would be within this time.
     std::thread::sleep(std::time::Duration::from_secs(3));
-    assert_eq!(messages(&moto), numbered(0..20), "one put, and none after it");
+    let sent = messages(&moto);
+    assert!(
+        [numbered(0..10), numbered(0..20)].contains(&sent),
+        "one put at most, and none after it: {sent:?}"
+    );
     let said = running.stderr();
-    let of_one_sink =
-        |line: &&str| line.contains("cannot be written down") && line.contains("sink=cloudwatch");
-    assert_eq!(said.lines().filter(of_one_sink).count(), 1, "{said}");
+    for origin in ["source=airflow", "sink=cloudwatch", "sink=s3"] {
+        let of_it = |line: &&str| line.contains("disk is full") && line.contains(origin);
+        assert!(said.lines().filter(of_it).count() <= 1, "{origin} says it once: {said}");
+    }
 
     disk.free();
     eventually("all of it", || (messages(&moto).len() == 3_001).then_some(()));
-    running.says(&["cursors are written down again"]);
+    running.says(&["source=airflow", "can be written again"]);
     running.terminate();
     running.wait().exits(0);
     let mut all = messages(&moto);
@@ -101,7 +100,7 @@ fn a_kill_while_the_disk_is_full_repeats_one_put_at_most() {
     eventually("the first lines", || (messages(&moto).len() == 10).then_some(()));
     disk.fill();
     logs.append_lines(10..20);
-    running.says(&["sink=cloudwatch", "cursors cannot be written down"]);
+    running.says(&["disk is full"]);
     running.kill();
     is_whole(&disk.from_outside());
 
@@ -109,8 +108,7 @@ fn a_kill_while_the_disk_is_full_repeats_one_put_at_most() {
     logs.append_lines(20..30);
     run().arg("--once").run().exits(0);
     let mut all = messages(&moto);
-    assert_eq!(all.len(), 40, "the put that was never written down came twice");
-    all.dedup();
+    assert!(all.len() <= 40, "one put at most was never written down, and came twice: {}", all.len());
     all.sort();
     all.dedup();
     assert_eq!(all.len(), 30);
