@@ -19,6 +19,8 @@ while read -r command; do eval "$command"; echo done; done"#;
 pub struct Disk {
     holder: Child,
     orders: ChildStdin,
+    /// Which namespaces the holder is in, as options of `unshare` and `nsenter`.
+    namespaces: &'static [&'static str],
     answers: BufReader<ChildStdout>,
     folder: TempDir,
 }
@@ -26,9 +28,19 @@ pub struct Disk {
 impl Disk {
     /// An empty one of so many bytes.
     pub fn of(bytes: usize) -> Self {
+        // Where there are no user namespaces, root may do it all the same.
+        let with_user = Self::in_namespaces(bytes, &["--user", "--mount"], &["--map-root-user"]);
+        with_user.or_else(|| Self::in_namespaces(bytes, &["--mount"], &[])).expect(
+            "no user namespaces here, and no root: `sysctl kernel.apparmor_restrict_unprivileged_userns=0` allows them",
+        )
+    }
+
+    fn in_namespaces(bytes: usize, namespaces: &'static [&str], mapped: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().expect("the temp folder can be written");
         let mut holder = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", HOLDER, "sh"])
+            .args(namespaces)
+            .args(mapped)
+            .args(["sh", "-c", HOLDER, "sh"])
             .arg(folder.path())
             .arg(bytes.to_string())
             .stdin(Stdio::piped())
@@ -37,21 +49,16 @@ impl Disk {
             .expect("there is an unshare command (util-linux)");
         let orders = holder.stdin.take().expect("stdin is piped");
         let answers = BufReader::new(holder.stdout.take().expect("stdout is piped"));
-        let mut disk = Self { holder, orders, answers, folder };
-        assert_eq!(
-            disk.answer(),
-            "ready",
-            "no user namespaces here: `sysctl kernel.apparmor_restrict_unprivileged_userns=0` allows them"
-        );
-        disk
+        let mut disk = Self { holder, orders, namespaces, answers, folder };
+        (disk.answer() == "ready").then_some(disk)
     }
 
     /// A run of this binary that sees the disk, at [`path`](Self::path).
     pub fn updraft(&self, binary: &str) -> Updraft {
         let holder = self.holder.id().to_string();
-        ["-t", &holder, "--user", "--preserve-credentials", "--mount", "--", binary]
-            .into_iter()
-            .fold(Updraft::at("nsenter"), Updraft::arg)
+        let options = ["-t", &holder, "--preserve-credentials"].into_iter();
+        let all = options.chain(self.namespaces.iter().copied()).chain(["--", binary]);
+        all.fold(Updraft::at("nsenter"), Updraft::arg)
     }
 
     /// Where it is, for whoever sees it.

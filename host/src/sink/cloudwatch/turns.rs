@@ -87,3 +87,55 @@ impl Turns {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{Format, SinkKind, from_str};
+    use crate::sink::canned;
+
+    /// The turns of a sink with these options.
+    fn turns(options: &str) -> Arc<Turns> {
+        let text = format!(
+            "sources: {{a: {{type: airflow, base_log_folder: /logs}}}}\n\
+             sinks: {{s: {{type: aws_cloudwatch_logs, inputs: [a], group_name: g, {options}}}}}"
+        );
+        let config = from_str(&text, Format::Yaml, "p.yaml", &BTreeMap::new()).expect("good");
+        let SinkKind::CloudWatch(options) = &config.sinks[0].kind else { panic!("CloudWatch") };
+        let access = canned::access(canned::Failure::Refused);
+        Turns::of(&Access { endpoint: options.aws.endpoint.clone(), ..access }, options)
+    }
+
+    #[test]
+    fn sinks_that_go_to_the_same_account_share_turns_and_others_do_not() {
+        let role = |account: u32, name: &str| {
+            format!("auth: {{assume_role: 'arn:aws:iam::{account:012}:role/{name}'}}")
+        };
+        let (one, same) = (turns(&role(1, "a")), turns(&role(1, "b")));
+        assert!(Arc::ptr_eq(&one, &same));
+        assert!(!Arc::ptr_eq(&one, &turns(&role(2, "a"))), "another account");
+        assert!(
+            !Arc::ptr_eq(&one, &turns(&(role(1, "a") + ", endpoint: 'http://127.0.0.1:9'"))),
+            "elsewhere"
+        );
+        let (ambient, profile) = (turns("create_stream_rate: 50"), turns("auth: {profile: p}"));
+        assert!(Arc::ptr_eq(&ambient, &turns("create_stream_rate: 50")));
+        assert!(!Arc::ptr_eq(&ambient, &profile), "nobody knows whose that is");
+    }
+
+    #[tokio::test]
+    async fn turns_come_one_after_the_other_at_the_least_rate_of_those_who_share_them() {
+        let turns = Turns::new(1_000.0);
+        turns.budget().limit(4.0);
+        assert!(turns.are_free());
+        turns.next().await;
+        let waiting = turns.next();
+        tokio::pin!(waiting);
+        assert!(futures::poll!(&mut waiting).is_pending());
+        assert!(!turns.are_free(), "somebody waits");
+        waiting.await;
+        assert!(turns.are_free());
+    }
+}
