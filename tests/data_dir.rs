@@ -47,6 +47,16 @@ fn is_whole(data: &Path) {
     assert_eq!(found, "ok");
 }
 
+/// Lines 10 to 20 are on their way to CloudWatch when the disk becomes full, and arrive.
+fn fill_during_a_put(disk: &Disk, logs: &LogFolder, moto: &Moto) {
+    let puts = moto.requests_of("PutLogEvents").len();
+    moto.hold("PutLogEvents");
+    logs.append_lines(10..20);
+    eventually("the put", || (moto.requests_of("PutLogEvents").len() > puts).then_some(()));
+    disk.fill();
+    moto.release();
+}
+
 #[test]
 fn a_full_disk_stops_delivery_until_there_is_room_and_costs_nothing() {
     let moto = Moto::with_bucket();
@@ -56,9 +66,8 @@ fn a_full_disk_stops_delivery_until_there_is_room_and_costs_nothing() {
         lifting(disk.updraft(env!("CARGO_BIN_EXE_updraft")).arg("run"), &logs, &moto, disk.path()).spawn();
     eventually("the first lines", || (messages(&moto).len() == 10).then_some(()));
 
-    disk.fill();
+    fill_during_a_put(&disk, &logs, &moto);
     let other = "dag_id=other/run_id=r/task_id=t/attempt=1.log";
-    logs.append_lines(10..20);
     logs.append(other, line(0));
     running.says(&[
         "sink=cloudwatch",
@@ -66,7 +75,7 @@ fn a_full_disk_stops_delivery_until_there_is_room_and_costs_nothing() {
         "disk is full",
         "no more is delivered",
     ]);
-    running.says(&["source=airflow", "disk is full", "new files are not taken"]);
+    running.says(&["source=airflow", "disk is full", "nothing new is read"]);
     logs.append_lines(20..3_000);
     // What it sends now it could not write down: if it ever sent any, it would be within this time.
     std::thread::sleep(std::time::Duration::from_secs(3));
@@ -99,8 +108,7 @@ fn a_kill_while_the_disk_is_full_repeats_one_put_at_most() {
     let run = || lifting(disk.updraft(env!("CARGO_BIN_EXE_updraft")).arg("run"), &logs, &moto, disk.path());
     let running = run().spawn();
     eventually("the first lines", || (messages(&moto).len() == 10).then_some(()));
-    disk.fill();
-    logs.append_lines(10..20);
+    fill_during_a_put(&disk, &logs, &moto);
     running.says(&["sink=cloudwatch", "cursors cannot be written down"]);
     running.kill();
     is_whole(&disk.from_outside());
