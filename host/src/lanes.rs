@@ -1,14 +1,16 @@
-//! The lanes of one sink: whose turn it is, what a turn does, and writing down what was acknowledged.
+//! The lanes of one sink: whose turn it is, and what a turn does. `commit` writes down what was acknowledged, `demand`
+//! is what somebody asks of the sink besides.
 //!
 //! Each sink has its own lanes, places and pauses, so that one sink's trouble takes none of another's.
 
+mod commit;
 mod demand;
 
 use crate::counters::Counters;
-use crate::cursor::{CursorMove, CursorRow, Loss, LossReason, Lost, Store, StoreError, StreamId};
+use crate::cursor::{CursorRow, Store, StreamId};
 use crate::event::{Batch, Recipe};
-use crate::lane::{Advance, Lane};
-use crate::receipt::{Entry, Notary, Tally};
+use crate::lane::Lane;
+use crate::receipt::{Notary, Tally};
 use crate::schedule::Schedule;
 use crate::sink::EventSink;
 use crate::sink::complaint::Complaint;
@@ -17,9 +19,8 @@ use crate::transform::{Chain, Step, Workers};
 use demand::Asked;
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -28,8 +29,6 @@ use tokio::task::JoinSet;
 const TURNS_AT_ONCE: usize = 8;
 /// How long a lane pauses that a guest, a disk or a file keeps from going on.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long to wait before the cursors are written again after the store failed.
-const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 /// The lanes of one sink.
 pub struct Lanes {
@@ -343,104 +342,6 @@ impl Lanes {
         let again = memchr::memchr_iter(b'\n', &batch.bytes[..known]).count() as u64;
         self.counters.lines.add(u64::from(batch.lines).saturating_sub(again));
         self.counters.dropped.add(dropped as u64);
-    }
-
-    /// Writes down how far these lanes were acknowledged, in one transaction; waits until that is done.
-    pub async fn commit(&self, lanes: &[Arc<Lane>]) {
-        // Who finds that a cursor was moved by another must not go on before that one has written it down.
-        let _alone = self.committing.lock().await;
-        let advanced: Vec<_> = lanes.iter().filter_map(|lane| Some((lane, lane.advance()?))).collect();
-        if advanced.is_empty() {
-            return;
-        }
-        let (mut moves, mut lost, mut reached) = (Vec::new(), Vec::new(), Vec::new());
-        for (lane, Advance { row, entries, lost: ranges }) in advanced {
-            let passed: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-            reached.push((lane, row.offset, passed));
-            lost.extend(ranges.into_iter().map(|range| self.lost_of(lane, range)));
-            moves.push(self.cursor_move(lane, row, entries));
-        }
-        let losses = self.persist(|| self.store.commit_with_losses(moves.clone(), lost.clone())).await;
-        for loss in &losses {
-            self.lost(loss);
-        }
-        for (lane, offset, passed) in reached {
-            self.committed(lane, offset, passed);
-        }
-        self.progress.notify_waiters();
-    }
-
-    /// A cursor is written down. `lost`: of what it passed, bytes that were lost.
-    fn committed(&self, lane: &Lane, offset: u64, lost: u64) {
-        self.counters.bytes.add(lane.set_committed(offset).saturating_sub(lost));
-        if lane.all_committed() {
-            self.notary.consider(&lane.stream);
-        }
-    }
-
-    fn lost_of(&self, lane: &Lane, range: Range<u64>) -> Lost {
-        let reason = lane.stream.why_gone().unwrap_or(LossReason::Deleted);
-        Lost { stream: lane.stream.id, sink: self.sink.clone(), range, reason }
-    }
-
-    /// Asks the store until it answers.
-    pub async fn persist<T, F: Future<Output = Result<T, StoreError>>>(&self, write: impl Fn() -> F) -> T {
-        loop {
-            match write().await {
-                Ok(done) => {
-                    if self.store_trouble().settle() {
-                        tracing::info!(sink = %self.sink, "cursors are written down again");
-                    }
-                    return done;
-                }
-                Err(error) => {
-                    if self.store_trouble().raise("store", Instant::now()) {
-                        tracing::error!(sink = %self.sink,
-                            "cursors cannot be written down: {error}; until they can, no more is delivered than what is \
-                             under way");
-                    }
-                }
-            }
-            tokio::time::sleep(STORE_PAUSE).await;
-        }
-    }
-
-    fn store_trouble(&self) -> MutexGuard<'_, Complaint> {
-        self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A lane's cursor was set by its sink: writes it down, however long that takes, with the end of the upload that
-    /// brought it there and with what its receipt says of it.
-    pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow, entry: Entry) {
-        lane.set_cursor(row.clone());
-        let offset = row.offset;
-        let moved = self.cursor_move(lane, row, vec![entry]);
-        self.persist(|| self.store.commit_upload(moved.clone())).await;
-        self.committed(lane, offset, 0);
-        self.progress.notify_waiters();
-    }
-
-    /// The name under which a sink is about to keep a stream: written down, however long that takes.
-    pub async fn commit_target(&self, lane: &Lane, target: String) {
-        let cursor = lane.cursor();
-        if cursor.target.as_ref() != Some(&target) {
-            let row = CursorRow { target: Some(target), ..cursor };
-            lane.set_cursor(row.clone());
-            let moved = vec![self.cursor_move(lane, row, Vec::new())];
-            self.persist(|| self.store.commit(moved.clone())).await;
-        }
-    }
-
-    fn cursor_move(&self, lane: &Lane, row: CursorRow, entries: Vec<Entry>) -> CursorMove {
-        let (stream, size) = (lane.stream.id, lane.stream.snapshot().size);
-        CursorMove { stream, sink: self.sink.clone(), size, row, entries }
-    }
-
-    /// This sink will never have some bytes, and that is written down.
-    pub fn lost(&self, loss: &Loss) {
-        let Loss { path, bytes, from, to, reason, .. } = loss;
-        self.counters.lost_at_source.add(*bytes);
-        tracing::error!(sink = %self.sink, path = %path, bytes, from, to, reason, "lost at the source");
     }
 
     /// Where cursors and uploads are written down.

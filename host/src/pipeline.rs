@@ -10,6 +10,9 @@
 //!                                               └── cursor ◀── commit ◀───┘ acknowledged
 //! ```
 
+mod all_lanes;
+mod chains;
+mod drain;
 mod drainer;
 mod ends;
 mod sinks;
@@ -17,38 +20,32 @@ mod sinks;
 pub use drainer::{Drained, Drainer, Lacking};
 
 use crate::aws;
-use crate::config::{self, Config, Layout, SinkKind};
-use crate::cursor::{CursorRow, DataDirLock, Loss, Store, StreamId};
-use crate::dead_letter::{self, DeadLetters, Failures};
+use crate::config::{Config, SinkKind};
+use crate::cursor::{DataDirLock, Store};
+use crate::dead_letter;
 use crate::error::StartError;
-use crate::event::StreamKind;
-use crate::lane::Lane;
 use crate::lanes::Lanes;
 use crate::monitor::Monitor;
 use crate::progress;
-use crate::progress::{Meter, Patience, Report, SinkProgress, Watch};
+use crate::progress::{Meter, SinkProgress};
 use crate::receipt::Notary;
 use crate::sink::Flush;
-use crate::source::airflow::{self, Listener, Shared};
+use crate::source::airflow::Shared;
 use crate::source::discover::Discovery;
-use crate::source::{Airflow, OpenFiles, Stream};
-use crate::transform::{Chain, Component, Engine, LoadError, Workers};
+use crate::source::{Airflow, OpenFiles};
+use crate::transform::{Component, Engine, Workers};
+use all_lanes::AllLanes;
+use chains::{Chains, load};
 use ends::Ends;
 use sinks::Starting;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
-/// How often a drain looks whether it is done.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// How many may wait for a source to look at its folder; more wait for room.
 const LOOKS: usize = 16;
-
-/// How long a drain that has delivered all waits for what sinks do besides (the retention of a new log group).
-const BESIDES: Duration = Duration::from_secs(10);
 
 /// A running pipeline. Dropping it stops it at once; whatever was not acknowledged comes again at the next start.
 pub struct Pipeline {
@@ -77,53 +74,6 @@ struct Sink {
     lanes: Arc<Lanes>,
     /// What is to be told that nothing more comes.
     flush: Option<Arc<dyn Flush>>,
-}
-
-/// Passes on to every sink's lanes what a source sees.
-struct AllLanes {
-    lanes: Vec<Arc<Lanes>>,
-    notary: Arc<Notary>,
-    ends: Arc<Ends>,
-    monitor: Arc<Monitor>,
-}
-
-impl AllLanes {
-    fn have_all_of(&self, stream: StreamId) -> bool {
-        self.lanes.iter().all(|lanes| lanes.get(stream).is_none_or(|lane| lane.all_committed()))
-    }
-}
-
-impl Listener for AllLanes {
-    fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]) {
-        self.lanes.iter().for_each(|lanes| lanes.began(stream, cursors));
-        self.ends.grew(stream);
-    }
-
-    fn changed(&self, stream: &Arc<Stream>) {
-        self.lanes.iter().for_each(|lanes| lanes.changed(stream.id));
-        self.ends.grew(stream);
-    }
-
-    fn looked(&self, source: usize) {
-        self.monitor.looked(source);
-    }
-
-    fn delivered(&self, stream: StreamId) -> bool {
-        self.have_all_of(stream) && !self.notary.holds(stream)
-    }
-
-    fn acknowledged(&self, stream: StreamId) -> u64 {
-        self.lanes.iter().filter_map(|lanes| Some(lanes.get(stream)?.committed())).max().unwrap_or(0)
-    }
-
-    fn lost(&self, loss: &Loss) {
-        self.lanes.iter().filter(|lanes| lanes.sink == loss.sink).for_each(|lanes| lanes.lost(loss));
-    }
-
-    fn ended(&self, stream: StreamId) {
-        self.lanes.iter().for_each(|lanes| lanes.ended(stream));
-        self.ends.forget(stream);
-    }
 }
 
 impl Pipeline {
@@ -264,106 +214,6 @@ impl Pipeline {
             moved.await;
         }
     }
-
-    /// Reads on to each file's present end, delivers all of it, and stops. Gives up when `patience` does.
-    pub async fn drain(mut self, patience: Patience) -> Report {
-        self.monitor.drains();
-        let mut watch = patience.watch(Instant::now());
-        let sources = std::mem::take(&mut self.sources);
-        let mut all_seen = self.end(sources, &self.closing, &mut watch).await;
-        for sink in &self.sinks {
-            sink.lanes.close();
-        }
-        let mut done = self.deliver(&mut watch, |lane| !is_of_letters(lane)).await;
-        // Only now is every dead letter written that there will be.
-        let letters = std::mem::take(&mut self.letters);
-        if done && !letters.is_empty() {
-            all_seen &= self.end(letters, &self.closing_letters, &mut watch).await;
-            done = self.deliver(&mut watch, |_| true).await;
-            self.remove_delivered_letters();
-        }
-        let delivered = Instant::now();
-        while done
-            && !self.sinks.iter().filter_map(|sink| sink.flush.as_ref()).all(|sink| sink.settled())
-            && delivered.elapsed() < BESIDES
-            && !watch.over(self.moved())
-        {
-            tokio::time::sleep(LOOK).await;
-        }
-        let moved = || self.moved();
-        self.notary.finish(|stream| self.listener.have_all_of(stream), || watch.over(moved())).await;
-        let counted = self.components.iter().map(|it| (it.id().to_owned(), it.counted()));
-        Report {
-            sinks: self.progress(),
-            counted: counted.filter(|(_, counts)| !counts.is_empty()).collect(),
-            all_acknowledged: done && all_seen && !self.sinks.iter().any(|sink| sink.lanes.lacks_something()),
-            elapsed: self.started.elapsed(),
-        }
-    }
-
-    /// Tells sources that this is the end, and waits for their last look at their folders: that is the present end.
-    /// False if not everything could be looked at.
-    async fn end(
-        &self,
-        mut sources: JoinSet<bool>,
-        closing: &watch::Sender<bool>,
-        watch: &mut Watch,
-    ) -> bool {
-        closing.send_replace(true);
-        let mut all_seen = true;
-        while !sources.is_empty() {
-            match tokio::time::timeout(LOOK, sources.join_next()).await {
-                Ok(seen) => all_seen &= matches!(seen, None | Some(Ok(true))),
-                Err(_) if watch.over(self.moved()) => return false,
-                Err(_) => {}
-            }
-        }
-        all_seen
-    }
-
-    /// Waits until every sink has all that there is of such lanes; false if patience ends before.
-    async fn deliver(&self, watch: &mut Watch, which: impl Fn(&Lane) -> bool) -> bool {
-        loop {
-            for sink in &self.sinks {
-                if let Some(flush) = &sink.flush
-                    && sink.lanes.all().iter().all(|lane| lane.all_read() || lane.is_abandoned())
-                {
-                    flush.clone().flush();
-                }
-            }
-            let done = self.sinks.iter().all(|sink| {
-                let lanes = sink.lanes.all();
-                sink.lanes.broken()
-                    || lanes.iter().all(|lane| !which(lane) || lane.all_committed() || lane.is_abandoned())
-            });
-            if done || watch.over(self.moved()) {
-                return done;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    /// Their source is over and does it no more.
-    fn remove_delivered_letters(&self) {
-        for lane in self.sinks.iter().flat_map(|sink| sink.lanes.all()) {
-            if is_of_letters(&lane)
-                && lane.all_committed()
-                && let Err(error) = airflow::remove(&lane.stream)
-            {
-                let place = lane.stream.place();
-                tracing::warn!(
-                    "dead letters that were delivered cannot be deleted: {}: {error}; the next start tries again",
-                    place.display()
-                );
-            }
-        }
-    }
-
-    /// Grows as long as anything moves.
-    fn moved(&self) -> u64 {
-        let counters = self.sinks.iter().map(|sink| &sink.lanes.counters);
-        counters.map(|counters| counters.bytes.get() + counters.uploaded.get()).sum()
-    }
 }
 
 impl Drop for Pipeline {
@@ -372,11 +222,6 @@ impl Drop for Pipeline {
             flush.stop();
         }
     }
-}
-
-/// Whether it carries dead letters: lines that this host wrote itself.
-fn is_of_letters(lane: &Lane) -> bool {
-    lane.stream.origin.kind == StreamKind::DeadLetter
 }
 
 /// Loads what a config names, components and certificates, tries it, and throws it away: for `updraft validate`.
@@ -394,65 +239,4 @@ pub fn try_components(config: &Config) -> Result<(), StartError> {
 /// Loads what transforms name, and throws it away.
 pub(crate) fn load_components(config: &Config) -> Result<(), StartError> {
     load(&Engine::new()?, &config.transforms, &HashMap::new()).map(drop)
-}
-
-fn load(
-    engine: &Engine,
-    transforms: &[config::Transform],
-    spools: &HashMap<String, DeadLetters>,
-) -> Result<Vec<Arc<Component>>, StartError> {
-    let load = |transform: &config::Transform| {
-        let mut component = engine.load(transform)?;
-        if let Some(letters) = transform.dead_letter.as_ref().and_then(|sink| spools.get(sink)) {
-            component.keep_failures(Failures::new(&transform.id, letters.clone()));
-        }
-        Ok(Arc::new(component))
-    };
-    transforms.iter().map(load).collect()
-}
-
-/// The chains of a pipeline: sinks that take the same way share one, and so each batch is made once.
-struct Chains<'a> {
-    config: &'a Config,
-    components: &'a [Arc<Component>],
-    files: &'a Arc<OpenFiles>,
-    made: HashMap<config::Branch, Arc<Chain>>,
-}
-
-impl<'a> Chains<'a> {
-    fn new(config: &'a Config, components: &'a [Arc<Component>], files: &'a Arc<OpenFiles>) -> Self {
-        Self { config, components, files, made: HashMap::new() }
-    }
-
-    /// By source; none where the sink copies a source's bytes as they are.
-    fn of(&mut self, sink: &config::Sink) -> Result<HashMap<usize, Option<Arc<Chain>>>, LoadError> {
-        let mut ways = HashMap::new();
-        for way in &sink.branches {
-            let mirrors =
-                matches!(&sink.kind, SinkKind::S3(options) if matches!(options.layout, Layout::Mirror(_)));
-            let copies = mirrors && way.transforms.is_empty();
-            ways.insert(way.source, if copies { None } else { Some(self.chain(way)?) });
-        }
-        Ok(ways)
-    }
-
-    fn chain(&mut self, way: &config::Branch) -> Result<Arc<Chain>, LoadError> {
-        if let Some(chain) = self.made.get(way) {
-            return Ok(chain.clone());
-        }
-        for pair in way.transforms.windows(2) {
-            let (before, component) = (&self.components[pair[0]], &self.components[pair[1]]);
-            if !component.transforms() {
-                return Err(LoadError::Misplaced {
-                    id: component.id().to_owned(),
-                    before: before.id().to_owned(),
-                });
-            }
-        }
-        let takers = self.config.sinks.iter().flat_map(|sink| &sink.branches).filter(|it| *it == way).count();
-        let stages = way.transforms.iter().map(|&at| self.components[at].clone()).collect();
-        let source = &self.config.sources[way.source];
-        let chain = Chain::new(stages, self.files.clone(), source.join, source.partial_line, takers > 1);
-        Ok(self.made.entry(way.clone()).or_insert(Arc::new(chain)).clone())
-    }
 }

@@ -236,7 +236,7 @@ impl Airflow {
         match scanned.and(self.remove_delivered().await) {
             Ok(()) => {
                 if self.store_trouble.settle() {
-                    tracing::info!(source = %self.config.id, "what is new is read again");
+                    tracing::info!(source = %self.config.id, "the store can be written again, and what is new in the logs is taken");
                 }
             }
             Err(error) => {
@@ -249,7 +249,7 @@ impl Airflow {
     fn say(&mut self, error: &StoreError) {
         if self.store_trouble.raise("store", Instant::now()) {
             tracing::error!(source = %self.config.id,
-                "{error}; until it can be written, nothing new is read: each look tries again");
+                "{error}; until it can be written, what is new in the logs waits where it is: each look tries again");
         }
     }
 

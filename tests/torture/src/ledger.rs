@@ -40,16 +40,19 @@ struct State {
 }
 
 impl Ledger {
-    /// A put was carried out, and its answer is about to be sent.
-    pub fn put(&self, stream: &str, events: usize) {
+    /// A put was carried out, and its answer is about to be sent; which of its log stream's it is.
+    pub fn put(&self, stream: &str, events: usize) -> usize {
         let put = Put { events, done: Instant::now(), may_repeat: 0, settled: false };
-        self.state.lock().expect("nobody panics").puts.entry(stream.to_owned()).or_default().push(put);
+        let mut state = self.state.lock().expect("nobody panics");
+        let puts = state.puts.entry(stream.to_owned()).or_default();
+        puts.push(put);
+        puts.len() - 1
     }
 
-    /// The answer to the last put of a log stream never arrived.
-    pub fn reply_lost(&self, stream: &str) {
+    /// The answer to that put never arrived.
+    pub fn reply_lost(&self, stream: &str, number: usize) {
         let mut state = self.state.lock().expect("nobody panics");
-        if let Some(put) = state.puts.get_mut(stream).and_then(|puts| puts.last_mut()) {
+        if let Some(put) = state.puts.get_mut(stream).and_then(|puts| puts.get_mut(number)) {
             put.may_repeat += 1;
             put.settled = true;
         }

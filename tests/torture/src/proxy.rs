@@ -1,6 +1,7 @@
 //! Stands between the host and moto, one door for each service: what passes, fails, hangs or breaks there, the weather
 //! says. What was carried out without the host being told goes into the ledger.
 
+use std::collections::HashMap;
 use std::io::{self, BufReader};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,9 +34,20 @@ pub struct Door {
     open: AtomicBool,
     /// What connections there are, so that they can be broken.
     clients: Mutex<Vec<TcpStream>>,
+    /// Of each log stream.
+    turns: Mutex<HashMap<String, Arc<Turns>>>,
     under_way: AtomicUsize,
     requests: AtomicUsize,
     done: AtomicUsize,
+}
+
+/// Puts to one log stream, so that the ledger has them in the order in which they were carried out.
+#[derive(Default)]
+struct Turns {
+    /// Held while one is carried out.
+    one: Mutex<()>,
+    /// How many have come.
+    newest: AtomicUsize,
 }
 
 impl Door {
@@ -58,6 +70,7 @@ impl Door {
             timeout,
             open: AtomicBool::new(true),
             clients: Mutex::default(),
+            turns: Mutex::default(),
             under_way: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
@@ -161,13 +174,30 @@ impl Door {
             return self.answer(trouble, to_head, client);
         }
         let begun = Instant::now();
-        let answer = request.forward(self.moto)?;
-        let effect = Effect::of(self.service, request).filter(|_| answer.status < 300);
-        match &effect {
-            Some(Effect::Put { stream, events }) => self.ledger.put(stream, *events),
-            Some(Effect::Object { key }) => self.ledger.write(key),
-            None => {}
-        }
+        let mut effect = Effect::of(self.service, request);
+        let turns = match &effect {
+            Some(Effect::Put { stream, .. }) => self.turns_of(stream),
+            _ => Arc::default(),
+        };
+        let mine = turns.newest.fetch_add(1, Ordering::AcqRel) + 1;
+        let (answer, put) = {
+            let _turn = turns.one.lock().expect("nobody panics");
+            if is_gone(client) && turns.newest.load(Ordering::Acquire) > mine {
+                // Sent again already: it would come after what comes after it.
+                return Ok(false);
+            }
+            let answer = request.forward(self.moto)?;
+            effect = effect.filter(|_| answer.status < 300);
+            let put = match &effect {
+                Some(Effect::Put { stream, events }) => self.ledger.put(stream, *events),
+                Some(Effect::Object { key }) => {
+                    self.ledger.write(key);
+                    0
+                }
+                None => 0,
+            };
+            (answer, put)
+        };
         // After most of its patience the host may have turned away just now.
         let told = if trouble.is_some() || begun.elapsed() > self.timeout / 2 || is_gone(client) {
             false
@@ -184,7 +214,7 @@ impl Door {
             return Ok(true);
         }
         match effect {
-            Some(Effect::Put { stream, .. }) => self.ledger.reply_lost(&stream),
+            Some(Effect::Put { stream, .. }) => self.ledger.reply_lost(&stream, put),
             Some(Effect::Object { key }) => self.ledger.write_unsure(&key),
             None => {}
         }
@@ -195,6 +225,10 @@ impl Door {
             Some(trouble) => self.answer(trouble, to_head, client),
             None => Ok(false),
         }
+    }
+
+    fn turns_of(&self, stream: &str) -> Arc<Turns> {
+        Arc::clone(self.turns.lock().expect("nobody panics").entry(stream.to_owned()).or_default())
     }
 
     /// What the service says in such trouble, if it says anything.

@@ -78,9 +78,9 @@ impl Run {
         let ledger = Ledger::default();
         let lost_reply = self.lost_reply;
         for (number, events) in self.events().chunks(3).enumerate() {
-            ledger.put(PATH, events.len());
+            let put = ledger.put(PATH, events.len());
             if lost_reply && number == 1 {
-                ledger.reply_lost(PATH);
+                ledger.reply_lost(PATH, put);
             }
         }
         self.arrived.puts = ledger.puts();
