@@ -59,7 +59,7 @@ fn every_byte_of_every_file_is_accounted_for_and_the_objects_are_the_same() {
         }
         let object = &of(proof, "s3")["targets"][0];
         assert_eq!(object["target"], format!("s3://{BUCKET}/logs/{path}"));
-        assert_eq!(object["remote"]["says"], "read back: the same, byte for byte");
+        assert_eq!(object["remote"]["verdict"], "same");
         assert_eq!(
             of(proof, "cloudwatch")["targets"][0]["target"],
             format!("log-group:{GROUP}:log-stream:{STREAM}")
@@ -131,7 +131,7 @@ fn a_receipt_outlives_its_file_and_its_hash_proves_the_object() {
     });
     let sha256 = hex::encode(Sha256::digest(&content));
     assert_eq!(proof["sha256"], sha256);
-    assert_eq!(of(&proof, "s3")["targets"][0]["remote"]["says"], "read back: the same, byte for byte");
+    assert_eq!(of(&proof, "s3")["targets"][0]["remote"]["verdict"], "same_hash");
     running.terminate();
     running.wait().exits(0);
     // Another object of the same length is another object.
@@ -223,7 +223,15 @@ fn a_file_that_was_rotated_away_is_no_other_than_was_delivered() {
     let done = prove(&logs, &moto, &["--remote"]);
 
     done.exits(0);
-    assert_eq!(proofs(&done)[0]["file"], "gone");
+    let proof = &proofs(&done)[0];
+    assert_eq!(proof["file"], "as_long", "it is found beside its old name");
+    assert_eq!(of(proof, "s3")["targets"][0]["remote"]["verdict"], "same");
+
+    fs::remove_file(logs.path().join(format!("{TRY}.1"))).expect("it is there");
+    let done = prove(&logs, &moto, &["--remote"]);
+    done.exits(1);
+    assert_eq!(of(&proofs(&done)[0], "s3")["targets"][0]["remote"]["verdict"], "nothing_to_compare");
+    prove(&logs, &moto, &[]).exits(0);
 }
 
 #[test]

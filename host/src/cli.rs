@@ -6,6 +6,7 @@ pub mod logging;
 mod meter;
 pub mod prove;
 pub mod run;
+mod summary;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,13 +21,14 @@ Examples:
   updraft run --once                   deliver what is there, then exit
   updraft drain --all --timeout 25s    have a running updraft deliver everything now
   updraft validate --config p.yaml     is the config good? Talks to nobody
+  updraft prove --dag-id etl           what went where, from the receipts
   updraft check                        may it do its work? Asks AWS, and says what to mend
 
 Exit codes:
-  0  done; everything was delivered (check: all is well)
-  1  ran, but not everything was delivered (check: something is to be mended)
+  0  done; everything was delivered (check: all is well; prove: every sink has all)
+  1  ran, but not everything was delivered (check: something is to be mended; prove: something is missing or differs)
   2  bad config or arguments
-  3  cannot start (data dir, AWS region, component, required healthcheck); drain: no updraft runs there
+  3  cannot start (data dir, AWS region, component, required healthcheck); drain: no updraft runs there; prove: no store
 
 Logs go to stderr; only data that was asked for goes to stdout.";
 

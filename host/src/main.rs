@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     }
     let env = updraft::config::process_env();
     let outcome = match &cli.command {
-        Command::Run(options) => cli::run::run(options, &env),
+        Command::Run(options) => cli::run::run(options, cli.logging.log_format, &env),
         Command::Drain(options) => cli::drain::drain(options, &env),
         Command::Validate(options) => cli::run::validate(&options.config, &env),
         Command::Prove(options) => cli::prove::prove(options, &env),

@@ -81,6 +81,10 @@ impl Pipeline {
     /// signal handler, never exits. Besides the healthchecks it sends nothing to AWS before there is something to
     /// deliver; only those that are required are waited for.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        for source in config.sources.iter().filter(|it| !it.dead_letters && !it.base_log_folder.exists()) {
+            tracing::warn!(source = %source.id, folder = %source.base_log_folder.display(),
+                "the log folder is not there (is AIRFLOW_HOME, or base_log_folder, what it should be?); waiting for it");
+        }
         let lock = DataDirLock::take(&config.data_dir)?;
         let store = Store::open(&config.data_dir)?;
         let engine = Engine::new()?;

@@ -66,7 +66,11 @@ pub fn prove(options: &Prove, env: &Env) -> Result<u8, StartError> {
         anstream::eprintln!("updraft: no file that is asked for is known in {}", data_dir.display());
         return Ok(NOT_PROVED);
     }
-    Ok(if proofs.iter().all(Proof::holds) { 0 } else { NOT_PROVED })
+    let open = proofs.iter().filter(|proof| !proof.holds()).count();
+    if options.format == LogFormat::Human {
+        anstream::println!("{} ✓, {open} ✗", proofs.len() - open);
+    }
+    Ok(if open == 0 { 0 } else { NOT_PROVED })
 }
 
 impl Prove {
@@ -100,13 +104,17 @@ fn write(out: &mut String, proof: &Proof) -> std::fmt::Result {
         Some((sha256, hashed)) => {
             writeln!(out, "    sha256 of the first {hashed} bytes {}", hex::encode(sha256))?;
         }
+        None if proof.local == Local::Gone => {
+            writeln!(out, "    no sha256: it was gone before it was hashed")?
+        }
         None => writeln!(out, "    no sha256: it has not come to its end yet")?,
     }
     match proof.local {
         Local::Same => writeln!(out, "    the file is there and the same")?,
+        Local::AsLong => writeln!(out, "    the file is there, and as long as it was")?,
         Local::Grew => writeln!(out, "    the file is there; more was written since")?,
         Local::Differs => writeln!(out, "    what was delivered of the file has changed since")?,
-        Local::Gone => writeln!(out, "    the file is not there under that name any more")?,
+        Local::Gone => writeln!(out, "    the file is not there any more")?,
         Local::NotCompared => {}
     }
     for SinkProof { sink, acknowledged, targets } in &proof.sinks {
@@ -137,15 +145,34 @@ fn write(out: &mut String, proof: &Proof) -> std::fmt::Result {
 fn verdict_for_people(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Matches => "read back: the same, byte for byte".to_owned(),
+        Verdict::SameHash => "read back: the same, by its SHA-256".to_owned(),
         Verdict::There => "looked up: there".to_owned(),
+        Verdict::NothingToCompare => {
+            "NOT PROVED: it is there, but the file is gone and was before it was hashed".to_owned()
+        }
         Verdict::Differs { at } => format!("read back: DIFFERS from byte {at} on"),
         Verdict::OtherHash => "read back: DIFFERS: it hashes to something else".to_owned(),
         Verdict::OtherLength { is, should_be } => {
             format!("DIFFERS: it has {is} bytes and should have {should_be}")
         }
-        Verdict::Missing => "MISSING".to_owned(),
+        Verdict::Missing => "MISSING: there is no such object".to_owned(),
         Verdict::NotCompared(why) => format!("not read back: {why}"),
         Verdict::Failed(why) => format!("could not be read back: {why}"),
+    }
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Matches => "same",
+        Verdict::SameHash => "same_hash",
+        Verdict::There => "there",
+        Verdict::Differs { .. } => "differs",
+        Verdict::OtherHash => "other_hash",
+        Verdict::OtherLength { .. } => "other_length",
+        Verdict::Missing => "missing",
+        Verdict::NothingToCompare => "nothing_to_compare",
+        Verdict::NotCompared(_) => "not_read_back",
+        Verdict::Failed(_) => "failed",
     }
 }
 
@@ -160,7 +187,7 @@ fn for_programs(proof: &Proof) -> Value {
             "bytes": entry.bytes,
         });
         if let Some(verdict) = remote {
-            target["remote"] = json!({ "good": verdict.is_good(), "says": verdict_for_people(verdict) });
+            target["remote"] = json!({ "verdict": word(verdict), "says": verdict_for_people(verdict) });
         }
         target
     };
@@ -180,6 +207,7 @@ fn for_programs(proof: &Proof) -> Value {
         "sha256_size": proof.sha256.as_ref().map(|(_, size)| size),
         "file": match proof.local {
             Local::Same => "same",
+            Local::AsLong => "as_long",
             Local::Grew => "grew",
             Local::Differs => "differs",
             Local::Gone => "gone",

@@ -1,13 +1,13 @@
 //! `updraft run` and `updraft validate`: from options to an exit code. Signals are handled here, not in the library.
 
 use super::meter::Meter;
-use super::{ConfigFile, Run};
+use super::{ConfigFile, LogFormat, Run, summary};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft::config::{self, Config, Env};
 use updraft::control::Control;
 use updraft::monitor::Server;
-use updraft::{Patience, Pipeline, Report, StartError};
+use updraft::{Patience, Pipeline, StartError};
 
 /// Exit code of a run that did not deliver everything.
 const NOT_ALL: u8 = 1;
@@ -17,7 +17,7 @@ const ECHO: Duration = Duration::from_secs(1);
 const BAD_CONFIG: u8 = 2;
 
 /// Runs a pipeline to its end.
-pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
+pub fn run(options: &Run, format: LogFormat, env: &Env) -> Result<u8, StartError> {
     let config = load(&options.config, env)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
@@ -36,9 +36,9 @@ pub fn run(options: &Run, env: &Env) -> Result<u8, StartError> {
             server.show(pipeline.monitor());
         }
         if options.once {
-            Ok(once(pipeline, options.give_up, &mut signals).await)
+            Ok(once(pipeline, options.give_up, format, &mut signals).await)
         } else {
-            Ok(follow(pipeline, options.drain_timeout, &mut signals).await)
+            Ok(follow(pipeline, options.drain_timeout, format, &mut signals).await)
         }
     });
     // What the report has said is final: nothing that still hangs in a request may hold up the exit.
@@ -59,7 +59,7 @@ async fn serve(address: Option<&str>) -> Result<Option<Server>, StartError> {
 }
 
 /// Delivers what is there, then ends.
-async fn once(pipeline: Pipeline, give_up: Duration, signals: &mut Signals) -> u8 {
+async fn once(pipeline: Pipeline, give_up: Duration, format: LogFormat, signals: &mut Signals) -> u8 {
     let meter = Meter::start(&pipeline);
     let report = tokio::select! {
         report = pipeline.drain(Patience::WhileItMoves(give_up)) => report,
@@ -70,12 +70,12 @@ async fn once(pipeline: Pipeline, give_up: Duration, signals: &mut Signals) -> u
         }
     };
     meter.finish();
-    summarize(&report);
+    summary::print(&report, format);
     if report.all_delivered() { 0 } else { NOT_ALL }
 }
 
 /// Follows the files until a signal, then delivers what is there.
-async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signals) -> u8 {
+async fn follow(pipeline: Pipeline, drain_timeout: Duration, format: LogFormat, signals: &mut Signals) -> u8 {
     let control = match Control::start(&pipeline) {
         Ok(control) => Some(control),
         Err(error) => {
@@ -100,7 +100,7 @@ async fn follow(pipeline: Pipeline, drain_timeout: Duration, signals: &mut Signa
     if let Some(control) = control {
         control.close().await;
     }
-    summarize(&report);
+    summary::print(&report, format);
     if report.all_acknowledged { 0 } else { NOT_ALL }
 }
 
@@ -136,40 +136,6 @@ pub fn load(file: &ConfigFile, env: &Env) -> Result<Config, StartError> {
         tracing::warn!("{warning}");
     }
     Ok(config)
-}
-
-/// One line per sink.
-fn summarize(report: &Report) {
-    let seconds = report.elapsed.as_secs_f64();
-    for it in &report.sinks {
-        let mut line = format!(
-            "sink {}: {} files, {} lines in, {} events delivered, {} rejected, {} bytes in {seconds:.1} s",
-            it.sink,
-            it.files,
-            it.lines,
-            it.delivered,
-            it.rejected(),
-            it.bytes
-        );
-        let more = [
-            (it.too_old, "rejected as too old"),
-            (it.too_new, "rejected as too new"),
-            (it.invalid, "rejected as malformed"),
-            (it.dead_lettered, "of the rejected sent to dead letters"),
-            (it.dropped, "dropped by transforms"),
-            (it.lost_at_source, "bytes lost at the source"),
-            (it.behind, "bytes not delivered"),
-            (it.files_behind, "files not wholly delivered"),
-        ];
-        for (count, what) in more.into_iter().filter(|(count, _)| *count > 0) {
-            line = format!("{line}; {count} {what}");
-        }
-        anstream::eprintln!("{line}");
-    }
-    for (transform, counts) in &report.counted {
-        let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
-        anstream::eprintln!("transform {transform}: {}", counts.join(", "));
-    }
 }
 
 /// SIGTERM and SIGINT.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// A host that says nothing for so long does not live: it tells progress every second.
 const SILENCE: Duration = Duration::from_secs(10);
+/// A host that is asked to be done in less must have said so a little later.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +62,11 @@ pub fn ask(data_dir: &Path, verb: Verb, mut told: impl FnMut(u64)) -> Result<Ans
 }
 
 fn send(stream: &mut UnixStream, verb: Verb) -> io::Result<()> {
-    stream.set_read_timeout(Some(SILENCE))?;
-    stream.set_write_timeout(Some(SILENCE))?;
+    let Verb::Drain { timeout_secs, .. } = &verb;
+    let patience = Duration::try_from_secs_f64(*timeout_secs).unwrap_or(SILENCE);
+    let silence = patience.saturating_add(GRACE).min(SILENCE);
+    stream.set_read_timeout(Some(silence))?;
+    stream.set_write_timeout(Some(silence))?;
     let mut line = serde_json::to_vec(&Request { updraft: VERSION, verb })?;
     line.push(b'\n');
     stream.write_all(&line)
@@ -73,7 +78,7 @@ fn receive(reader: &mut impl BufRead) -> io::Result<Answer> {
         Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "it ended before it had a result")),
         Ok(_) => serde_json::from_str(&line).map_err(io::Error::other),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            Err(io::Error::new(ErrorKind::TimedOut, format!("nothing was heard for {SILENCE:?}")))
+            Err(io::Error::new(ErrorKind::TimedOut, "nothing was heard in time"))
         }
         Err(error) => Err(error),
     }

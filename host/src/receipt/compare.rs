@@ -2,53 +2,69 @@
 
 use super::Verdict;
 use super::notary::hash;
-use crate::cursor::ReceiptRow;
+use crate::cursor::{ReceiptRow, Seal};
 use crate::sink::s3::client::Client;
 use crate::source::is_generation;
 use crate::source::tail::read_full;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::path::Path;
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+
+/// What comes after a failure.
+const NOT_AGAIN: &str = "it was asked once";
 
 /// The file on disk, beside its receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Local {
-    /// It is what was hashed, or as long as was seen where nothing was hashed.
+    /// It is what was hashed.
     Same,
+    /// It is as long as was seen; nothing was hashed.
+    AsLong,
     /// It begins as it did, and more was written since.
     Grew,
     /// It is that file, but what was delivered of it has changed.
     Differs,
-    /// It is not there under that name any more: deleted, renamed, or replaced by another.
+    /// It is not there any more: deleted, moved out of its folder, or replaced by another.
     Gone,
     /// Nobody knows where it is.
     NotCompared,
 }
 
-/// Compares the file with the receipt: is it that generation at all, and if so, what was hashed, or at least as long?
-pub fn local(path: &Path, receipt: &ReceiptRow) -> Local {
-    let Some((file, metadata)) =
-        File::open(path).ok().and_then(|file| file.metadata().ok().map(|it| (file, it)))
-    else {
+/// Where the file is by now: at its path, or in that folder under another name. None: nowhere there.
+pub fn find(path: &Path, receipt: &ReceiptRow) -> Option<PathBuf> {
+    let is_it = |path: &Path| match &receipt.identity {
+        Some(identity) => File::open(path)
+            .and_then(|file| is_generation(identity, &file, &file.metadata()?))
+            .unwrap_or(false),
+        // Nobody knows it any more but by its hash.
+        None => receipt.seal.as_ref().is_some_and(|seal| has_hash(path, seal)),
+    };
+    if is_it(path) {
+        return Some(path.to_owned());
+    }
+    let inode = receipt.identity.as_ref()?.inode;
+    let beside = std::fs::read_dir(path.parent()?).ok()?.flatten().filter(|entry| entry.ino() == inode);
+    beside.map(|entry| entry.path()).find(|path| is_it(path))
+}
+
+/// Compares the file, found there, with the receipt: is it what was hashed, or at least as long?
+pub fn local(path: Option<&Path>, receipt: &ReceiptRow) -> Local {
+    let Some((path, length)) = path.and_then(|path| Some((path, path.metadata().ok()?.len()))) else {
         return Local::Gone;
     };
-    let hashed = receipt.seal.as_ref().map(|seal| hash(&file, seal.size).is_ok_and(|it| it == seal.sha256));
-    let is_it = match &receipt.identity {
-        Some(identity) => is_generation(identity, &file, &metadata).unwrap_or(false),
-        // Nobody knows it any more but by its hash.
-        None => hashed == Some(true),
-    };
-    let length = metadata.len();
-    if !is_it {
-        // Renamed, or replaced by another generation.
-        Local::Gone
-    } else if hashed == Some(false) || length < receipt.size {
-        Local::Differs
-    } else if length > receipt.size {
-        Local::Grew
-    } else {
-        Local::Same
+    let hashed = receipt.seal.as_ref().map(|seal| has_hash(path, seal));
+    match hashed {
+        Some(false) => Local::Differs,
+        _ if length < receipt.size => Local::Differs,
+        _ if length > receipt.size => Local::Grew,
+        Some(true) => Local::Same,
+        None => Local::AsLong,
     }
+}
+
+fn has_hash(path: &Path, seal: &Seal) -> bool {
+    File::open(path).and_then(|file| hash(&file, seal.size)).is_ok_and(|sha256| sha256 == seal.sha256)
 }
 
 /// Compares an object with the file that it is a copy of: byte for byte with the file itself, else by its hash.
@@ -62,7 +78,7 @@ pub async fn copy(
     let mut body = match client.get_object(key).await {
         Ok(Some(body)) => body,
         Ok(None) => return Verdict::Missing,
-        Err(failure) => return Verdict::Failed(failure.to_string()),
+        Err(failure) => return Verdict::Failed(failure.and_then(NOT_AGAIN)),
     };
     let file = file.and_then(|path| File::open(path).ok());
     let (mut hasher, mut offset) = (Sha256::new(), 0_u64);
@@ -104,7 +120,7 @@ pub async fn copy(
                 Verdict::OtherHash
             }
         }
-        _ => Verdict::NotCompared("the file is not there any more, and had not come to its end".to_owned()),
+        _ => Verdict::NothingToCompare,
     }
 }
 
@@ -119,6 +135,6 @@ pub async fn made(client: &Client, key: &str, length: Option<u64>) -> Verdict {
             _ => Verdict::There,
         },
         Ok(None) => Verdict::Missing,
-        Err(failure) => Verdict::Failed(failure.to_string()),
+        Err(failure) => Verdict::Failed(failure.and_then(NOT_AGAIN)),
     }
 }

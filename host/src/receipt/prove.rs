@@ -55,6 +55,8 @@ pub struct TargetProof {
 pub enum Verdict {
     /// Byte for byte what it should be.
     Matches,
+    /// It hashes to what it should; the file itself is not there any more.
+    SameHash,
     /// It is there, and so long as it should be. What components made cannot be compared byte for byte.
     There,
     /// It differs from this byte on.
@@ -73,7 +75,9 @@ pub enum Verdict {
     },
     /// It is not there.
     Missing,
-    /// There is nothing to compare it with, or no right to.
+    /// It is there, and nobody knows what it should be: the file is gone, and was before it could be hashed.
+    NothingToCompare,
+    /// That kind of target is not read back.
     NotCompared(String),
     /// It could not be read.
     Failed(String),
@@ -82,7 +86,7 @@ pub enum Verdict {
 impl Verdict {
     /// Nothing speaks against it.
     pub fn is_good(&self) -> bool {
-        matches!(self, Self::Matches | Self::There | Self::NotCompared(_))
+        matches!(self, Self::Matches | Self::SameHash | Self::There | Self::NotCompared(_))
     }
 }
 
@@ -147,17 +151,16 @@ pub async fn prove(
         _ => Buckets::default(),
     };
     let mut proofs = Vec::new();
-    for (at, receipt) in receipts.iter().enumerate() {
-        // Of several generations of a path only the last can be what is on disk.
-        let is_last = receipts.get(at + 1).is_none_or(|next| next.path != receipt.path);
-        let file = root(&receipt.source).filter(|_| is_last).map(|root| root.join(&receipt.path));
-        let local = match &file {
-            Some(file) => compare::local(file, receipt),
+    for receipt in &receipts {
+        let path = root(&receipt.source).map(|root| root.join(&receipt.path));
+        let file = path.as_deref().and_then(|path| compare::find(path, receipt));
+        let local = match path {
+            Some(_) => compare::local(file.as_deref(), receipt),
             None => Local::NotCompared,
         };
         let mut sinks = by_sink(receipt, config);
         if remote {
-            let file = file.filter(|_| matches!(local, Local::Same | Local::Grew));
+            let file = file.filter(|_| local != Local::Differs);
             for sink in &mut sinks {
                 for target in &mut sink.targets {
                     target.remote =

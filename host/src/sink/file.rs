@@ -150,7 +150,9 @@ impl EventSink for File {
         let (mut file, start) = self.open(lane, &name, written)?;
         file.write_all(&text)?;
         file.sync_data()?;
-        let tally = Tally::of_batch(batch, &self.folder.join(&name).display().to_string());
+        let file = self.folder.join(&name);
+        let file = std::path::absolute(&file).unwrap_or(file);
+        let tally = Tally::of_batch(batch, &file.display().to_string());
         Ok(Taken::Done { events, tally, target: Some((name, start + text.len() as u64)) })
     }
 }

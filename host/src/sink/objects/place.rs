@@ -95,7 +95,10 @@ impl Place {
     pub fn target(&self, key: &str) -> String {
         match self {
             Self::Bucket { client, .. } => format!("s3://{}/{key}", client.bucket()),
-            Self::Folder { path, .. } => path.join(key).display().to_string(),
+            Self::Folder { path, .. } => {
+                let file = path.join(key);
+                std::path::absolute(&file).unwrap_or(file).display().to_string()
+            }
         }
     }
 
