@@ -104,7 +104,8 @@ fn roles_are_assumed_one_by_the_other_and_the_external_id_is_for_the_last() {
 
     // And without the role between there is no way.
     let auth = format!("assume_role: '{WRITER}', external_id: tenant-7");
-    let running = following(&moto, &auth, &LogFolder::with_lines(0..3)).signing_with(&keys).spawn();
+    let others = LogFolder::with_lines(0..3);
+    let running = following(&moto, &auth, &others).signing_with(&keys).spawn();
     running.says(&[&format!("sts:AssumeRole on {WRITER} with the default credentials failed")]);
 }
 

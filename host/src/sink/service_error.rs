@@ -1,5 +1,6 @@
 //! What a failed request to AWS says to the person who has to mend it: who, what, where, why, what next.
 
+mod class;
 mod fault;
 
 use std::error::Error as StdError;
@@ -18,6 +19,8 @@ use super::retry::Verdict;
 use crate::aws::{Renewal, Renewed, RoleRefused};
 
 pub use fault::Fault;
+
+use class::{Class, class_of, class_of_status, is_throttling};
 
 /// On whose behalf requests are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -283,95 +286,6 @@ impl Call {
         let remedy = "give this process an identity: a workload identity, an instance or task role, a web identity \
                       token, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
         ServiceError { remedy: Some(remedy.to_owned()), ..self.failure(message, None, Verdict::RetrySlowly) }
-    }
-}
-
-/// What sort of no it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Busy,
-    Denied,
-    BadCredentials,
-    BadClock,
-    /// Nothing is ever dropped for an answer that nobody has understood.
-    Unknown,
-}
-
-impl Class {
-    fn verdict(self) -> Verdict {
-        match self {
-            Self::Busy => Verdict::Retry,
-            Self::Denied | Self::BadCredentials | Self::BadClock | Self::Unknown => Verdict::RetrySlowly,
-        }
-    }
-}
-
-/// Codes that services have in common.
-/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/CommonErrors.html>,
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>,
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-fn class_of(code: Option<&str>, status: Option<u16>) -> Class {
-    let Some(code) = code else { return class_of_status(status) };
-    match code.strip_suffix("Exception").unwrap_or(code) {
-        code if is_throttling(code) => Class::Busy,
-        "PriorRequestNotComplete"
-        | "TransactionInProgress"
-        | "ServiceUnavailable"
-        | "InternalFailure"
-        | "InternalError"
-        | "InternalServerError"
-        | "InternalServer"
-        | "RequestTimeout"
-        | "OperationAborted"
-        | "ConditionalRequestConflict"
-        | "IDPCommunicationError" => Class::Busy,
-        "AccessDenied"
-        | "AccessDeniedForDependency"
-        | "UnauthorizedOperation"
-        | "NotAuthorized"
-        | "AllAccessDisabled" => Class::Denied,
-        "ExpiredToken"
-        | "RequestExpired"
-        | "InvalidClientTokenId"
-        | "UnrecognizedClient"
-        | "InvalidAccessKeyId"
-        | "InvalidToken"
-        | "InvalidIdentityToken"
-        | "InvalidSignature"
-        | "SignatureDoesNotMatch"
-        | "IncompleteSignature"
-        | "MissingAuthenticationToken"
-        | "AuthFailure"
-        | "TokenRefreshRequired" => Class::BadCredentials,
-        "RequestTimeTooSkewed" | "RequestInTheFuture" => Class::BadClock,
-        _ => match class_of_status(status) {
-            Class::Busy => Class::Busy,
-            _ => Class::Unknown,
-        },
-    }
-}
-
-/// `code`: without `Exception` at its end. The list of the SDKs.
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-fn is_throttling(code: &str) -> bool {
-    matches!(
-        code,
-        "Throttling"
-            | "Throttled"
-            | "RequestThrottled"
-            | "TooManyRequests"
-            | "RequestLimitExceeded"
-            | "BandwidthLimitExceeded"
-            | "SlowDown"
-    )
-}
-
-fn class_of_status(status: Option<u16>) -> Class {
-    match status {
-        Some(408 | 429 | 500..) => Class::Busy,
-        // What answers to HEAD has no body, and so no code.
-        Some(401 | 403) => Class::Denied,
-        _ => Class::Unknown,
     }
 }
 

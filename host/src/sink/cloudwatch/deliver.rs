@@ -101,6 +101,7 @@ impl CloudWatch {
                 self.isolate(events, &failure, &mut left, refused).await;
                 continue;
             }
+            hardship.troubled = true;
             hardship.trouble.raise(failure.fault());
             self.lanes.in_trouble(&failure.to_string());
             if failure.verdict != Verdict::Renewed && self.trouble.raise(name, &failure, Instant::now()) {

@@ -7,6 +7,8 @@
 //!
 //! An object of some size that grew is made anew of a copy that S3 makes of it and of what is new.
 
+mod failures;
+
 use super::client::{Client, Precondition};
 use super::head_object::Found;
 use super::limits::{MIN_PART_BYTES, PART_BYTES};
@@ -14,7 +16,6 @@ use super::outcome::{Done, News, UploadError, Uploaded};
 use super::settings::{self, ObjectSettings};
 use super::upload::{GENERATION, Writer};
 use crate::config::{self, Env};
-use crate::counters::Trouble;
 use crate::cursor::CursorRow;
 use crate::event::DEFAULT_LABEL;
 use crate::lane::Lane;
@@ -24,10 +25,10 @@ use crate::route;
 use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
 use crate::sink::generation;
-use crate::sink::retry::{Backoff, CAP, SLOW_CAP, Verdict};
-use crate::sink::service_error::{Fault, ServiceError};
+use crate::sink::service_error::ServiceError;
 use crate::transform::Workers;
-use std::sync::{Arc, Mutex, PoisonError};
+use failures::State;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A file that nobody wrote for so long is copied at once; a busy one waits for `refresh_secs`.
@@ -47,23 +48,8 @@ pub struct Mirror {
     state: Mutex<State>,
 }
 
-struct State {
-    complaint: Complaint,
-    trouble: Trouble,
-    backoff: Backoff,
-    pause: Option<Pause>,
-}
-
 /// Nothing is to be done until then; none: until the file grows.
 struct Rest(Option<Instant>);
-
-/// The service is left alone for a while.
-#[derive(Clone, Copy)]
-struct Pause {
-    until: Instant,
-    /// How often the sink had been asked to try at once when it began.
-    asked: u64,
-}
 
 impl Mirror {
     /// A mirror that is ready to run.
@@ -75,13 +61,8 @@ impl Mirror {
         lanes: Arc<Lanes>,
         workers: Arc<Workers>,
     ) -> Arc<Self> {
-        let state = State {
-            complaint: Complaint::default(),
-            trouble: Trouble::none(&lanes.counters.troubles),
-            backoff: Backoff::default(),
-            pause: None,
-        };
-        Arc::new(Self { client, config, layout, env, lanes, workers, state: Mutex::new(state) })
+        let state = Mutex::new(State::fine(&lanes.counters.troubles));
+        Arc::new(Self { client, config, layout, env, lanes, workers, state })
     }
 
     /// Copies for as long as it is polled.
@@ -350,67 +331,5 @@ impl Mirror {
             }
         };
         route::object_key(&self.config.key_prefix, &text)
-    }
-
-    fn failed(&self, lane: &Lane, error: &UploadError) {
-        if is_of_one_object(error) {
-            return self.refused(lane, error);
-        }
-        let (gist, verdict, fault) = match error {
-            UploadError::Service(failure) => {
-                (format!("{} {:?}", failure.action, failure.code), failure.verdict, failure.fault())
-            }
-            UploadError::Anew(_) => ("anew".to_owned(), Verdict::RetrySlowly, Fault::Other),
-            other => (other.to_string(), Verdict::RetrySlowly, Fault::Other),
-        };
-        let (say, wait) = {
-            let mut state = self.state();
-            if self.lanes.closing() {
-                state.backoff.limit_slow(CAP);
-            }
-            let wait = state.backoff.after(verdict, fastrand::f64()).unwrap_or(CAP);
-            state.trouble.raise(fault);
-            state.pause = Some(Pause { until: Instant::now() + wait, asked: self.lanes.asked() });
-            (verdict != Verdict::Renewed && state.complaint.raise(&gist, Instant::now()), wait)
-        };
-        self.lanes.in_trouble(&error.to_string());
-        if say {
-            tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path, "{error}");
-        }
-        self.lanes.schedule.wake_at(lane.stream.id, Instant::now() + wait);
-    }
-
-    /// This object alone is refused: the service is not left alone for it, and the others go on.
-    fn refused(&self, lane: &Lane, error: &UploadError) {
-        self.lanes.in_trouble(&error.to_string());
-        if lane.first_time(Complaint::OBJECT_REFUSED) {
-            tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
-                "{error}; it is tried again now and then (said once per file)");
-        }
-        // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
-        let wait = if self.lanes.closing() { CAP } else { SLOW_CAP };
-        self.lanes.schedule.wake_at(lane.stream.id, Instant::now() + wait);
-    }
-
-    fn recovered(&self) -> bool {
-        self.lanes.out_of_trouble();
-        let mut state = self.state();
-        state.backoff.reset();
-        state.pause = None;
-        state.trouble.settle();
-        state.complaint.settle()
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether it says nothing of other objects.
-fn is_of_one_object(error: &UploadError) -> bool {
-    match error {
-        UploadError::Taken | UploadError::TooLarge(_) => true,
-        UploadError::Service(failure) => failure.verdict == Verdict::Reject,
-        _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! What sort of failure it was, in one word: the label that metrics count it by.
 
-use super::{Class, ServiceError, class_of};
+use super::ServiceError;
+use super::class::{Class, class_of};
 
 /// What `message` of a failure begins with for which there was nothing to sign the request with.
 pub(super) const NO_CREDENTIALS: &str = "no credentials";
