@@ -3,6 +3,8 @@
 //! Each actor looks after one family of files: a try's log, or a log that rotates. It has a seed of its own, so what it
 //! does in which order does not hang on the others.
 
+mod disturb;
+
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -12,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::books::{Books, How, Id, marker};
+use crate::books::{Books, Id, marker};
 use crate::corpus::Corpus;
 use crate::plan::{Disturbance, Plan};
 
@@ -67,14 +69,9 @@ struct Actor {
     due: Instant,
     next: Next,
     /// Rotated generations by their place: the first is `x.log.1`. A copy is a file of its own.
-    rotated: Vec<Rotated>,
+    rotated: Vec<Id>,
     /// Lines until this family is done.
     left: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Rotated {
-    id: Id,
 }
 
 /// Writes until it is told to stop.
@@ -324,110 +321,6 @@ impl Actor {
         if self.rng.bool() {
             self.drain(desk);
         }
-    }
-
-    fn rotated_name(&self, place: usize) -> String {
-        format!("{}.{}", self.name, place + 1)
-    }
-
-    /// Makes room for `x.log.1`: the others move on by one, the last one goes.
-    fn shift(&mut self, desk: &Desk) {
-        let mut books = desk.books.lock().expect("nobody panics");
-        for place in (0..self.rotated.len()).rev() {
-            let from = desk.root.join(self.rotated_name(place));
-            let book = books.of(self.rotated[place].id);
-            if place + 1 == ROTATED {
-                fs::remove_file(from).expect("it is there");
-                book.ended = Some((How::Deleted, Instant::now()));
-                self.rotated.pop();
-            } else {
-                let name = self.rotated_name(place + 1);
-                fs::rename(from, desk.root.join(&name)).expect("it can be renamed");
-                book.names.push(name);
-            }
-        }
-    }
-
-    /// Rename and create, as logrotate does and Python's `RotatingFileHandler`.
-    fn rename(&mut self, desk: &Desk) {
-        self.shift(desk);
-        let name = self.rotated_name(0);
-        fs::rename(desk.root.join(&self.name), desk.root.join(&name)).expect("it can be renamed");
-        desk.books.lock().expect("nobody panics").of(self.id()).names.push(name);
-        if self.rng.bool() {
-            // Whoever has it open goes on for a while.
-            let lines = self.rng.usize(1..4).min(self.left);
-            self.say(desk, lines);
-            self.drain(desk);
-        }
-        self.rotated.insert(0, Rotated { id: self.id() });
-        self.generation += 1;
-        self.open(desk);
-    }
-
-    /// `copytruncate` of logrotate.
-    fn copy(&mut self, desk: &Desk) {
-        self.shift(desk);
-        let name = self.rotated_name(0);
-        fs::copy(desk.root.join(&self.name), desk.root.join(&name)).expect("it can be copied");
-        {
-            let mut books = desk.books.lock().expect("nobody panics");
-            let book = books.of(self.id());
-            book.names.push(name);
-            book.copied = true;
-        }
-        self.file.as_ref().expect("it is open").set_len(0).expect("it can be cut");
-        self.rotated.insert(0, Rotated { id: self.id() });
-        self.again(desk);
-    }
-
-    /// Cut to nothing; `refill`: and written beyond its former length at once.
-    fn truncate(&mut self, desk: &Desk, refill: bool) {
-        let before = {
-            let mut books = desk.books.lock().expect("nobody panics");
-            let book = books.of(self.id());
-            book.ended = Some((How::Truncated, Instant::now()));
-            book.bytes.len()
-        };
-        self.file.as_ref().expect("it is open").set_len(0).expect("it can be cut");
-        self.again(desk);
-        if refill {
-            let enough = |bytes: usize| bytes > before || bytes > 200_000;
-            while self.left > 0 && !enough(self.pending.iter().map(Vec::len).sum()) {
-                self.say(desk, 1);
-            }
-            self.drain(desk);
-        }
-    }
-
-    /// The same file begins a new generation.
-    fn again(&mut self, desk: &Desk) {
-        self.generation += 1;
-        self.pieces = 0;
-        desk.books.lock().expect("nobody panics").begin(self.id(), &self.name);
-    }
-
-    /// Deleted while it is open, as a clean-up does; another takes its place, or this family is over.
-    fn delete(&mut self, desk: &Desk) {
-        fs::remove_file(desk.root.join(&self.name)).expect("it is there");
-        self.file = None;
-        desk.books.lock().expect("nobody panics").of(self.id()).ended = Some((How::Deleted, Instant::now()));
-        self.generation += 1;
-        self.open(desk);
-        if self.rng.bool() {
-            self.left = self.left.min(5);
-        }
-    }
-
-    /// The folder of the task goes with all that is in it, and comes back.
-    fn remove_folder(&mut self, desk: &Desk) {
-        let path = desk.root.join(&self.name);
-        let folder = path.parent().expect("a file is in a folder");
-        fs::remove_dir_all(folder).expect("it is there");
-        self.file = None;
-        desk.books.lock().expect("nobody panics").of(self.id()).ended = Some((How::Deleted, Instant::now()));
-        self.generation += 1;
-        self.open(desk);
     }
 
     fn drain(&mut self, desk: &Desk) {
