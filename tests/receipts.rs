@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use updraft_tests::{
-    BUCKET, Finished, GROUP, LogFolder, Moto, STREAM, TRY, Updraft, eventually, line, updraft,
+    BUCKET, Failure, Finished, GROUP, LogFolder, Moto, STREAM, TRY, Updraft, eventually, line, updraft,
 };
 
 fn prove(logs: &LogFolder, moto: &Moto, more: &[&str]) -> Finished {
@@ -191,6 +191,59 @@ sinks:
     let alone = updraft!("prove", "--format", "json", "--data-dir").arg(data.path()).run();
     alone.exits(0);
     assert_eq!(self::proofs(&alone).len(), 2);
+}
+
+#[test]
+fn what_was_written_since_is_still_to_come_though_no_sink_has_any_of_it() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::with_lines(0..10);
+    updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+    logs.append_lines(10..20);
+    let down = Failure { status: 503, code: "ServiceUnavailable", after: false };
+    moto.fail("PutLogEvents", 1_000, down);
+    moto.fail("PutObject", 1_000, down);
+    updraft!("run", "--once", "--give-up", "1s").lifting(&logs, &moto).run().exits(1);
+
+    let done = updraft!("prove").lifting(&logs, &moto).run();
+
+    done.exits(1);
+    let open: usize = (10..20).map(|number| line(number).len()).sum();
+    let said = format!("; {open} bytes still to come");
+    assert_eq!(done.stdout.matches(&said).count(), 2, "{}", done.stdout);
+}
+
+#[test]
+fn a_file_that_was_rotated_away_is_no_other_than_was_delivered() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::with_lines(0..10);
+    updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+    fs::rename(logs.path().join(TRY), logs.path().join(format!("{TRY}.1"))).expect("it is there");
+    logs.append(TRY, "");
+
+    let done = prove(&logs, &moto, &["--remote"]);
+
+    done.exits(0);
+    assert_eq!(proofs(&done)[0]["file"], "gone");
+}
+
+#[test]
+fn a_file_that_came_to_its_end_while_nobody_ran_is_sealed_by_the_next_run() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::with_lines(0..10);
+    logs.append(
+        TRY,
+        line(10)
+            .replace("load.py:7", "local_task_job_runner.py:266")
+            .replace("line 10", "Task exited with return code 0"),
+    );
+    updraft!("run", "--once").lifting(&logs, &moto).run().exits(0);
+    let running = updraft!("run").lifting(&logs, &moto).spawn();
+    eventually("the seal", || {
+        let proof = proofs(&prove(&logs, &moto, &[])).pop()?;
+        (!proof["sha256"].is_null()).then_some(())
+    });
+    running.terminate();
+    running.wait().exits(0);
 }
 
 #[test]

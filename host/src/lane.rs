@@ -151,6 +151,11 @@ impl Lane {
         true
     }
 
+    /// How many batches are acknowledged in part or as a whole that the cursor cannot pass: after a kill they come again.
+    pub fn ahead(&self) -> usize {
+        self.state().pending.iter().filter(|pending| pending.is_ahead()).count()
+    }
+
     /// Where what leaves has not been counted yet; from now on, all up to `end` has.
     pub fn count_up_to(&self, end: u64) -> u64 {
         let mut state = self.state();

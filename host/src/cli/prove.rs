@@ -105,8 +105,8 @@ fn write(out: &mut String, proof: &Proof) -> std::fmt::Result {
     match proof.local {
         Local::Same => writeln!(out, "    the file is there and the same")?,
         Local::Grew => writeln!(out, "    the file is there; more was written since")?,
-        Local::Differs => writeln!(out, "    the file is another than was delivered")?,
-        Local::Gone => writeln!(out, "    the file is not there any more")?,
+        Local::Differs => writeln!(out, "    what was delivered of the file has changed since")?,
+        Local::Gone => writeln!(out, "    the file is not there under that name any more")?,
         Local::NotCompared => {}
     }
     for SinkProof { sink, acknowledged, targets } in &proof.sinks {
@@ -119,7 +119,8 @@ fn write(out: &mut String, proof: &Proof) -> std::fmt::Result {
             let what = match entry.fate.outcome {
                 Outcome::Delivered => format!("-> {target}"),
                 Outcome::Dropped => "dropped by a transform".to_owned(),
-                Outcome::Lost => "lost at the source".to_owned(),
+                Outcome::Lost => format!("lost at the source ({target})"),
+                Outcome::Repeated => "not read: the file that took its place begins with it".to_owned(),
                 refused if target.is_empty() => format!("rejected: {refused}"),
                 refused => format!("rejected: {refused}; dead letter to sink {target}"),
             };

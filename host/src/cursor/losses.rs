@@ -168,7 +168,11 @@ fn record(tx: &Connection, lost: &[Lost]) -> Result<Vec<Loss>, rusqlite::Error> 
         let Some((source, path, generation)) = of_stream else { continue };
         let length = range.end.saturating_sub(range.start);
         let bytes = length.saturating_sub(held(tx, *stream, sink, range)?);
-        if bytes == 0 || *reason == LossReason::Repeated {
+        if bytes == 0 {
+            continue;
+        }
+        if *reason == LossReason::Repeated {
+            repeated(tx, *stream, sink, range, bytes)?;
             continue;
         }
         let row = Loss {
@@ -191,6 +195,20 @@ fn record(tx: &Connection, lost: &[Lost]) -> Result<Vec<Loss>, rusqlite::Error> 
         sum_up(tx, LOSS_ROWS)?;
     }
     Ok(written)
+}
+
+/// No loss, but a receipt that there is already must say where those bytes are.
+fn repeated(
+    tx: &Connection,
+    stream: StreamId,
+    sink: &str,
+    range: &Range<u64>,
+    bytes: u64,
+) -> Result<(), rusqlite::Error> {
+    let there = tx.prepare_cached("SELECT 1 FROM receipts WHERE id = ?1")?.exists([stream])?;
+    let fate = Fate { outcome: Outcome::Repeated, target: "".into() };
+    let entry = Entry { fate, range: range.clone(), events: 0, bytes };
+    if there { receipts::write(tx, stream, sink, &[entry]) } else { Ok(()) }
 }
 
 /// How many of these bytes are in objects of layout `batch` that the service has, though the cursor is before them.

@@ -1,7 +1,7 @@
 //! Receipts in the store: written with the cursors that they speak of, kept when the streams are forgotten, bounded
 //! by age and number. Somebody may read them while the host writes.
 
-use super::{Store, StoreError, StreamId, schema};
+use super::{Identity, Store, StoreError, StreamId, schema};
 use crate::receipt::{Entry, Fate, Outcome};
 use rusqlite::{Connection, OpenFlags, Row, params};
 use std::path::Path;
@@ -24,10 +24,23 @@ pub struct ReceiptRow {
     pub size: u64,
     /// What all of it hashes to, if that was looked at.
     pub seal: Option<Seal>,
+    /// What tells this generation from others; none: the stream is forgotten.
+    pub identity: Option<Identity>,
+    /// Where its sinks stand, if it is not forgotten.
+    pub cursors: Vec<(String, Stand)>,
     /// What became of its events, by sink.
     pub entries: Vec<(String, Entry)>,
     /// When the last of them was acknowledged, ms since the epoch; none: nothing was yet.
     pub last_at: Option<i64>,
+}
+
+/// Where one sink stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    /// Acknowledged up to here; also what no receipt speaks of (any more).
+    pub offset: u64,
+    /// Object key or file name, and how long it is.
+    pub target: Option<(String, u64)>,
 }
 
 /// What a file's bytes hash to.
@@ -52,12 +65,14 @@ impl Store {
         .await
     }
 
-    /// Up to which size a stream's receipt is sealed.
-    pub async fn sealed_size(&self, stream: StreamId) -> Result<Option<u64>, StoreError> {
+    /// Whether a stream has a receipt that is not sealed up to this size.
+    pub async fn lacks_seal(&self, stream: StreamId, size: u64) -> Result<bool, StoreError> {
         self.call(move |db| {
-            let mut size = db.prepare_cached("SELECT sealed_size FROM receipts WHERE id = ?1")?;
-            let mut rows = size.query_map([stream], |row| row.get::<_, Option<i64>>(0))?;
-            Ok(rows.next().transpose()?.flatten().map(i64::cast_unsigned))
+            db.prepare_cached(
+                "SELECT count(*) FROM receipts WHERE id = ?1 AND (sealed_size IS NULL OR sealed_size <> ?2)",
+            )?
+            .query_row(params![stream, size.cast_signed()], |row| row.get::<_, i64>(0))
+            .map(|count| count > 0)
         })
         .await
     }
@@ -143,11 +158,14 @@ impl Receipts {
         let tx = self.db.unchecked_transaction()?;
         let mut receipts = tx
             .prepare(
-                "SELECT id, source, path, generation, first_seen, size, sealed_size, sha256 FROM receipts
+                "SELECT receipts.id, receipts.source, receipts.path, receipts.generation, receipts.first_seen,
+                        max(receipts.size, coalesce(streams.size, 0)), sealed_size, sha256,
+                        device, inode, head_len, head_hash
+                 FROM receipts LEFT JOIN streams ON streams.id = receipts.id
                  UNION ALL
-                 SELECT id, source, path, generation, first_seen, size, NULL, NULL FROM streams
-                 WHERE NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.id = streams.id)
-                 ORDER BY path, id",
+                 SELECT id, source, path, generation, first_seen, size, NULL, NULL, device, inode, head_len, head_hash
+                 FROM streams WHERE NOT EXISTS (SELECT 1 FROM receipts WHERE receipts.id = streams.id)
+                 ORDER BY 3, 1",
             )?
             .query_map([], receipt)?
             .filter(|row| row.as_ref().map_or(true, |row| wanted(&row.source, &row.path)))
@@ -156,7 +174,10 @@ impl Receipts {
             "SELECT sink, outcome, target, start, end, events, bytes, last_at FROM fates
              WHERE receipt = ?1 ORDER BY sink, start, outcome, target",
         )?;
+        let mut cursors =
+            tx.prepare("SELECT sink, offset, target, written FROM cursors WHERE stream = ?1")?;
         for receipt in &mut receipts {
+            receipt.cursors = cursors.query_map([receipt.id], stand)?.collect::<Result<_, _>>()?;
             for row in fates.query_map([receipt.id], fate)? {
                 // A word of a version to come says nothing to us.
                 let Some((sink, entry, last_at)) = row? else { continue };
@@ -178,9 +199,25 @@ fn receipt(row: &Row<'_>) -> Result<ReceiptRow, rusqlite::Error> {
         first_seen: row.get(4)?,
         size: row.get::<_, i64>(5)?.cast_unsigned(),
         seal: size.zip(sha256).map(|(size, sha256)| Seal { size: size.cast_unsigned(), sha256 }),
+        identity: match row.get::<_, Option<i64>>(8)? {
+            None => None,
+            Some(device) => Some(Identity {
+                device: device.cast_unsigned(),
+                inode: row.get::<_, i64>(9)?.cast_unsigned(),
+                head_len: row.get(10)?,
+                head_hash: row.get(11)?,
+            }),
+        },
+        cursors: Vec::new(),
         entries: Vec::new(),
         last_at: None,
     })
+}
+
+fn stand(row: &Row<'_>) -> Result<(String, Stand), rusqlite::Error> {
+    let (target, written): (Option<String>, i64) = (row.get(2)?, row.get(3)?);
+    let offset = row.get::<_, i64>(1)?.cast_unsigned();
+    Ok((row.get(0)?, Stand { offset, target: target.map(|target| (target, written.cast_unsigned())) }))
 }
 
 fn fate(row: &Row<'_>) -> Result<Option<(String, Entry, i64)>, rusqlite::Error> {

@@ -12,73 +12,95 @@ pub type Stop = (u64, i64);
 /// A batch that is not acknowledged as a whole.
 #[derive(Debug)]
 pub struct Pending {
+    /// Where it begins.
+    start: u64,
     /// Where it ends.
     pub end: Stop,
-    /// What is still awaited, in order of the file.
+    /// What is still awaited, in order of the file. Empty as soon as all of it is acknowledged.
     awaited: VecDeque<Awaited>,
-    /// So many were awaited before them.
-    passed: usize,
+    /// How many of those lack an acknowledgement.
+    lacking: usize,
+    /// Something of it is acknowledged that the cursor is not past.
+    ahead: bool,
     /// What became of those that the cursor has not passed yet.
     tally: Tally,
     /// What it is instead, if it is no batch: bytes that nobody can read any more.
     lost: Option<Range<u64>>,
 }
 
-/// An event, or all that is acknowledged together.
+/// An event, a run of events that a transform dropped, or all that is acknowledged together.
 #[derive(Debug)]
 struct Awaited {
-    /// How many acknowledgements there are to be.
+    /// Place of the event, or of the first of the run, in the batch; events of the run.
+    place: u32,
+    events: u32,
+    /// How many acknowledgements there are to be, and how many are missing.
     parts: u32,
-    /// How many of them are missing.
     open: u32,
-    /// Where the cursor may go when they have come: before the next event. None: nowhere.
-    stop: Option<Stop>,
-    /// The bytes of the file that it came from, and what became of it; none where the batch moves as a whole.
-    event: Option<(Range<u64>, Fate)>,
+    /// The bytes that it came from, in the batch's.
+    bytes: Range<u32>,
+    /// The time of its last event, where the cursor may go when it is acknowledged: to its end. None: nowhere.
+    stop: Option<i64>,
+    /// What became of it; none where the batch moves as a whole.
+    fate: Option<Fate>,
 }
 
 impl Pending {
     /// A batch that is acknowledged bit by bit, but moves the cursor as a whole.
     pub fn whole(batch: &Batch, open: usize, tally: Tally) -> Self {
         let parts = u32::try_from(open).unwrap_or(u32::MAX);
-        let awaited = (parts > 0).then_some(Awaited { parts, open: parts, stop: None, event: None });
-        Self { tally, ..Self::awaiting((batch.range.end, batch.clock), awaited) }
+        let all = Awaited { place: 0, events: 0, parts, open: parts, bytes: 0..0, stop: None, fate: None };
+        let awaited = (parts > 0).then_some(all);
+        Self { tally, ..Self::awaiting(batch.range.start, (batch.range.end, batch.clock), awaited) }
     }
 
     /// A batch whose events move the cursor each. `parts`: in how many each of them leaves; none where a transform dropped it.
     pub fn of_events(batch: &Batch, parts: &[u32]) -> Self {
         let dropped = Fate::dropped();
-        let awaited = batch.iter().zip(parts).map(|(event, &parts)| Awaited {
-            parts,
-            open: parts,
-            stop: stop_before(batch, event.index() + 1),
-            event: Some((event.source(), dropped.clone())),
-        });
-        Self::awaiting((batch.range.end, batch.clock), awaited)
+        let mut awaited: Vec<Awaited> = Vec::new();
+        let mut start = 0;
+        for ((place, &end), &parts) in (0_u32..).zip(&batch.events.source_ends).zip(parts) {
+            let stop = stop_after(batch, place as usize);
+            match awaited.last_mut() {
+                // Most of a batch may be dropped: a run of such is one.
+                Some(run) if parts == 0 && run.parts == 0 => {
+                    (run.events, run.bytes.end, run.stop) = (run.events + 1, end, stop);
+                }
+                _ => {
+                    let (events, open, bytes, fate) = (1, parts, start..end, Some(dropped.clone()));
+                    awaited.push(Awaited { place, events, parts, open, bytes, stop, fate });
+                }
+            }
+            start = end;
+        }
+        Self::awaiting(batch.range.start, (batch.range.end, batch.clock), awaited)
     }
 
     /// Bytes that nobody can read any more, after an event of that time: the cursor passes them when it comes to them.
     pub fn lost(range: Range<u64>, clock: i64) -> Self {
-        Self { lost: Some(range.clone()), ..Self::awaiting((range.end, clock), []) }
+        Self { lost: Some(range.clone()), ..Self::awaiting(range.start, (range.end, clock), []) }
     }
 
-    fn awaiting(end: Stop, awaited: impl IntoIterator<Item = Awaited>) -> Self {
-        let awaited = awaited.into_iter().collect();
-        Self { end, awaited, passed: 0, tally: Tally::default(), lost: None }
+    fn awaiting(start: u64, end: Stop, awaited: impl IntoIterator<Item = Awaited>) -> Self {
+        let awaited: VecDeque<Awaited> = awaited.into_iter().collect();
+        let lacking = awaited.iter().filter(|awaited| awaited.open > 0).count();
+        Self { start, end, awaited, lacking, ahead: false, tally: Tally::default(), lost: None }
     }
 
     /// So many bits of the whole are acknowledged, and this is what became of them.
     pub fn acknowledge(&mut self, count: usize, entry: Option<Entry>) {
-        self.count_down(0, count);
         if let Some(Entry { fate, range, events, bytes }) = entry {
             self.tally.add(&fate, range, events, bytes);
         }
+        self.count_down(0, count);
     }
 
     /// So many parts of the event at that place in the batch have come to this. Refused in one part is refused.
-    pub fn acknowledge_event(&mut self, at: usize, count: usize, fate: &Fate) {
-        let awaited = at.checked_sub(self.passed).and_then(|at| self.awaited.get_mut(at));
-        if let Some((_, told)) = awaited.and_then(|awaited| awaited.event.as_mut())
+    pub fn acknowledge_event(&mut self, place: usize, count: usize, fate: &Fate) {
+        let found = u32::try_from(place).ok();
+        let found = found.and_then(|place| self.awaited.binary_search_by_key(&place, |it| it.place).ok());
+        let Some(at) = found else { return };
+        if let Some(told) = self.awaited.get_mut(at).and_then(|awaited| awaited.fate.as_mut())
             && !told.outcome.is_refusal()
         {
             told.clone_from(fate);
@@ -87,9 +109,13 @@ impl Pending {
     }
 
     fn count_down(&mut self, at: usize, count: usize) {
-        let awaited = at.checked_sub(self.passed).and_then(|at| self.awaited.get_mut(at));
-        if let Some(awaited) = awaited {
-            awaited.open = awaited.open.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        let Some(awaited) = self.awaited.get_mut(at).filter(|awaited| awaited.open > 0) else { return };
+        awaited.open = awaited.open.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        self.lacking -= usize::from(awaited.open == 0);
+        self.ahead = true;
+        // Behind others it may wait for long: then it needs no more memory than its sums.
+        if self.lacking == 0 {
+            self.pass(self.awaited.len());
         }
     }
 
@@ -97,20 +123,27 @@ impl Pending {
     pub fn advance(&mut self) -> Option<(Stop, Vec<Entry>)> {
         // Told only with the cursor: what is behind it comes again after a kill, and would be told twice.
         let run = self.awaited.iter().take_while(|awaited| awaited.open == 0).count();
-        let (passed, stop) = if run == self.awaited.len() {
-            (run, self.end)
+        let stop = if run == self.awaited.len() {
+            self.pass(run);
+            self.end
         } else {
             let at = self.awaited.iter().take(run).rposition(|awaited| awaited.stop.is_some())?;
-            (at + 1, self.awaited.get(at)?.stop?)
+            let last = self.awaited.get(at)?;
+            let stop = (self.start + u64::from(last.bytes.end), last.stop?);
+            self.pass(at + 1);
+            stop
         };
-        for awaited in self.awaited.drain(..passed) {
-            if let Some((range, fate)) = awaited.event {
-                let bytes = range.end - range.start;
-                self.tally.add(&fate, range, 1, bytes);
-            }
-        }
-        self.passed += passed;
+        self.ahead = self.awaited.iter().any(|awaited| awaited.open < awaited.parts);
         Some((stop, self.tally.take()))
+    }
+
+    /// What became of the first so many is clear.
+    fn pass(&mut self, count: usize) {
+        for Awaited { events, bytes, fate, .. } in self.awaited.drain(..count) {
+            let Some(fate) = fate else { continue };
+            let [from, to] = [bytes.start, bytes.end].map(|at| self.start + u64::from(at));
+            self.tally.add(&fate, from..to, u64::from(events), to - from);
+        }
     }
 
     /// How many acknowledgements are missing.
@@ -120,7 +153,7 @@ impl Pending {
 
     /// Something of it is acknowledged that the cursor is not past: read again, it would come twice.
     pub fn is_ahead(&self) -> bool {
-        self.awaited.iter().any(|awaited| awaited.open < awaited.parts)
+        self.ahead
     }
 
     /// The bytes, if they are lost.
@@ -134,14 +167,13 @@ impl Pending {
     }
 }
 
-/// Where reading may begin so that `next` is the first event: only at a line's beginning, and only where events follow
-/// each other in the file as they do in the batch.
-fn stop_before(batch: &Batch, next: usize) -> Option<Stop> {
+/// The time of the event at that place, where reading may begin after it: only at a line's beginning, and only where
+/// events follow each other in the file as they do in the batch.
+fn stop_after(batch: &Batch, place: usize) -> Option<i64> {
     let ends = &batch.events.source_ends;
-    let last = next.checked_sub(1)?;
-    let end = *ends.get(last)?;
+    let end = *ends.get(place)?;
     let begins_a_line = end > 0 && batch.bytes.get(end as usize - 1) == Some(&b'\n');
-    let clock = *batch.events.timestamps.get(last)?;
-    (batch.divisible && begins_a_line && ends.get(next).is_some_and(|&after| after > end))
-        .then(|| (batch.range.start + u64::from(end), clock))
+    let clock = *batch.events.timestamps.get(place)?;
+    (batch.divisible && begins_a_line && ends.get(place + 1).is_some_and(|&after| after > end))
+        .then_some(clock)
 }

@@ -208,6 +208,24 @@ fn a_lane_is_not_rewound_over_what_was_acknowledged() {
 }
 
 #[test]
+fn what_is_acknowledged_behind_others_is_told_when_they_are_and_needs_no_memory_for_its_events() {
+    let lane = lane();
+    let first = lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();
+    let lines = Batch { range: 10..50, ..lines(4) };
+    let second = lane.begin_events(&lines, &[0, 0, 1, 0]).unwrap();
+    assert_eq!(lane.ahead(), 0);
+    lane.acknowledge_each(second, [(2, 1, &here())]);
+    assert_eq!((lane.ahead(), offset(&lane)), (1, None));
+    assert!(lane.state().pending[1].is_over(), "only its sums are left");
+    lane.acknowledge(first, bit());
+    let Advance { row, entries, .. } = lane.advance().unwrap();
+    assert_eq!((row.offset, lane.ahead()), (50, 0));
+    let dropped = Entry { fate: Fate::dropped(), range: 10..50, events: 3, bytes: 30 };
+    let sent = Entry { fate: here(), range: 30..40, events: 1, bytes: 10 };
+    assert_eq!(entries[1..], [dropped, sent]);
+}
+
+#[test]
 fn what_leaves_again_is_counted_once() {
     let lane = lane();
     assert_eq!((lane.count_up_to(20), lane.count_up_to(10), lane.count_up_to(30)), (0, 20, 20));

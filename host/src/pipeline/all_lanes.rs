@@ -32,6 +32,10 @@ impl Listener for AllLanes {
     fn began(&self, stream: &Arc<Stream>, cursors: &[(String, CursorRow)]) {
         self.lanes.iter().for_each(|lanes| lanes.began(stream, cursors));
         self.ends.grew(stream);
+        // Delivered before a restart, and perhaps not sealed: nothing is committed any more that would say so.
+        if self.have_all_of(stream.id) {
+            self.notary.consider(stream);
+        }
     }
 
     fn changed(&self, stream: &Arc<Stream>) {

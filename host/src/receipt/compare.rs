@@ -4,6 +4,7 @@ use super::Verdict;
 use super::notary::hash;
 use crate::cursor::ReceiptRow;
 use crate::sink::s3::client::Client;
+use crate::source::is_generation;
 use crate::source::tail::read_full;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -16,26 +17,37 @@ pub enum Local {
     Same,
     /// It begins as it did, and more was written since.
     Grew,
-    /// It is another by now, or changed.
+    /// It is that file, but what was delivered of it has changed.
     Differs,
-    /// It is not there.
+    /// It is not there under that name any more: deleted, renamed, or replaced by another.
     Gone,
     /// Nobody knows where it is.
     NotCompared,
 }
 
-/// Compares the file with the receipt's hash; where there is none, with the length.
+/// Compares the file with the receipt: is it that generation at all, and if so, what was hashed, or at least as long?
 pub fn local(path: &Path, receipt: &ReceiptRow) -> Local {
-    let Ok(file) = File::open(path) else { return Local::Gone };
-    let Ok(length) = file.metadata().map(|metadata| metadata.len()) else { return Local::Gone };
-    let same = match &receipt.seal {
-        Some(seal) => hash(&file, seal.size).is_ok_and(|sha256| sha256 == seal.sha256),
-        None => length >= receipt.size,
+    let Some((file, metadata)) =
+        File::open(path).ok().and_then(|file| file.metadata().ok().map(|it| (file, it)))
+    else {
+        return Local::Gone;
     };
-    match length {
-        _ if !same => Local::Differs,
-        length if length > receipt.size => Local::Grew,
-        _ => Local::Same,
+    let hashed = receipt.seal.as_ref().map(|seal| hash(&file, seal.size).is_ok_and(|it| it == seal.sha256));
+    let is_it = match &receipt.identity {
+        Some(identity) => is_generation(identity, &file, &metadata).unwrap_or(false),
+        // Nobody knows it any more but by its hash.
+        None => hashed == Some(true),
+    };
+    let length = metadata.len();
+    if !is_it {
+        // Renamed, or replaced by another generation.
+        Local::Gone
+    } else if hashed == Some(false) || length < receipt.size {
+        Local::Differs
+    } else if length > receipt.size {
+        Local::Grew
+    } else {
+        Local::Same
     }
 }
 
@@ -74,17 +86,24 @@ pub async fn copy(
         hasher.update(&piece);
         offset += piece.len() as u64;
     }
-    if offset != length {
+    // It may hold more than was written down: it was brought up to date a moment ago, or before a kill.
+    if offset < length {
         return match file {
-            Some(_) => Verdict::Differs { at: offset.min(length) },
+            Some(_) => Verdict::Differs { at: offset },
             None => Verdict::OtherLength { is: offset, should_be: length },
         };
     }
-    let sha256: [u8; 32] = hasher.finalize().into();
+    if file.is_some() {
+        return Verdict::Matches;
+    }
     match &receipt.seal {
-        Some(seal) if seal.size == offset && seal.sha256 != sha256 => Verdict::OtherHash,
-        Some(seal) if seal.size == offset => Verdict::Matches,
-        _ if file.is_some() => Verdict::Matches,
+        Some(seal) if seal.size == offset => {
+            if <[u8; 32]>::from(hasher.finalize()) == seal.sha256 {
+                Verdict::Matches
+            } else {
+                Verdict::OtherHash
+            }
+        }
         _ => Verdict::NotCompared("the file is not there any more, and had not come to its end".to_owned()),
     }
 }
@@ -93,7 +112,8 @@ pub async fn copy(
 pub async fn made(client: &Client, key: &str, length: Option<u64>) -> Verdict {
     match client.head_object(key).await {
         Ok(Some(found)) => match length {
-            Some(should_be) if should_be != found.length => {
+            // More: it was brought up to date a moment ago.
+            Some(should_be) if found.length < should_be => {
                 Verdict::OtherLength { is: found.length, should_be }
             }
             _ => Verdict::There,

@@ -22,11 +22,13 @@ pub enum Outcome {
     Malformed,
     /// Its bytes vanished before they could be read.
     Lost,
+    /// The file was replaced by one that begins with all that was there: its bytes are that one's, too.
+    Repeated,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Delivered,
         Self::Dropped,
         Self::TooOld,
@@ -34,6 +36,7 @@ impl Outcome {
         Self::TooNew,
         Self::Malformed,
         Self::Lost,
+        Self::Repeated,
     ];
 
     /// The word that the store and receipts use.
@@ -46,6 +49,7 @@ impl Outcome {
             Self::TooNew => "too_new",
             Self::Malformed => "malformed",
             Self::Lost => "lost_at_source",
+            Self::Repeated => "repeated",
         }
     }
 

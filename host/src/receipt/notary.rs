@@ -5,7 +5,7 @@
 use super::Forgetting;
 use crate::cursor::{Seal, Store, StreamId};
 use crate::source::tail::read_full;
-use crate::source::{OpenFiles, Stream};
+use crate::source::{OpenFiles, Stream, fence};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::File;
@@ -77,7 +77,9 @@ impl Notary {
     /// The streams whose time has come.
     fn due(&self, delivered: &impl Fn(StreamId) -> bool) -> Vec<Arc<Stream>> {
         let waiting: Vec<Arc<Stream>> = self.waiting().values().cloned().collect();
-        waiting.into_iter().filter(|stream| stream.ended() && delivered(stream.id)).collect()
+        // One that is gone has ended, but whoever holds it open may still write.
+        let is_quiet = |stream: &Stream| stream.snapshot().grew.elapsed() >= fence::SETTLED;
+        waiting.into_iter().filter(|it| it.ended() && is_quiet(it) && delivered(it.id)).collect()
     }
 
     async fn seal(&self, stream: &Arc<Stream>) {
@@ -98,7 +100,7 @@ impl Notary {
         stream: &Arc<Stream>,
         size: u64,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        if self.store.sealed_size(stream.id).await? == Some(size) {
+        if !self.store.lacks_seal(stream.id, size).await? {
             return Ok(());
         }
         let (files, there) = (self.files.clone(), stream.clone());

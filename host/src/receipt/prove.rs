@@ -35,7 +35,7 @@ pub struct Proof {
 pub struct SinkProof {
     /// Id of the sink.
     pub sink: String,
-    /// Up to which byte everything is acknowledged, refused or dropped.
+    /// Up to which byte everything is acknowledged, refused or dropped; also what was before the receipt was begun.
     pub acknowledged: u64,
     /// What became of the events.
     pub targets: Vec<TargetProof>,
@@ -196,6 +196,11 @@ fn by_sink(receipt: &ReceiptRow, config: Option<&Config>) -> Vec<SinkProof> {
         sink.acknowledged = sink.acknowledged.max(entry.range.end);
         sink.targets.push(TargetProof { entry: entry.clone(), remote: None });
     }
+    for (id, stand) in &receipt.cursors {
+        for sink in sinks.iter_mut().filter(|sink| sink.sink == *id) {
+            sink.acknowledged = sink.acknowledged.max(stand.offset);
+        }
+    }
     sinks
 }
 
@@ -249,11 +254,14 @@ impl Buckets {
         else {
             return not_compared("the sink's bucket is another by now");
         };
+        // The receipt may have been begun when some of it was there already.
+        let stands =
+            receipt.cursors.iter().filter(|(id, _)| id == sink).find_map(|(_, it)| it.target.as_ref());
+        let written = stands.filter(|(target, _)| target == key).map_or(entry.bytes, |(_, written)| *written);
         Some(if bucket.mirror && bucket.copies.contains(&receipt.source) {
-            compare::copy(&bucket.client, key, entry.bytes, receipt, file).await
+            compare::copy(&bucket.client, key, written, receipt, file).await
         } else {
-            let length = bucket.mirror.then_some(entry.bytes);
-            compare::made(&bucket.client, key, length).await
+            compare::made(&bucket.client, key, bucket.mirror.then_some(written)).await
         })
     }
 }

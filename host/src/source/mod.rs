@@ -18,5 +18,6 @@ pub mod tail;
 mod watcher;
 
 pub use airflow::Airflow;
+pub use fingerprint::matches as is_generation;
 pub use selection::{Pattern, Which};
 pub use stream::{End, OpenFiles, Stream};

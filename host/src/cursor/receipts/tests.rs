@@ -41,16 +41,35 @@ async fn a_receipt_grows_with_the_cursor_and_outlives_its_stream() {
     store.commit(vec![move_to(streams[0], 100, vec![delivered(40..100, 6)])]).await.expect("commit");
     let seal = Seal { size: 100, sha256: [9; 32] };
     store.seal_receipt(streams[0], seal.clone()).await.expect("seal");
-    assert_eq!(store.sealed_size(streams[0]).await.expect("size"), Some(100));
+    assert!(!store.lacks_seal(streams[0], 100).await.expect("answer"));
+    assert!(store.lacks_seal(streams[0], 101).await.expect("answer"), "it grew");
+    assert!(!store.lacks_seal(streams[1], 100).await.expect("answer"), "it has no receipt");
     store.forget(streams[0]).await.expect("forget");
+
+    store.saw(vec![(streams[1], 150)]).await.expect("saw");
 
     let receipts = read(&dir);
 
+    let (first, second) = (&receipts[0], &receipts[1]);
+    assert_eq!((first.identity.is_some(), second.identity.is_some(), second.size), (false, true, 150));
     let paths: Vec<_> = receipts.iter().map(|it| (it.path.as_str(), it.generation.as_str())).collect();
     assert_eq!(paths, [("a", "a-1"), ("b", "b-1")], "also one of which nothing was acknowledged");
     assert_eq!(receipts[0].entries, [("cw".to_owned(), delivered(0..100, 10))]);
     assert_eq!(receipts[0].seal, Some(seal));
     assert!(receipts[1].entries.is_empty() && receipts[1].last_at.is_none());
+}
+
+#[tokio::test]
+async fn a_receipt_knows_how_long_the_file_is_by_now_and_where_sinks_stand() {
+    let (dir, store, streams) = store().await;
+    let mut moved = move_to(streams[0], 40, vec![delivered(0..40, 4)]);
+    (moved.row.target, moved.row.written) = (Some("key".into()), 40);
+    store.commit(vec![moved]).await.expect("commit");
+    store.saw(vec![(streams[0], 900)]).await.expect("saw");
+    let receipt = &read(&dir)[0];
+    assert_eq!(receipt.size, 900, "though nothing was acknowledged since");
+    let stand = Stand { offset: 40, target: Some(("key".into(), 40)) };
+    assert_eq!(receipt.cursors, [("cw".to_owned(), stand)]);
 }
 
 #[tokio::test]

@@ -24,21 +24,22 @@ pub struct Hardship {
     created: bool,
     /// It was refused, and somebody was told.
     troubled: bool,
+    /// Somebody had to change something.
+    denied: bool,
 }
 
 impl Hardship {
     /// None yet, of a sink with these troubles.
     pub fn none(troubles: &Arc<Troubles>) -> Self {
         let trouble = Trouble::none(troubles);
-        Self { backoff: Backoff::default(), trouble, created: false, troubled: false }
+        Self { backoff: Backoff::default(), trouble, created: false, troubled: false, denied: false }
     }
 
-    /// It is over; whether anybody was told of it.
-    fn end(&mut self) -> bool {
+    /// It is over.
+    fn end(&mut self) {
         self.backoff.reset();
         self.trouble.settle();
-        self.created = false;
-        std::mem::take(&mut self.troubled)
+        (self.created, self.troubled, self.denied) = (false, false, false);
     }
 }
 
@@ -102,6 +103,7 @@ impl CloudWatch {
                 continue;
             }
             hardship.troubled = true;
+            hardship.denied |= failure.verdict == Verdict::RetrySlowly;
             hardship.trouble.raise(failure.fault());
             self.lanes.in_trouble(&failure.to_string());
             if failure.verdict != Verdict::Renewed && self.trouble.raise(name, &failure, Instant::now()) {
@@ -124,18 +126,18 @@ impl CloudWatch {
     }
 
     fn went_through(&self, outlet: &Outlet, hardship: &mut Hardship) {
-        let troubled = hardship.end();
+        let Hardship { troubled, denied, .. } = *hardship;
+        hardship.end();
         outlet.stand(Standing::Fine, self);
         self.lanes.out_of_trouble();
-        if !troubled {
-            return;
-        }
         let group = &outlet.name().group;
-        if self.trouble.settle(group) {
+        if troubled && self.trouble.settle(group) {
             tracing::info!(sink = %self.lanes.sink, "{}: works again", outlet.name());
         }
-        // What one of them may again, the others may as well, most likely.
-        self.revive(group);
+        // What one of them may again, the others may as well, most likely. Who was only throttled says nothing of others.
+        if denied {
+            self.revive(group);
+        }
     }
 
     /// It cannot go just now. What stays in memory of the put: all, or nothing that can be read again where too much is

@@ -52,6 +52,10 @@ use tokio::task::JoinSet;
 use trouble::Trouble;
 use turns::Turns;
 
+/// So many batches of a file may be acknowledged before what stands in front of them is (another log stream has it, and
+/// does not take it): a kill repeats them.
+const AHEAD: usize = 64;
+
 /// A sink of type `aws_cloudwatch_logs`.
 pub struct CloudWatch {
     client: Client,
@@ -245,7 +249,10 @@ impl EventSink for Handle {
             return outlet.waiting.has_room(lane, || !outlet.is_shut());
         }
         sink.waiting.has_room(lane, || {
-            sink.outlet(&name).map_or_else(|| sink.room.has_space(), |outlet| outlet.has_space(&sink.room))
+            // Of a file that goes to several log streams, one may be dead: then nothing of it can be let go of.
+            let ahead = lane.ahead();
+            let stuck = ahead >= AHEAD || (ahead > 0 && sink.room.is_crowded());
+            !stuck && sink.outlet(&name).map_or_else(|| sink.room.has_space(), |it| it.has_space(&sink.room))
         })
     }
 

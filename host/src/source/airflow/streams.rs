@@ -174,7 +174,8 @@ impl Airflow {
     /// Nobody will find a stream's file again.
     pub(super) async fn vanished(&mut self, id: StreamId, why: LossReason) -> Result<(), StoreError> {
         if let Some(it) = self.remembered.get(&id) {
-            let lost = if why == LossReason::Repeated { Vec::new() } else { self.not_acknowledged(&it.row) };
+            let why = if why == LossReason::Repeated { why } else { LossReason::WhileStopped };
+            let lost = self.not_acknowledged(&it.row, why);
             let losses = self.store.forget_lost(id, lost).await?;
             self.remembered.remove(&id);
             self.say_lost(&losses);
@@ -196,12 +197,12 @@ impl Airflow {
     }
 
     /// What the sinks of a stream lack that only the store remembers.
-    fn not_acknowledged(&self, row: &StreamRow) -> Vec<Lost> {
+    fn not_acknowledged(&self, row: &StreamRow, reason: LossReason) -> Vec<Lost> {
         let lost = self.sinks.iter().map(|sink| {
             let cursor = row.cursors.iter().find(|(id, _)| id == sink);
             let from = cursor.map_or(0, |(_, cursor)| cursor.offset);
             let range = from..row.size.max(from);
-            Lost { stream: row.id, sink: sink.clone(), range, reason: LossReason::WhileStopped }
+            Lost { stream: row.id, sink: sink.clone(), range, reason }
         });
         lost.collect()
     }
