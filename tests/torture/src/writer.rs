@@ -24,9 +24,6 @@ const TICK: Duration = Duration::from_millis(10);
 const ROTATED: usize = 2;
 /// Quiet before a disturbance whose loss is to be counted to the byte; see `oracle`.
 pub const SETTLED: Duration = Duration::from_secs(3);
-/// A log is copied and cut once it has had this many bytes for so long that the host has seen them: one of which it saw
-/// less is not recognised in its copy (`host/src/source/fingerprint.rs`).
-const WORTH_A_COPY: (usize, Duration) = (1024, Duration::from_secs(4));
 /// A file of the largest kind ends here.
 const LARGE: usize = 12 << 20;
 
@@ -220,14 +217,9 @@ impl Actor {
         };
         self.due = Instant::now() + Duration::from_millis(pause);
         self.next = Next::Append;
-        let (is_empty, may_be_copied) = {
-            let mut books = desk.books.lock().expect("nobody panics");
-            let book = books.of(self.id());
-            let seen = book.size_before(Instant::now(), WORTH_A_COPY.1);
-            (book.bytes.is_empty(), seen >= WORTH_A_COPY.0)
-        };
+        let is_empty = desk.books.lock().expect("nobody panics").of(self.id()).bytes.is_empty();
         if self.pending.is_empty() && !is_empty && self.rng.u8(..) < 26 {
-            self.next = self.disturbance(&desk.plan.disturbances, may_be_copied);
+            self.next = self.disturbance(&desk.plan.disturbances);
             if self.rng.bool() && !matches!(self.next, Next::Append) {
                 self.due = Instant::now() + SETTLED + Duration::from_millis(self.rng.u64(..500));
             }
@@ -245,7 +237,7 @@ impl Actor {
         lines.min(self.left)
     }
 
-    fn disturbance(&mut self, allowed: &[Disturbance], may_be_copied: bool) -> Next {
+    fn disturbance(&mut self, allowed: &[Disturbance]) -> Next {
         let refill = self.rng.bool();
         let truncate = (Disturbance::Truncation, Next::Truncate { refill });
         let mut choices: Vec<(Disturbance, Next)> = match self.kind {
@@ -257,7 +249,7 @@ impl Actor {
             }
             Kind::Large => Vec::new(),
         };
-        choices.retain(|(it, _)| allowed.contains(it) && (may_be_copied || *it != Disturbance::Copy));
+        choices.retain(|(it, _)| allowed.contains(it));
         if choices.is_empty() { Next::Append } else { choices[self.rng.usize(..choices.len())].1 }
     }
 
