@@ -114,7 +114,7 @@ impl Stage {
             puts: self.ledger.puts(),
             mirror: objects(MIRROR_BUCKET),
             lake: plan.with_lake().then(|| objects(LAKE_BUCKET)),
-            unsure_keys: self.ledger.unsure_keys(),
+            known_lengths: self.ledger.known_lengths(),
             reports: reports.map_err(|error| format!("the host's store cannot be read: {error}"))?,
             ups: self.host.ups.clone(),
         })

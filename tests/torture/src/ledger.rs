@@ -1,6 +1,6 @@
 //! What the proxy saw of puts: which were carried out, and of which the host could not know it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -33,10 +33,20 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 struct State {
     puts: Puts,
-    /// When each object was last written.
-    writes: BTreeMap<String, Instant>,
-    /// Objects of which the host could not know that they were written.
-    unsure: BTreeSet<String>,
+    objects: BTreeMap<String, Object>,
+}
+
+/// An object, as far as the host can know of it.
+#[derive(Debug)]
+struct Object {
+    /// When it was last written.
+    written: Instant,
+    /// How long it was then, where that shows; in bytes.
+    length: usize,
+    /// That was answered, and not so shortly before a kill that the answer may not have been written down.
+    is_known: bool,
+    /// How long it was for all that the host knows.
+    known: usize,
 }
 
 impl Ledger {
@@ -58,22 +68,29 @@ impl Ledger {
         }
     }
 
-    /// An object was written.
-    pub fn write(&self, key: &str) {
-        self.state.lock().expect("nobody panics").writes.insert(key.to_owned(), Instant::now());
+    /// An object was written, and the answer is about to be sent. `length`: none where it does not show.
+    pub fn write(&self, key: &str, length: Option<usize>) {
+        let mut state = self.state.lock().expect("nobody panics");
+        let before = state.objects.get(key).map_or(0, Object::known);
+        let length = length.unwrap_or(before);
+        let object = Object { written: Instant::now(), length, is_known: true, known: before };
+        state.objects.insert(key.to_owned(), object);
     }
 
     /// And the answer never arrived.
     pub fn write_unsure(&self, key: &str) {
-        self.state.lock().expect("nobody panics").unsure.insert(key.to_owned());
+        if let Some(object) = self.state.lock().expect("nobody panics").objects.get_mut(key) {
+            object.is_known = false;
+        }
     }
 
     /// The host was killed, and whatever it had sent has been carried out since.
     pub fn killed(&self, at: Instant) {
         let mut state = self.state.lock().expect("nobody panics");
-        let State { puts, writes, unsure } = &mut *state;
-        let late = writes.iter().filter(|(_, then)| **then + WRITTEN_DOWN > at);
-        unsure.extend(late.map(|(key, _)| key.clone()));
+        let State { puts, objects } = &mut *state;
+        for object in objects.values_mut() {
+            object.is_known &= object.written + WRITTEN_DOWN <= at;
+        }
         for puts in puts.values_mut() {
             let Some(last) = puts.last_mut().filter(|put| !put.settled) else { continue };
             // Else its cursors are long written down.
@@ -87,8 +104,15 @@ impl Ledger {
         self.state.lock().expect("nobody panics").puts.clone()
     }
 
-    /// Objects of which the host could not know that they were written.
-    pub fn unsure_keys(&self) -> BTreeSet<String> {
-        self.state.lock().expect("nobody panics").unsure.clone()
+    /// How long each object is for all that the host knows, in bytes.
+    pub fn known_lengths(&self) -> BTreeMap<String, usize> {
+        let state = self.state.lock().expect("nobody panics");
+        state.objects.iter().map(|(key, object)| (key.clone(), object.known())).collect()
+    }
+}
+
+impl Object {
+    fn known(&self) -> usize {
+        if self.is_known { self.length } else { self.known }
     }
 }

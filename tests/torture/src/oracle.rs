@@ -29,8 +29,8 @@ pub struct Arrived {
     pub mirror: BTreeMap<String, Vec<u8>>,
     /// Objects of layout `batch`, where there is such a sink.
     pub lake: Option<BTreeMap<String, Vec<u8>>>,
-    /// Objects that may have been written without the host knowing it, as `/bucket/key`.
-    pub unsure_keys: BTreeSet<String>,
+    /// Of each object, as `/bucket/key`, how long it is for all that the host knows; in bytes.
+    pub known_lengths: BTreeMap<String, usize>,
     /// What the host has written down as lost at the source: bytes by sink and path.
     pub reports: BTreeMap<(String, String), u64>,
     /// When the host was there, from when it looked at files to its end.
@@ -60,7 +60,7 @@ pub fn compare(books: &Books, arrived: &Arrived) -> Result<Tally, Difference> {
     has.insert(CLOUDWATCH, log_streams(books, &texts, arrived, &mut tally)?);
     has.insert(MIRROR, mirror(books, arrived, &mut tally)?);
     if let Some(objects) = &arrived.lake {
-        has.insert(LAKE, lake(books, &texts, objects, &arrived.unsure_keys)?);
+        has.insert(LAKE, lake(books, &texts, objects, &arrived.known_lengths)?);
     }
     let mut accounts: BTreeMap<(&str, u32), Account> = BTreeMap::new();
     let furthest: BTreeMap<Id, usize> = books
@@ -91,6 +91,7 @@ fn log_streams(
 ) -> Result<HasAll, Difference> {
     let mut has = empty(books);
     let mut allowed: BTreeMap<(Id, usize), u32> = BTreeMap::new();
+    let mut sure: BTreeSet<(Id, usize)> = BTreeSet::new();
     let none = Vec::new();
     for (name, events) in &arrived.log_streams {
         let place = format!("log stream {name}");
@@ -127,8 +128,11 @@ fn log_streams(
                 }
             }
             order.put_ends();
+            if put.may_repeat == 0 {
+                sure.append(&mut brought);
+            }
             // From now on: what it brought itself is not excused by its lost reply.
-            for piece in brought.into_iter().filter(|_| put.may_repeat > 0) {
+            for piece in brought {
                 *allowed.entry(piece).or_default() += put.may_repeat;
             }
         }
@@ -140,7 +144,7 @@ fn log_streams(
             tally.arrived += usize::from(times > 0);
             tally.repeated += times.saturating_sub(1) as usize;
             tally.repeatable += allowed as usize;
-            if allowed > 0 {
+            if times > 0 && !sure.contains(&(id, piece)) {
                 it.unsure += generation.piece(piece).len();
             }
         }
@@ -244,9 +248,8 @@ fn mirror(books: &Books, arrived: &Arrived, tally: &mut Tally) -> Result<HasAll,
         let it = has.get_mut(&id).expect("each has an entry");
         it.bytes = it.bytes.max(body.len());
         it.missing = generation.bytes.len() - it.bytes;
-        if arrived.unsure_keys.contains(&format!("/{MIRROR_BUCKET}/{key}")) {
-            it.unsure = it.bytes;
-        }
+        let known = arrived.known_lengths.get(&format!("/{MIRROR_BUCKET}/{key}"));
+        it.unsure = known.map_or(0, |&known| it.bytes.saturating_sub(known));
         if body.len() == generation.bytes.len() {
             tally.identical += 1;
         } else {
@@ -271,14 +274,15 @@ fn lake(
     books: &Books,
     texts: &Texts,
     objects: &BTreeMap<String, Vec<u8>>,
-    unsure: &BTreeSet<String>,
+    known: &BTreeMap<String, usize>,
 ) -> Result<HasAll, Difference> {
     let mut has = empty(books);
     let mut seen: BTreeMap<(Id, usize), &str> = BTreeMap::new();
     for (key, body) in objects {
         let place = format!("object {key}");
+        let known = known.get(&format!("/{LAKE_BUCKET}/{key}"));
+        let unsure = known.is_some_and(|&known| known < body.len());
         let body = String::from_utf8_lossy(body);
-        let unsure = unsure.contains(&format!("/{LAKE_BUCKET}/{key}"));
         let mut last: BTreeMap<Id, usize> = BTreeMap::new();
         for line in body.split('\n') {
             let Some(it) = texts.place(line, &place)? else { continue };

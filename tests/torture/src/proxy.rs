@@ -190,8 +190,8 @@ impl Door {
             effect = effect.filter(|_| answer.status < 300);
             let put = match &effect {
                 Some(Effect::Put { stream, events }) => self.ledger.put(stream, *events),
-                Some(Effect::Object { key }) => {
-                    self.ledger.write(key);
+                Some(Effect::Object { key, length }) => {
+                    self.ledger.write(key, *length);
                     0
                 }
                 None => 0,
@@ -215,7 +215,7 @@ impl Door {
         }
         match effect {
             Some(Effect::Put { stream, .. }) => self.ledger.reply_lost(&stream, put),
-            Some(Effect::Object { key }) => self.ledger.write_unsure(&key),
+            Some(Effect::Object { key, .. }) => self.ledger.write_unsure(&key),
             None => {}
         }
         if trouble == Some(Trouble::HangsAfter) {
@@ -271,8 +271,15 @@ fn is_gone(client: &TcpStream) -> bool {
 
 /// What a request changes.
 enum Effect {
-    Put { stream: String, events: usize },
-    Object { key: String },
+    Put {
+        stream: String,
+        events: usize,
+    },
+    /// `length`: of the whole object, where the request says it.
+    Object {
+        key: String,
+        length: Option<usize>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -296,8 +303,17 @@ impl Effect {
                 if !matches!(request.method(), "PUT" | "POST") {
                     return None;
                 }
-                let path = request.target().split('?').next().unwrap_or_default();
-                Some(Self::Object { key: decoded(path) })
+                let (path, query) = request.target().split_once('?').unwrap_or((request.target(), ""));
+                if ["partNumber", "uploads"].iter().any(|it| query.contains(it)) {
+                    // Nobody sees it yet.
+                    return None;
+                }
+                let length = match request.header("x-amz-decoded-content-length") {
+                    Some(length) => length.parse().ok(),
+                    None => Some(request.body.len()),
+                };
+                let is_whole = request.method() == "PUT";
+                Some(Self::Object { key: decoded(path), length: length.filter(|_| is_whole) })
             }
         }
     }

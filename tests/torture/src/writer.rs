@@ -3,6 +3,8 @@
 //! Each actor looks after one family of files: a try's log, or a log that rotates. It has a seed of its own, so what it
 //! does in which order does not hang on the others.
 
+mod disturb;
+
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -12,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::books::{Books, How, Id, marker};
+use crate::books::{Books, Id, marker};
 use crate::corpus::Corpus;
 use crate::plan::{Disturbance, Plan};
 
@@ -22,9 +24,6 @@ const TICK: Duration = Duration::from_millis(10);
 const ROTATED: usize = 2;
 /// Quiet before a disturbance whose loss is to be counted to the byte; see `oracle`.
 pub const SETTLED: Duration = Duration::from_secs(3);
-/// A log is copied and cut once it has had this many bytes for so long that the host has seen them: one of which it saw
-/// less is not recognised in its copy (`host/src/source/fingerprint.rs`).
-const WORTH_A_COPY: (usize, Duration) = (1024, Duration::from_secs(4));
 /// A file of the largest kind ends here.
 const LARGE: usize = 12 << 20;
 
@@ -67,14 +66,9 @@ struct Actor {
     due: Instant,
     next: Next,
     /// Rotated generations by their place: the first is `x.log.1`. A copy is a file of its own.
-    rotated: Vec<Rotated>,
+    rotated: Vec<Id>,
     /// Lines until this family is done.
     left: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Rotated {
-    id: Id,
 }
 
 /// Writes until it is told to stop.
@@ -223,14 +217,9 @@ impl Actor {
         };
         self.due = Instant::now() + Duration::from_millis(pause);
         self.next = Next::Append;
-        let (is_empty, may_be_copied) = {
-            let mut books = desk.books.lock().expect("nobody panics");
-            let book = books.of(self.id());
-            let seen = book.size_before(Instant::now(), WORTH_A_COPY.1);
-            (book.bytes.is_empty(), seen >= WORTH_A_COPY.0)
-        };
+        let is_empty = desk.books.lock().expect("nobody panics").of(self.id()).bytes.is_empty();
         if self.pending.is_empty() && !is_empty && self.rng.u8(..) < 26 {
-            self.next = self.disturbance(&desk.plan.disturbances, may_be_copied);
+            self.next = self.disturbance(&desk.plan.disturbances);
             if self.rng.bool() && !matches!(self.next, Next::Append) {
                 self.due = Instant::now() + SETTLED + Duration::from_millis(self.rng.u64(..500));
             }
@@ -248,7 +237,7 @@ impl Actor {
         lines.min(self.left)
     }
 
-    fn disturbance(&mut self, allowed: &[Disturbance], may_be_copied: bool) -> Next {
+    fn disturbance(&mut self, allowed: &[Disturbance]) -> Next {
         let refill = self.rng.bool();
         let truncate = (Disturbance::Truncation, Next::Truncate { refill });
         let mut choices: Vec<(Disturbance, Next)> = match self.kind {
@@ -260,7 +249,7 @@ impl Actor {
             }
             Kind::Large => Vec::new(),
         };
-        choices.retain(|(it, _)| allowed.contains(it) && (may_be_copied || *it != Disturbance::Copy));
+        choices.retain(|(it, _)| allowed.contains(it));
         if choices.is_empty() { Next::Append } else { choices[self.rng.usize(..choices.len())].1 }
     }
 
@@ -324,110 +313,6 @@ impl Actor {
         if self.rng.bool() {
             self.drain(desk);
         }
-    }
-
-    fn rotated_name(&self, place: usize) -> String {
-        format!("{}.{}", self.name, place + 1)
-    }
-
-    /// Makes room for `x.log.1`: the others move on by one, the last one goes.
-    fn shift(&mut self, desk: &Desk) {
-        let mut books = desk.books.lock().expect("nobody panics");
-        for place in (0..self.rotated.len()).rev() {
-            let from = desk.root.join(self.rotated_name(place));
-            let book = books.of(self.rotated[place].id);
-            if place + 1 == ROTATED {
-                fs::remove_file(from).expect("it is there");
-                book.ended = Some((How::Deleted, Instant::now()));
-                self.rotated.pop();
-            } else {
-                let name = self.rotated_name(place + 1);
-                fs::rename(from, desk.root.join(&name)).expect("it can be renamed");
-                book.names.push(name);
-            }
-        }
-    }
-
-    /// Rename and create, as logrotate does and Python's `RotatingFileHandler`.
-    fn rename(&mut self, desk: &Desk) {
-        self.shift(desk);
-        let name = self.rotated_name(0);
-        fs::rename(desk.root.join(&self.name), desk.root.join(&name)).expect("it can be renamed");
-        desk.books.lock().expect("nobody panics").of(self.id()).names.push(name);
-        if self.rng.bool() {
-            // Whoever has it open goes on for a while.
-            let lines = self.rng.usize(1..4).min(self.left);
-            self.say(desk, lines);
-            self.drain(desk);
-        }
-        self.rotated.insert(0, Rotated { id: self.id() });
-        self.generation += 1;
-        self.open(desk);
-    }
-
-    /// `copytruncate` of logrotate.
-    fn copy(&mut self, desk: &Desk) {
-        self.shift(desk);
-        let name = self.rotated_name(0);
-        fs::copy(desk.root.join(&self.name), desk.root.join(&name)).expect("it can be copied");
-        {
-            let mut books = desk.books.lock().expect("nobody panics");
-            let book = books.of(self.id());
-            book.names.push(name);
-            book.copied = true;
-        }
-        self.file.as_ref().expect("it is open").set_len(0).expect("it can be cut");
-        self.rotated.insert(0, Rotated { id: self.id() });
-        self.again(desk);
-    }
-
-    /// Cut to nothing; `refill`: and written beyond its former length at once.
-    fn truncate(&mut self, desk: &Desk, refill: bool) {
-        let before = {
-            let mut books = desk.books.lock().expect("nobody panics");
-            let book = books.of(self.id());
-            book.ended = Some((How::Truncated, Instant::now()));
-            book.bytes.len()
-        };
-        self.file.as_ref().expect("it is open").set_len(0).expect("it can be cut");
-        self.again(desk);
-        if refill {
-            let enough = |bytes: usize| bytes > before || bytes > 200_000;
-            while self.left > 0 && !enough(self.pending.iter().map(Vec::len).sum()) {
-                self.say(desk, 1);
-            }
-            self.drain(desk);
-        }
-    }
-
-    /// The same file begins a new generation.
-    fn again(&mut self, desk: &Desk) {
-        self.generation += 1;
-        self.pieces = 0;
-        desk.books.lock().expect("nobody panics").begin(self.id(), &self.name);
-    }
-
-    /// Deleted while it is open, as a clean-up does; another takes its place, or this family is over.
-    fn delete(&mut self, desk: &Desk) {
-        fs::remove_file(desk.root.join(&self.name)).expect("it is there");
-        self.file = None;
-        desk.books.lock().expect("nobody panics").of(self.id()).ended = Some((How::Deleted, Instant::now()));
-        self.generation += 1;
-        self.open(desk);
-        if self.rng.bool() {
-            self.left = self.left.min(5);
-        }
-    }
-
-    /// The folder of the task goes with all that is in it, and comes back.
-    fn remove_folder(&mut self, desk: &Desk) {
-        let path = desk.root.join(&self.name);
-        let folder = path.parent().expect("a file is in a folder");
-        fs::remove_dir_all(folder).expect("it is there");
-        self.file = None;
-        desk.books.lock().expect("nobody panics").of(self.id()).ended = Some((How::Deleted, Instant::now()));
-        self.generation += 1;
-        self.open(desk);
     }
 
     fn drain(&mut self, desk: &Desk) {

@@ -148,6 +148,39 @@ fn a_kill_allows_the_last_put_of_each_log_stream_once() {
 }
 
 #[test]
+fn an_object_is_known_to_be_as_long_as_its_last_answered_write_unless_a_kill_followed_at_once() {
+    let ledger = Ledger::default();
+    let known = || ledger.known_lengths()["/b/k"];
+    ledger.write("/b/k", Some(10));
+    assert_eq!(known(), 10);
+    ledger.write("/b/k", Some(20));
+    ledger.write_unsure("/b/k");
+    assert_eq!(known(), 10);
+    ledger.write("/b/k", Some(30));
+    ledger.killed(Instant::now() + Duration::from_mins(1));
+    assert_eq!(known(), 30, "long written down");
+    ledger.write("/b/k", Some(40));
+    ledger.killed(Instant::now());
+    assert_eq!(known(), 30);
+    ledger.write("/b/k", None);
+    assert_eq!(known(), 30, "the end of a multipart upload does not say");
+}
+
+#[test]
+fn what_arrived_without_the_host_knowing_it_may_be_reported_too() {
+    let vanished = |known: bool, more: u64| {
+        let mut run = Run::good();
+        let lost = run.deleted(4);
+        let there = run.object().len();
+        run.arrived.known_lengths.insert(format!("/{MIRROR_BUCKET}/{PATH}"), if known { there } else { 0 });
+        run.report(MIRROR, lost + more);
+        run.verdict()
+    };
+    assert!(vanished(false, 1).is_ok() && vanished(true, 0).is_ok());
+    assert!(vanished(true, 1).is_err());
+}
+
+#[test]
 fn a_swapped_pair_is_found_within_a_put_and_across_two() {
     let mut run = Run::good();
     let events = run.events();
