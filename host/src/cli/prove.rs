@@ -105,7 +105,7 @@ fn write(out: &mut String, proof: &Proof) -> std::fmt::Result {
             writeln!(out, "    sha256 of the first {hashed} bytes {}", hex::encode(sha256))?;
         }
         None if proof.local == Local::Gone => {
-            writeln!(out, "    no sha256: it was gone before it was hashed")?
+            writeln!(out, "    no sha256: it was gone before it was hashed")?;
         }
         None => writeln!(out, "    no sha256: it has not come to its end yet")?,
     }
