@@ -115,7 +115,7 @@ pub async fn copy(
     match &receipt.seal {
         Some(seal) if seal.size == offset => {
             if <[u8; 32]>::from(hasher.finalize()) == seal.sha256 {
-                Verdict::Matches
+                Verdict::SameHash
             } else {
                 Verdict::OtherHash
             }
