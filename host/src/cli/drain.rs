@@ -86,12 +86,17 @@ fn summary(drained: &Drained) -> String {
     let mut text = match (files, lacking.is_empty(), lost) {
         (0, ..) => "no such file is there: nothing to deliver".to_owned(),
         (_, true, 0) => format!("delivered: {files} files, {bytes} bytes that some sink lacked"),
-        (_, true, _) => format!("not all was delivered: {files} files were meant, {bytes} bytes that some sink lacked"),
+        (_, true, _) => {
+            format!("not all was delivered: {files} files were meant, {bytes} bytes that some sink lacked")
+        }
         (_, false, _) => format!("not delivered in time: {files} files were meant"),
     };
     if *lost > 0 {
         // Writing to a string does not fail.
-        let _ = write!(text, "\n{lost} bytes are lost: their files were deleted before they were read; the host's log says which");
+        let _ = write!(
+            text,
+            "\n{lost} bytes are lost: their files were deleted before they were read; the host's log says which"
+        );
     }
     if !all_seen {
         text.push_str(

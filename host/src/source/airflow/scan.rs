@@ -69,6 +69,7 @@ impl Airflow {
         // Before the lanes are told of it: what one of them had, all may have lost.
         self.note_sizes(&places.fates).await?;
         self.apply(places.fates, is_hidden).await?;
+        self.settle_doubts(last).await?;
         let mut new = places.new;
         new.extend(self.own(places.alike, last));
         self.begin(new).await?;
