@@ -6,7 +6,7 @@
 mod age;
 mod pending;
 
-use crate::cursor::CursorRow;
+use crate::cursor::{CursorRow, Loss};
 use crate::event::Batch;
 use crate::receipt::{Entry, Fate, Tally};
 use crate::source::Stream;
@@ -30,6 +30,8 @@ pub struct Lane {
     committed: AtomicU64,
     /// Somebody waits for everything before this.
     wanted: AtomicU64,
+    /// Bytes of that that nobody will ever deliver.
+    lost: AtomicU64,
     /// Kinds of trouble that were said of this stream already, a bit each.
     said: AtomicU64,
     /// Its file cannot be found, and this run waits no longer.
@@ -92,6 +94,7 @@ impl Lane {
             state: Mutex::new(state),
             committed,
             wanted: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             said: AtomicU64::new(0),
             abandoned: AtomicBool::new(false),
             seen_at: Instant::now(),
@@ -283,6 +286,18 @@ impl Lane {
     /// Somebody waits for everything before `offset`: from now on nothing else is waited for until that is delivered.
     pub fn want(&self, offset: u64) {
         self.wanted.fetch_max(offset, Ordering::AcqRel);
+    }
+
+    /// The sink will never have some bytes of it, and that is written down.
+    pub fn lost(&self, loss: &Loss) {
+        if self.hurried(loss.from) {
+            self.lost.fetch_add(loss.bytes, Ordering::AcqRel);
+        }
+    }
+
+    /// How many bytes were lost while somebody waited for them.
+    pub fn lost_while_wanted(&self) -> u64 {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// Whether somebody waits for what is at `offset`.

@@ -9,7 +9,7 @@ use updraft::config::{self, Env};
 use updraft::control::{self, Answer, Verb};
 use updraft::{Drained, StartError, Which};
 
-/// The time was over before everything was delivered.
+/// The time was over before everything was delivered, or something of it was lost.
 const NOT_ALL: u8 = 1;
 /// The options say nothing that can be done.
 const BAD_ARGUMENTS: u8 = 2;
@@ -82,12 +82,22 @@ pub fn drain(options: &Drain, env: &Env) -> Result<u8, StartError> {
 
 /// For whoever reads the events of the pod.
 fn summary(drained: &Drained) -> String {
-    let Drained { files, bytes, all_seen, lacking } = drained;
-    let mut text = match (files, lacking.is_empty()) {
-        (0, _) => "no such file is there: nothing to deliver".to_owned(),
-        (_, true) => format!("delivered: {files} files, {bytes} bytes that some sink lacked"),
-        (_, false) => format!("not delivered in time: {files} files were meant"),
+    let Drained { files, bytes, all_seen, lost, lacking } = drained;
+    let mut text = match (files, lacking.is_empty(), lost) {
+        (0, ..) => "no such file is there: nothing to deliver".to_owned(),
+        (_, true, 0) => format!("delivered: {files} files, {bytes} bytes that some sink lacked"),
+        (_, true, _) => {
+            format!("not all was delivered: {files} files were meant, {bytes} bytes that some sink lacked")
+        }
+        (_, false, _) => format!("not delivered in time: {files} files were meant"),
     };
+    if *lost > 0 {
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "\n{lost} bytes are lost: their files were deleted before they were read; the host's log says which"
+        );
+    }
     if !all_seen {
         text.push_str(
             "\nthe log folder could not be looked through in time and as a whole: there may be more",
@@ -152,8 +162,13 @@ mod tests {
 
     #[test]
     fn the_summary_says_who_lacks_what_and_why() {
-        let done = Drained { files: 2, bytes: 10, all_seen: true, lacking: Vec::new() };
+        let done = Drained { files: 2, bytes: 10, all_seen: true, lost: 0, lacking: Vec::new() };
+        assert!(done.is_done());
         assert_eq!(summary(&done), "delivered: 2 files, 10 bytes that some sink lacked");
+        let deleted = Drained { lost: 4, ..done.clone() };
+        assert!(!deleted.is_done());
+        let text = summary(&deleted);
+        assert!(text.contains("4 bytes are lost") && text.contains("not all was delivered"), "{text}");
         let lacking = updraft::Lacking {
             sink: "s3".into(),
             bytes: 7,

@@ -29,8 +29,13 @@ impl Lanes {
             moves.push(self.cursor_move(lane, row, entries));
         }
         let losses = self.persist(|| self.store.commit_with_losses(moves.clone(), lost.clone())).await;
+        // Before anybody can see that the cursors are past it.
         for loss in &losses {
             self.lost(loss);
+            let of = reached.iter().find(|(lane, ..)| lane.stream.generation == loss.generation);
+            if let Some((lane, ..)) = of {
+                lane.lost(loss);
+            }
         }
         for (lane, offset, passed) in reached {
             self.committed(lane, offset, passed);
@@ -88,11 +93,12 @@ impl Lanes {
         self.progress.notify_waiters();
     }
 
-    /// The name under which a sink is about to keep a stream: written down, however long that takes.
+    /// The name under which a sink is about to keep a stream: written down, however long that takes. Under another name
+    /// than before nothing is written yet.
     pub async fn commit_target(&self, lane: &Lane, target: String) {
         let cursor = lane.cursor();
         if cursor.target.as_ref() != Some(&target) {
-            let row = CursorRow { target: Some(target), ..cursor };
+            let row = CursorRow { target: Some(target), written: 0, ..cursor };
             lane.set_cursor(row.clone());
             let moved = vec![self.cursor_move(lane, row, Vec::new())];
             self.persist(|| self.store.commit(moved.clone())).await;

@@ -7,6 +7,7 @@ use crate::monitor::Monitor;
 use crate::receipt::Notary;
 use crate::source::Stream;
 use crate::source::airflow::Listener;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Passes on to every sink's lanes what a source sees.
@@ -53,6 +54,11 @@ impl Listener for AllLanes {
 
     fn acknowledged(&self, stream: StreamId) -> u64 {
         self.lanes.iter().filter_map(|lanes| Some(lanes.get(stream)?.committed())).max().unwrap_or(0)
+    }
+
+    fn under_way(&self, stream: StreamId, sink: &str) -> Range<u64> {
+        let lane = self.lanes.iter().find(|lanes| lanes.sink == sink).and_then(|lanes| lanes.get(stream));
+        lane.map_or(0..0, |lane| lane.committed()..lane.next().0)
     }
 
     fn lost(&self, loss: &Loss) {

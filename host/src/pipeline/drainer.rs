@@ -32,6 +32,8 @@ pub struct Drained {
     pub bytes: u64,
     /// The log folder was looked through in time, and everything in it could be looked at.
     pub all_seen: bool,
+    /// Bytes that were lost at the source before they were delivered, of all sinks together: their files were deleted.
+    pub lost: u64,
     /// Sinks that do not have all of it.
     pub lacking: Vec<Lacking>,
 }
@@ -39,7 +41,7 @@ pub struct Drained {
 impl Drained {
     /// Every sink has all that was there.
     pub fn is_done(&self) -> bool {
-        self.all_seen && self.lacking.is_empty()
+        self.all_seen && self.lost == 0 && self.lacking.is_empty()
     }
 }
 
@@ -75,11 +77,17 @@ struct Wanted<'a> {
     sink: &'a Sink,
     lane: Arc<Lane>,
     size: u64,
+    /// What had been lost of it before.
+    lost_before: u64,
 }
 
 impl Wanted<'_> {
     fn lacks(&self) -> u64 {
         self.size.saturating_sub(self.lane.committed())
+    }
+
+    fn lost(&self) -> u64 {
+        self.lane.lost_while_wanted().saturating_sub(self.lost_before)
     }
 }
 
@@ -107,11 +115,16 @@ impl Drainer {
             files: ids.len() as u64,
             bytes: wanted.iter().map(Wanted::lacks).sum(),
             all_seen: looked.unwrap_or(false),
+            lost: 0,
             lacking: Vec::new(),
         };
         let mut press_at = Instant::now();
         loop {
-            wanted.retain(|it| it.lacks() > 0);
+            wanted.retain(|it| {
+                let over = it.lacks() == 0;
+                drained.lost += if over { it.lost() } else { 0 };
+                !over
+            });
             let now = Instant::now();
             if now >= deadline || wanted.iter().all(|it| it.sink.lanes.broken()) {
                 break;
@@ -131,6 +144,7 @@ impl Drainer {
             }
             tokio::time::sleep(LOOK).await;
         }
+        drained.lost += wanted.iter().map(Wanted::lost).sum::<u64>();
         drained.lacking = self.sinks.iter().filter_map(|sink| lacking(sink, &wanted)).collect();
         drained
     }
@@ -157,8 +171,9 @@ impl Drainer {
         for sink in &self.sinks {
             for lane in sink.lanes.all().into_iter().filter(|lane| is_meant(lane, which)) {
                 let size = lane.stream.snapshot().size;
+                let lost_before = lane.lost_while_wanted();
                 lane.want(size);
-                wanted.push(Wanted { sink, lane, size });
+                wanted.push(Wanted { sink, lane, size, lost_before });
             }
         }
         wanted

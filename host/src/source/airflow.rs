@@ -4,6 +4,7 @@
 //! file systems, overflowing queues, folders made faster than they can be watched). Only a rescan decides what was
 //! renamed, replaced or deleted: a single path does not tell.
 
+mod doubt;
 mod letters;
 mod scan;
 mod streams;
@@ -18,7 +19,9 @@ use crate::cursor::{CursorRow, Loss, Store, StoreError, StreamId, StreamRow};
 use crate::dead_letter::DeadLetters;
 use crate::event::Deployment;
 use crate::sink::complaint::Complaint;
+use doubt::Doubt;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,6 +49,8 @@ pub trait Listener: Send + Sync {
     fn delivered(&self, stream: StreamId) -> bool;
     /// The most that any sink has of it, in bytes.
     fn acknowledged(&self, stream: StreamId) -> u64;
+    /// What a sink has read of it and not acknowledged yet.
+    fn under_way(&self, stream: StreamId, sink: &str) -> Range<u64>;
     /// The stream is over.
     fn ended(&self, stream: StreamId);
 }
@@ -70,6 +75,8 @@ pub struct Airflow {
     remembered: HashMap<StreamId, Remembered>,
     /// Files that are held back: copies that are under way, perhaps.
     held: HashMap<String, Held>,
+    /// What copies lack that may be delivered nevertheless.
+    doubts: Vec<Doubt>,
     /// Device and inode of the folder when there last was something in it.
     root: Option<(u64, u64)>,
     first_scan: bool,
@@ -158,6 +165,7 @@ impl Airflow {
             first_scan: remembered.is_empty(),
             remembered,
             held: HashMap::new(),
+            doubts: Vec::new(),
             root: None,
             complained: HashSet::new(),
             all_seen: true,

@@ -84,7 +84,7 @@ impl Mirror {
         if let Some(due) = self.not_before(lane) {
             return self.lanes.schedule.wake_at(lane.stream.id, due);
         }
-        self.state().trouble.try_now();
+        self.try_now(lane);
         match self.bring_up_to_date(lane).await {
             Ok(rest) => {
                 if self.recovered() {
@@ -105,11 +105,11 @@ impl Mirror {
     /// None: it is due now.
     fn not_before(&self, lane: &Lane) -> Option<Instant> {
         let now = lane.stream.snapshot();
-        // A pause that began before somebody asked is over now: this may be the last chance.
         let asked = self.lanes.asked();
-        let pause = self.state().pause.filter(|pause| pause.until > Instant::now() && pause.asked == asked);
+        let pause = self.state().pause.and_then(|pause| pause.holds(asked));
+        let pause = pause.max(self.refused_until(lane));
         if pause.is_some() || self.lanes.closing() || now.gone || lane.urgent() {
-            return pause.map(|pause| pause.until);
+            return pause;
         }
         // Who pays for each version would rather wait than trust the log's own words.
         if let Some(quiet) = self.layout.write_once {
@@ -147,9 +147,9 @@ impl Mirror {
         self.lanes.counters.lines.add(lines);
         self.lanes.counters.delivered.add(lines);
         let cursor = lane.cursor();
-        // Under another key than before it is another object, and holds all.
-        let (from, there) =
-            if before.target.as_ref() == Some(&key) { (before.offset, before.written) } else { (0, 0) };
+        // Under another key than before, or under one that was not written yet, it is another object, and holds all.
+        let same = before.written > 0 && before.target.as_ref() == Some(&key);
+        let (from, there) = if same { (before.offset, before.written) } else { (0, 0) };
         let entry = Entry {
             fate: Fate::delivered(format!("s3://{}/{key}", self.client.bucket())),
             range: from..place.offset.max(cursor.offset),

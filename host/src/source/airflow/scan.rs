@@ -48,6 +48,7 @@ impl Airflow {
             return Ok(());
         };
         if self.is_hidden(&looked) {
+            self.forget_absent();
             return Ok(());
         }
         let Looked { places, unreadable, root, .. } = looked;
@@ -68,6 +69,7 @@ impl Airflow {
         // Before the lanes are told of it: what one of them had, all may have lost.
         self.note_sizes(&places.fates).await?;
         self.apply(places.fates, is_hidden).await?;
+        self.settle_doubts(last).await?;
         let mut new = places.new;
         new.extend(self.own(places.alike, last));
         self.begin(new).await?;
@@ -81,6 +83,13 @@ impl Airflow {
         let missing = self.known.values().any(|known| known.absent > 0)
             || self.remembered.values().any(|it| it.absent > 0);
         if missing { Some(RESCAN_SOON) } else { (!self.held.is_empty()).then_some(COPY_LOOK) }
+    }
+
+    /// A look that says nothing has found nothing missing, and nothing that is to be held back.
+    fn forget_absent(&mut self) {
+        self.known.values_mut().for_each(|known| known.absent = 0);
+        self.remembered.values_mut().for_each(|it| it.absent = 0);
+        self.held.clear();
     }
 
     fn all_sought(&self) -> Vec<Sought> {

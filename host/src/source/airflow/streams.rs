@@ -84,8 +84,10 @@ impl Airflow {
             range: missing.clone(),
             reason: LossReason::CopyIncomplete,
         });
-        let losses = self.store.copied(id, seen.identity.clone(), seen.size, lost.collect()).await?;
+        let (lost, doubts) = self.part(lost);
+        let losses = self.store.copied(id, seen.identity.clone(), seen.size, lost).await?;
         self.say_lost(&losses);
+        self.doubts.extend(doubts);
         if let Some(it) = self.remembered.get_mut(&id) {
             (it.row.identity, it.row.size) = (seen.identity.clone(), seen.size);
         } else if let Some(known) = self.known.get(&id).or_else(|| self.gone.get(&id)) {
@@ -207,7 +209,7 @@ impl Airflow {
         lost.collect()
     }
 
-    fn say_lost(&self, losses: &[Loss]) {
+    pub(super) fn say_lost(&self, losses: &[Loss]) {
         for loss in losses {
             self.listener.lost(loss);
         }
@@ -215,8 +217,12 @@ impl Airflow {
 
     /// Forgets streams that are gone and that every sink has.
     pub(super) async fn bury(&mut self) -> Result<(), StoreError> {
-        let done: Vec<StreamId> =
-            self.gone.keys().copied().filter(|&id| self.listener.delivered(id)).collect();
+        let done: Vec<StreamId> = self
+            .gone
+            .keys()
+            .copied()
+            .filter(|&id| self.listener.delivered(id) && !self.is_in_doubt(id))
+            .collect();
         let mut result = Ok(());
         for id in done {
             self.gone.remove(&id);

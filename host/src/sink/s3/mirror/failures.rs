@@ -3,11 +3,13 @@
 
 use super::Mirror;
 use crate::counters::{Trouble, Troubles};
+use crate::cursor::StreamId;
 use crate::lane::Lane;
 use crate::sink::complaint::Complaint;
 use crate::sink::retry::{Backoff, CAP, SLOW_CAP, Verdict};
 use crate::sink::s3::outcome::UploadError;
 use crate::sink::service_error::Fault;
+use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -19,13 +21,16 @@ pub(super) struct State {
     backoff: Backoff,
     /// It is left alone just now.
     pub(super) pause: Option<Pause>,
+    /// Streams whose own object was refused when it was last tried.
+    refused: HashMap<StreamId, Refused>,
 }
 
 impl State {
     /// Nothing is.
     pub(super) fn fine(troubles: &Arc<Troubles>) -> Self {
         let trouble = Trouble::none(troubles);
-        Self { complaint: Complaint::default(), trouble, backoff: Backoff::default(), pause: None }
+        let (complaint, backoff) = (Complaint::default(), Backoff::default());
+        Self { complaint, trouble, backoff, pause: None, refused: HashMap::new() }
     }
 }
 
@@ -35,6 +40,20 @@ pub(super) struct Pause {
     pub(super) until: Instant,
     /// How often the sink had been asked to try at once when it began.
     pub(super) asked: u64,
+}
+
+impl Pause {
+    /// Until when; none: it is over, be it that somebody has asked since (so often by now): this may be the last chance.
+    pub(super) fn holds(&self, asked: u64) -> Option<Instant> {
+        (self.until > Instant::now() && self.asked == asked).then_some(self.until)
+    }
+}
+
+/// One object is left alone for a while, however fast its file grows.
+struct Refused {
+    pause: Pause,
+    /// Somebody waited for it already: that is no reason to try it once more.
+    urgent: bool,
 }
 
 impl Mirror {
@@ -76,7 +95,25 @@ impl Mirror {
         }
         // What S3 holds for malformed today it may take tomorrow: nothing is ever given up.
         let wait = if self.lanes.closing() { CAP } else { SLOW_CAP };
-        self.lanes.schedule.wake_at(lane.stream.id, Instant::now() + wait);
+        let until = Instant::now() + wait;
+        let pause = Pause { until, asked: self.lanes.asked() };
+        self.state().refused.insert(lane.stream.id, Refused { pause, urgent: lane.urgent() });
+        self.lanes.schedule.wake_at(lane.stream.id, until);
+    }
+
+    /// Until when the object of a lane is left alone because it was refused; none: it may be tried.
+    pub(super) fn refused_until(&self, lane: &Lane) -> Option<Instant> {
+        let state = self.state();
+        let Refused { pause, urgent } = state.refused.get(&lane.stream.id)?;
+        let hurried = lane.urgent() && !urgent;
+        pause.holds(self.lanes.asked()).filter(|_| !hurried)
+    }
+
+    /// The object of a lane is tried now.
+    pub(super) fn try_now(&self, lane: &Lane) {
+        let mut state = self.state();
+        state.trouble.try_now();
+        state.refused.remove(&lane.stream.id);
     }
 
     /// The service takes objects; true if it did not.
