@@ -76,8 +76,7 @@ pub fn look(found: &Found, known: &Sought) -> std::io::Result<Sight> {
         return Ok(Sight::Same);
     }
     let looked = ns(SystemTime::now());
-    let file = File::open(&found.abs)?;
-    let metadata = file.metadata()?;
+    let (file, metadata) = open(found)?;
     if metadata.len() < known.size {
         return Ok(Sight::Other);
     }
@@ -90,10 +89,20 @@ pub fn look(found: &Found, known: &Sought) -> std::io::Result<Sight> {
 /// A look at a file of which nothing is known.
 pub fn identify(found: &Found) -> std::io::Result<Seen> {
     let looked = ns(SystemTime::now());
-    let file = File::open(&found.abs)?;
-    let metadata = file.metadata()?;
+    let (file, metadata) = open(found)?;
     let identity = fingerprint::take(&file, &metadata)?;
     Ok(Seen { identity, size: metadata.len(), stamp: Stamp::of(&metadata, looked) })
+}
+
+/// Opens a file that was found. `NotFound` where its path leads to another by now: in the middle of a rotation that says
+/// nothing of either, and the next look meets both.
+fn open(found: &Found) -> std::io::Result<(File, Metadata)> {
+    let file = File::open(&found.abs)?;
+    let metadata = file.metadata()?;
+    if metadata.ino() != found.metadata.ino() {
+        return Err(std::io::ErrorKind::NotFound.into());
+    }
+    Ok((file, metadata))
 }
 
 impl Stamp {
