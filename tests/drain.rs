@@ -210,3 +210,25 @@ fn a_drain_finds_the_host_by_the_same_environment_and_however_long_the_path_is()
     running.terminate();
     running.wait().exits(0);
 }
+
+#[test]
+fn a_drain_during_which_bytes_are_lost_says_so() {
+    let worker = Worker::new();
+    let running = worker.start();
+    worker.moto.fail("PutObject", 1_000_000, Failure { status: 503, code: "SlowDown", after: false });
+    worker.logs.append(MEANT, LINES);
+    let drain = worker.drain(&["--all", "--timeout", "100s"]).spawn();
+    eventually("puts", || (worker.moto.requests_of("PutObject").len() >= 3).then_some(()));
+    eventually("the events", || (worker.moto.log_events("tries", MEANT).len() == 2).then_some(()));
+
+    // Somebody writes another file over it.
+    std::fs::write(worker.logs.path().join(MEANT), "of another try\n").unwrap();
+    running.says(&["sink=mirror", "lost at the source"]);
+    worker.moto.forgive();
+
+    let done = drain.wait();
+    done.exits(1);
+    assert!(done.stderr.contains("bytes are lost") && !done.stderr.contains("lacks"), "{}", done.stderr);
+    // That was then.
+    worker.drain(&["--all"]).run().exits(0);
+}

@@ -198,3 +198,31 @@ fn without_the_right_to_read_large_files_still_arrive_and_the_right_is_named() {
     assert!(moto.mirrored() == logs.task_files(), "the object is not the file");
     assert!(done.stderr.contains("s3:GetObject"), "{}", done.stderr);
 }
+
+#[test]
+fn a_key_that_was_chosen_and_not_written_before_a_kill_is_claimed_like_any_other() {
+    let moto = Moto::with_bucket();
+    let (logs, run) = mirrored(&moto, 9 * MIB, COPIED);
+    moto.put_object(BUCKET, &format!("logs/{TRY}"), b"of somebody");
+    moto.fail("CreateMultipartUpload", 1_000_000, Failure { status: 503, code: "SlowDown", after: false });
+    logs.append(TRY, text(1, MIB));
+    let another = format!("/{BUCKET}/logs/{TRY}.");
+    let chosen = eventually("another key", || {
+        let asked = moto.requests_of("CreateMultipartUpload").into_iter();
+        asked.map(|it| it.path).find(|path| path.starts_with(&another))
+    });
+    run.kill();
+    moto.forgive();
+    let chosen = chosen.trim_start_matches(&format!("/{BUCKET}/"));
+    moto.put_object(BUCKET, chosen, b"of another");
+    // As without s3:ListBucket.
+    moto.fail("HeadObject", 1, Failure { status: 403, code: "AccessDenied", after: false });
+    let done = updraft!("run", "--once").mirroring(&logs, &moto, COPIED).run();
+
+    done.exits(0);
+    assert!(!done.stderr.contains("was deleted"), "{}", done.stderr);
+    let mut objects: Vec<Vec<u8>> = moto.mirrored().into_values().collect();
+    objects.sort_unstable_by_key(Vec::len);
+    let expected = [b"of another".to_vec(), b"of somebody".to_vec(), logs.task_files()[TRY].clone()];
+    assert!(objects == expected, "{:?}", objects.iter().map(Vec::len).collect::<Vec<_>>());
+}

@@ -286,3 +286,96 @@ fn of_an_event_in_parts_only_the_malformed_part_is_refused() {
     assert!(there[1].starts_with("line 1aaa") && there[2].ends_with("bbb"), "{there:?}");
     assert!(done.stderr.contains("1 rejected as malformed"), "{}", done.stderr);
 }
+
+#[test]
+fn when_one_log_stream_goes_through_again_those_of_its_group_that_wait_for_minutes_are_tried_at_once() {
+    let moto = Moto::start();
+    let denied = Failure { status: 400, code: "AccessDeniedException", after: false };
+    let logs = LogFolder::empty();
+    let options = "batch: { timeout_secs: 0.1 }";
+    let with = |updraft: Updraft| lifting(updraft, &logs, &moto, options).as_anyone();
+    let running = with(updraft!("run")).spawn();
+    let tries_of = |task: &str| {
+        let puts = moto.requests_of("PutLogEvents").into_iter();
+        puts.filter(|put| put.stream.as_deref() == Some(task)).collect::<Vec<_>>()
+    };
+    let tasks: Vec<String> = (0..20).map(|task| format!("t{task}")).collect();
+    moto.fail("PutLogEvents", 1_000_000, denied);
+    for task in &tasks {
+        logs.append(&file_of("etl", task), line(0));
+    }
+    // Whoever drains makes them try before their time, and each failure doubles the wait that comes next.
+    for tries in 1..=6 {
+        eventually("all of them to be denied", || {
+            tasks.iter().all(|task| tries_of(task).len() >= tries).then_some(())
+        });
+        with(updraft!("drain", "--all", "--timeout", "1s")).run().exits(1);
+    }
+    moto.forgive();
+    assert!(counts(&moto, "etl").values().all(|&events| events == 0));
+
+    // One that is denied for a moment. (One of the others may have been in its place, however seldom.)
+    for number in 0.. {
+        let task = format!("new{number}");
+        moto.fail("PutLogEvents", 1, denied);
+        logs.append(&file_of("etl", &task), line(0));
+        eventually("the new one", || (messages(&moto, "etl", &task).len() == 1).then_some(()));
+        if tries_of(&task).len() > 1 {
+            break;
+        }
+    }
+    // By themselves they would come within five minutes: hardly one in ten thousand runs sees all within PATIENCE.
+    eventually("the others", || {
+        tasks.iter().all(|task| messages(&moto, "etl", task).len() == 1).then_some(())
+    });
+    running.terminate();
+    running.wait().exits(0);
+}
+
+#[test]
+fn an_object_that_is_refused_is_not_put_at_each_growth_but_when_somebody_waits_for_it() {
+    let moto = Moto::with_bucket();
+    let logs = LogFolder::empty();
+    let config = format!(
+        "
+sources: {{ airflow: {{ type: airflow }} }}
+transforms: {{ normalize: {{ type: wasm, inputs: [airflow], component: 'builtin:airflow' }} }}
+sinks:
+  cloudwatch: {{ type: aws_cloudwatch_logs, inputs: [normalize], group_name: tries, stream_name: '{{{{ task_id }}}}',
+    encoding: {{ codec: text }}, batch: {{ timeout_secs: 0.1 }} }}
+  s3: {{ type: aws_s3, inputs: [airflow], bucket: {BUCKET}, key_prefix: logs/, refresh_secs: 0.1 }}
+"
+    );
+    let with =
+        |updraft: Updraft| updraft.on(&moto).deployed(&logs).as_anyone().config("pipeline.yaml", &config);
+    let file = file_of("etl", "t");
+    let grows = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            logs.append(&file, line(number));
+            // Whoever sees the growth wakes both sinks.
+            eventually("the line", || (messages(&moto, "tries", "t").len() > number as usize).then_some(()));
+        }
+    };
+    let puts = |count: usize| {
+        eventually("the put", || (moto.requests_of("PutObject").len() >= count).then_some(()));
+        assert_eq!(moto.requests_of("PutObject").len(), count);
+    };
+    moto.fail("PutObject", 1_000, Failure { status: 400, code: "EntityTooLarge", after: false });
+    let running = with(updraft!("run")).spawn();
+    grows(0..1);
+    running.says(&["EntityTooLarge", "now and then"]);
+    grows(1..10);
+    puts(1);
+
+    // Once for whoever waits, and not again because he did.
+    with(updraft!("drain", "--all", "--timeout", "1s")).run().exits(1);
+    puts(2);
+    grows(10..15);
+    puts(2);
+
+    moto.forgive();
+    with(updraft!("drain", "--all", "--timeout", "60s")).run().exits(0);
+    assert_eq!(moto.mirrored(), logs.task_files());
+    running.terminate();
+    running.wait().exits(0);
+}

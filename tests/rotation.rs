@@ -322,3 +322,36 @@ fn a_rotated_file_keeps_its_object() {
     files.sort();
     assert!(objects == files, "objects of {:?} bytes", objects.iter().map(Vec::len).collect::<Vec<_>>());
 }
+
+#[test]
+fn what_a_copy_lacks_and_a_sink_had_read_before_is_not_called_lost_when_it_arrives() {
+    let place = Place::new();
+    let moto = updraft_tests::Moto::start();
+    let config = "
+data_dir: '${DATA}'
+sources: { airflow: { type: airflow, join_ms: 60000 } }
+transforms: { normalize: { type: wasm, inputs: [airflow], component: 'builtin:airflow' } }
+sinks:
+  cw: { type: aws_cloudwatch_logs, inputs: [normalize], group_name: g, stream_name: s, batch: { timeout_secs: 0.1 } }
+";
+    let updraft = updraft!("run").on(&moto).as_anyone().deployed(&place.logs).env("DATA", place.data.path());
+    let running = updraft.config("pipeline.yaml", config).spawn();
+    place.logs.append("a.log", lines(0..50));
+    // The last event may go on, and waits for the next.
+    place.wait_for_cursors("cw", lines(0..49).len());
+    let copied = fs::read(place.file("a.log")).expect("it is there");
+    moto.hold("PutLogEvents");
+    let puts = moto.requests_of("PutLogEvents").len();
+    place.logs.append("a.log", lines(50..70));
+    eventually("a put under way", || (moto.requests_of("PutLogEvents").len() > puts).then_some(()));
+    fs::write(place.file("a.log.1"), copied).expect("it can be written");
+    fs::write(place.file("a.log"), "").expect("it can be written");
+    running.says(&["is `a.log.1` by now"]);
+    moto.release();
+
+    eventually("what was read", || (moto.log_events("g", "s").len() == 69).then_some(()));
+    place.wait_for_cursors("cw", lines(0..69).len());
+    running.terminate();
+    running.wait();
+    assert_eq!(place.lost("cw"), line(69).len() as u64, "what was never read");
+}

@@ -95,7 +95,7 @@ fn summary(drained: &Drained) -> String {
         // Writing to a string does not fail.
         let _ = write!(
             text,
-            "\n{lost} bytes are lost: their files were deleted before they were read; the host's log says which"
+            "\n{lost} bytes are lost: their files were deleted or overwritten before they were read; the host's log says which"
         );
     }
     if !all_seen {

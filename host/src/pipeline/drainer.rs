@@ -32,7 +32,7 @@ pub struct Drained {
     pub bytes: u64,
     /// The log folder was looked through in time, and everything in it could be looked at.
     pub all_seen: bool,
-    /// Bytes that were lost at the source before they were delivered, of all sinks together: their files were deleted.
+    /// Bytes that were lost at the source before they were delivered, of all sinks together: their files were deleted or overwritten.
     pub lost: u64,
     /// Sinks that do not have all of it.
     pub lacking: Vec<Lacking>,

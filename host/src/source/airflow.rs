@@ -316,3 +316,6 @@ impl Airflow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

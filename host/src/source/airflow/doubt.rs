@@ -27,12 +27,12 @@ impl Airflow {
 
     /// Writes down what is lost for certain by now. `last`: there will be no other look.
     pub(super) async fn settle_doubts(&mut self, last: bool) -> Result<(), StoreError> {
-        let (lost, doubts) = self.decide(self.doubts.clone(), last);
-        if !lost.is_empty() {
-            let losses = self.store.commit_with_losses(Vec::new(), lost).await?;
+        let (certain, open) = self.decide(self.doubts.clone(), last);
+        if !certain.is_empty() {
+            let losses = self.store.commit_with_losses(Vec::new(), certain).await?;
             self.say_lost(&losses);
         }
-        self.doubts = doubts;
+        self.doubts = open;
         Ok(())
     }
 
