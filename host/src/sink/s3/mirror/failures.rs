@@ -97,7 +97,12 @@ impl Mirror {
         let wait = if self.lanes.closing() { CAP } else { SLOW_CAP };
         let until = Instant::now() + wait;
         let pause = Pause { until, asked: self.lanes.asked() };
-        self.state().refused.insert(lane.stream.id, Refused { pause, urgent: lane.urgent() });
+        {
+            let refused = &mut self.state().refused;
+            // Those that are over by now are not tried again.
+            refused.retain(|stream, _| self.lanes.get(*stream).is_some());
+            refused.insert(lane.stream.id, Refused { pause, urgent: lane.urgent() });
+        }
         self.lanes.schedule.wake_at(lane.stream.id, until);
     }
 
