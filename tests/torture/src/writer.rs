@@ -265,7 +265,8 @@ impl Actor {
             let long = !first && self.rng.u16(..) < 20;
             let line =
                 if long { desk.corpus.long_line(&mut self.rng) } else { desk.corpus.line(file, number) };
-            let torn = if self.rng.u8(..) < 20 { 2 } else { 1 };
+            // The first line has a time, and half of one that is JSON would have none.
+            let torn = if !first && self.rng.u8(..) < 20 { 2 } else { 1 };
             let markers: Vec<String> =
                 (0..torn).map(|piece| marker(self.id(), self.pieces + piece)).collect();
             if let Some(clock) = &mut self.clock {
