@@ -1,11 +1,10 @@
 //! Promise: whatever takes the place of files and folders, nothing is mixed up, and what is lost is counted once.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use updraft_tests::{LogFolder, Running, Updraft, eventually, files_in, line, updraft};
+use updraft_tests::{LogFolder, Running, TwoSinks, Updraft, eventually, line, updraft};
 
 /// The two sinks share no batch in memory: what one has does not help the other.
 const PIPELINE: &str = "
@@ -25,23 +24,19 @@ const WAYS: [&str; 2] = ["watch: true", "watch: false"];
 struct Place {
     /// Of which `logs` is the base folder.
     above: LogFolder,
-    data: LogFolder,
-    out: LogFolder,
+    sinks: TwoSinks,
 }
 
 impl Place {
     fn new() -> Self {
-        let place = Self { above: LogFolder::empty(), data: LogFolder::empty(), out: LogFolder::empty() };
+        let place = Self { above: LogFolder::empty(), sinks: TwoSinks::new() };
         fs::create_dir(place.file("")).expect("it can be made");
         place
     }
 
     fn updraft(&self, updraft: Updraft, other: &str) -> Updraft {
-        updraft
-            .env("LOGS", self.above.path().join("logs"))
-            .env("DATA", self.data.path())
-            .env("OUT", self.out.path())
-            .config("pipeline.yaml", &PIPELINE.replace("OTHER", other))
+        self.sinks
+            .pipeline(updraft.env("LOGS", self.above.path().join("logs")), &PIPELINE.replace("OTHER", other))
     }
 
     fn follow(&self, other: &str) -> Running {
@@ -60,50 +55,27 @@ impl Place {
         self.above.append(&format!("logs/{name}"), text);
     }
 
-    fn block(&self, sink: &str) {
-        fs::write(self.out.path().join(sink), "").expect("it can be written");
-    }
-
-    fn unblock(&self, sink: &str) {
-        fs::remove_file(self.out.path().join(sink)).expect("it is there");
-    }
-
-    fn delivered(&self, sink: &str) -> BTreeMap<String, Vec<u8>> {
-        let folder = self.out.path().join(sink);
-        if folder.is_dir() { files_in(&folder) } else { BTreeMap::new() }
-    }
-
     fn bytes(&self, sink: &str) -> u64 {
-        self.delivered(sink).values().map(|file| file.len() as u64).sum()
+        self.sinks.delivered(sink).values().map(|file| file.len() as u64).sum()
     }
 
     fn wait_for(&self, sink: &str, name: &str, content: &str) {
         let what = format!("{name} in sink {sink}");
         eventually(&what, || {
-            (self.delivered(sink).get(name).map(Vec::as_slice) == Some(content.as_bytes())).then_some(())
+            (self.sinks.delivered(sink).get(name).map(Vec::as_slice) == Some(content.as_bytes()))
+                .then_some(())
         });
     }
 
     /// Waits for one more file of that content, whatever its name.
     fn wait_for_content(&self, sink: &str, content: &str) {
         eventually("the content", || {
-            self.delivered(sink).values().any(|it| it == content.as_bytes()).then_some(())
-        });
-    }
-
-    /// Waits until so many bytes of all files are acknowledged by a sink, and that is written down.
-    fn wait_for_cursors(&self, sink: &str, bytes: usize) {
-        let store = self.data.path().join("cursors.sqlite");
-        let sum = "SELECT COALESCE(SUM(offset), 0) FROM cursors WHERE sink = ?1";
-        eventually("the cursors", || {
-            let db = rusqlite::Connection::open(&store).ok()?;
-            let so_far: i64 = db.query_row(sum, [sink], |row| row.get(0)).ok()?;
-            (so_far == bytes as i64).then_some(())
+            self.sinks.delivered(sink).values().any(|it| it == content.as_bytes()).then_some(())
         });
     }
 
     fn losses(&self, sink: &str) -> Vec<(String, u64, u64, String)> {
-        let losses = updraft::losses(self.data.path()).expect("the store can be read");
+        let losses = updraft::losses(self.sinks.data.path()).expect("the store can be read");
         let of_sink = losses.into_iter().filter(|loss| loss.sink == sink);
         of_sink.map(|loss| (loss.path, loss.from, loss.bytes, loss.reason)).collect()
     }
@@ -146,7 +118,7 @@ fn files_of_one_name_that_follow_each_other_at_once_are_never_mixed_up() {
         running.terminate();
         running.wait();
         for sink in ["one", "two"] {
-            for (name, content) in place.delivered(sink) {
+            for (name, content) in place.sinks.delivered(sink) {
                 let content = String::from_utf8(content).expect("text");
                 let whose = written.iter().filter(|it| it.starts_with(&content)).count();
                 assert_eq!(whose, 1, "{way}: {name} of {sink} has {content:?}");
@@ -170,7 +142,7 @@ fn a_folder_that_is_removed_and_made_again_is_followed() {
             place.append("dag/b.log", &lines(100..103));
             place.wait_for("two", "dag/b.log", &lines(100..103));
             stop(running);
-            assert_eq!(place.delivered("one").len(), 4, "{way}");
+            assert_eq!(place.sinks.delivered("one").len(), 4, "{way}");
         }
     }
 }
@@ -194,7 +166,7 @@ fn a_volume_that_is_away_for_a_while_is_not_shipped_again() {
         place.wait_for("one", "a.log", &lines(0..5));
         place.wait_for("two", "a.log", &lines(0..5));
         stop(running);
-        assert_eq!(place.delivered("one").len(), 2, "{way}");
+        assert_eq!(place.sinks.delivered("one").len(), 2, "{way}");
         assert!(place.losses("one").is_empty() && place.losses("two").is_empty());
     }
 }
@@ -220,14 +192,14 @@ fn a_base_folder_that_is_a_link_is_followed_to_wherever_it_leads() {
         place.append("b.log", &lines(13..15));
         place.wait_for("one", "b.log", &lines(10..15));
         stop(running);
-        assert_eq!(place.delivered("two").len(), 2);
+        assert_eq!(place.sinks.delivered("two").len(), 2);
     }
 }
 
 #[test]
 fn more_files_than_can_be_held_open_are_deleted_and_what_is_lost_of_them_is_counted() {
     let place = Place::new();
-    place.block("two");
+    place.sinks.block("two");
     let running = place.follow(WAYS[0]);
     let mut total = 0;
     for number in 0..400 {
@@ -241,7 +213,7 @@ fn more_files_than_can_be_held_open_are_deleted_and_what_is_lost_of_them_is_coun
     }
     // Another is found after they were missed.
     eventually("the losses", || (place.lost("two") > 0).then_some(()));
-    place.unblock("two");
+    place.sinks.unblock("two");
     running.terminate();
     let done = running.wait();
     assert!(place.bytes("two") > 0, "those that were held open are delivered");
@@ -253,7 +225,7 @@ fn more_files_than_can_be_held_open_are_deleted_and_what_is_lost_of_them_is_coun
 #[test]
 fn what_vanishes_while_updraft_stops_is_counted_by_the_next_run() {
     let place = Place::new();
-    place.block("two");
+    place.sinks.block("two");
     let names: Vec<String> = (0..300).map(|number| format!("{number}.log")).collect();
     for (number, name) in (0..).zip(&names) {
         place.append(name, &lines(number..number + 1));
@@ -261,12 +233,12 @@ fn what_vanishes_while_updraft_stops_is_counted_by_the_next_run() {
     place.append("kept.log", &lines(1000..1001));
     let total = (0..300).map(|number| line(number).len() as u64).sum::<u64>() + line(1000).len() as u64;
     let ending = place.updraft(updraft!("run", "--once", "--give-up", "1m"), WAYS[0]).spawn();
-    place.wait_for_cursors("one", usize::try_from(total).expect("not many"));
+    place.sinks.wait_for_cursors("one", usize::try_from(total).expect("not many"));
     // Its last look is over.
     for name in &names {
         fs::remove_file(place.file(name)).expect("it is there");
     }
-    place.unblock("two");
+    place.sinks.unblock("two");
     let done = ending.wait();
     done.exits(1);
     assert!(done.stderr.contains("the next run sees what became of it"), "{}", done.stderr);
@@ -282,7 +254,7 @@ fn a_loss_is_written_down_once_however_often_updraft_is_killed() {
     let place = Place::new();
     place.append("a.log", &lines(0..3));
     place.append("kept.log", &lines(0..1));
-    place.block("two");
+    place.sinks.block("two");
     let running = place.follow(WAYS[0]);
     place.wait_for("one", "a.log", &lines(0..3));
     // Rewritten in place: nobody can read the first any more.
@@ -290,7 +262,7 @@ fn a_loss_is_written_down_once_however_often_updraft_is_killed() {
     let first = lines(0..3).len() as u64;
     let replaced = ("a.log".to_owned(), 0, first, "replaced".to_owned());
     eventually("the loss", || (place.losses("two") == [replaced.clone()]).then_some(()));
-    place.wait_for_cursors("one", lines(0..1).len() + lines(10..11).len());
+    place.sinks.wait_for_cursors("one", lines(0..1).len() + lines(10..11).len());
     // Deleted while it is held open, and then nobody holds it.
     fs::remove_file(place.file("a.log")).expect("it is there");
     running.kill();
@@ -303,16 +275,16 @@ fn a_loss_is_written_down_once_however_often_updraft_is_killed() {
     let stopped = ("a.log".to_owned(), 0, lines(10..11).len() as u64, "while_stopped".to_owned());
     assert_eq!(place.losses("two"), [replaced, stopped]);
     assert!(place.losses("one").is_empty());
-    place.unblock("two");
+    place.sinks.unblock("two");
     place.once(WAYS[0]).exits(0);
-    assert_eq!(place.delivered("two").into_keys().collect::<Vec<_>>(), ["kept.log"]);
+    assert_eq!(place.sinks.delivered("two").into_keys().collect::<Vec<_>>(), ["kept.log"]);
 }
 
 #[test]
 fn a_sink_that_was_down_while_a_file_grew_has_lost_all_that_was_seen_of_it() {
     let place = Place::new();
     place.append("kept.log", &lines(0..1));
-    place.block("two");
+    place.sinks.block("two");
     let running = place.follow(WAYS[1]);
     let mut content = String::new();
     for round in 0..5 {
@@ -322,7 +294,7 @@ fn a_sink_that_was_down_while_a_file_grew_has_lost_all_that_was_seen_of_it() {
     }
     running.kill();
     fs::remove_file(place.file("a.log")).expect("it is there");
-    place.unblock("two");
+    place.sinks.unblock("two");
     place.once(WAYS[0]).exits(1);
     let lost = ("a.log".to_owned(), 0, content.len() as u64, "while_stopped".to_owned());
     assert_eq!(place.losses("two"), [lost]);
@@ -337,8 +309,8 @@ fn a_file_that_the_config_shuts_out_is_neither_lost_nor_forgotten() {
     place.once(WAYS[0]).exits(0);
     place.append("a.log", &lines(3..5));
     place.once("exclude: ['a.log']").exits(0);
-    assert_eq!(place.delivered("one")["a.log"], lines(0..3).into_bytes());
+    assert_eq!(place.sinks.delivered("one")["a.log"], lines(0..3).into_bytes());
     place.once(WAYS[0]).exits(0);
-    assert_eq!(place.delivered("one")["a.log"], lines(0..5).into_bytes());
-    assert!(place.losses("one").is_empty() && place.delivered("one").len() == 2);
+    assert_eq!(place.sinks.delivered("one")["a.log"], lines(0..5).into_bytes());
+    assert!(place.losses("one").is_empty() && place.sinks.delivered("one").len() == 2);
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use updraft_tests::{
-    BUCKET, COPIED, LogFolder, Moto, Running, Updraft, eventually, files_in, line, text, updraft,
+    BUCKET, COPIED, LogFolder, Moto, Running, TwoSinks, Updraft, eventually, line, text, updraft,
 };
 
 /// A sink that copies lines, one that takes what a component makes of them; `OTHER` is more of the source.
@@ -27,21 +27,16 @@ const LOGS_ONLY: &str = "include: ['**/*.log']";
 
 struct Place {
     logs: LogFolder,
-    data: LogFolder,
-    out: LogFolder,
+    sinks: TwoSinks,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { logs: LogFolder::empty(), data: LogFolder::empty(), out: LogFolder::empty() }
+        Self { logs: LogFolder::empty(), sinks: TwoSinks::new() }
     }
 
     fn updraft(&self, updraft: Updraft, other: &str) -> Updraft {
-        updraft
-            .deployed(&self.logs)
-            .env("DATA", self.data.path())
-            .env("OUT", self.out.path())
-            .config("pipeline.yaml", &PIPELINE.replace("OTHER", other))
+        self.sinks.pipeline(updraft.deployed(&self.logs), &PIPELINE.replace("OTHER", other))
     }
 
     fn follow(&self, other: &str) -> Running {
@@ -68,20 +63,6 @@ impl Place {
         truncated.expect("it can be truncated");
     }
 
-    /// The sink writes nothing from now on: a file is in its folder's place.
-    fn block(&self, sink: &str) {
-        fs::write(self.out.path().join(sink), "").expect("it can be written");
-    }
-
-    fn unblock(&self, sink: &str) {
-        fs::remove_file(self.out.path().join(sink)).expect("it is there");
-    }
-
-    fn delivered(&self, sink: &str) -> BTreeMap<String, Vec<u8>> {
-        let folder = self.out.path().join(sink);
-        if folder.is_dir() { files_in(&folder) } else { BTreeMap::new() }
-    }
-
     /// Waits until a sink has these contents, each in a file of its own, and nothing else.
     fn wait_for(&self, sink: &str, contents: &[&str]) {
         let mut expected: Vec<&[u8]> = contents.iter().map(|it| it.as_bytes()).collect();
@@ -94,7 +75,7 @@ impl Place {
         };
         let what = format!("{} files in sink {sink}", contents.len());
         eventually(&what, || {
-            there = self.delivered(sink);
+            there = self.sinks.delivered(sink);
             so_far(&there).then_some(())
         });
     }
@@ -102,7 +83,7 @@ impl Place {
     /// The same of both sinks, once the run has ended.
     fn has(&self, contents: &[&str]) {
         for sink in ["one", "two"] {
-            let mut there: Vec<Vec<u8>> = self.delivered(sink).into_values().collect();
+            let mut there: Vec<Vec<u8>> = self.sinks.delivered(sink).into_values().collect();
             there.sort_unstable();
             let mut expected: Vec<&[u8]> = contents.iter().map(|it| it.as_bytes()).collect();
             expected.sort_unstable();
@@ -111,19 +92,8 @@ impl Place {
         }
     }
 
-    /// Waits until so many bytes of all files are acknowledged by a sink, and that is written down.
-    fn wait_for_cursors(&self, sink: &str, bytes: usize) {
-        let store = self.data.path().join("cursors.sqlite");
-        let sum = "SELECT COALESCE(SUM(offset), 0) FROM cursors WHERE sink = ?1";
-        eventually("the cursors", || {
-            let db = rusqlite::Connection::open(&store).ok()?;
-            let so_far: i64 = db.query_row(sum, [sink], |row| row.get(0)).ok()?;
-            (so_far == bytes as i64).then_some(())
-        });
-    }
-
     fn lost(&self, sink: &str) -> u64 {
-        let losses = updraft::losses(self.data.path()).expect("the store can be read");
+        let losses = updraft::losses(self.sinks.data.path()).expect("the store can be read");
         losses.iter().filter(|loss| loss.sink == sink).map(|loss| loss.bytes).sum()
     }
 }
@@ -187,7 +157,11 @@ fn a_file_that_is_renamed_while_nobody_looks_goes_on_where_it_was() {
     place.rename("a.log", "a.log.1");
     place.once(WAYS[0]).exits(0);
     place.has(&[&lines(0..5), &lines(10..13), &lines(20..22)]);
-    assert_eq!(place.delivered("one")["a.log"], lines(0..5).into_bytes(), "it keeps its name in the sink");
+    assert_eq!(
+        place.sinks.delivered("one")["a.log"],
+        lines(0..5).into_bytes(),
+        "it keeps its name in the sink"
+    );
 }
 
 #[test]
@@ -195,7 +169,7 @@ fn a_file_that_is_renamed_to_what_no_pattern_lets_through_is_read_to_its_end() {
     for way in WAYS {
         let place = Place::new();
         let other = format!("{LOGS_ONLY}, {way}");
-        place.block("two");
+        place.sinks.block("two");
         let running = place.follow(&other);
         place.logs.append("a.log", lines(0..3));
         place.wait_for("one", &[&lines(0..3)]);
@@ -207,7 +181,7 @@ fn a_file_that_is_renamed_to_what_no_pattern_lets_through_is_read_to_its_end() {
         // Nobody has it open any more, and it has moved on.
         place.rename("a.log.1", "a.log.2");
         place.logs.append("a.log.2", lines(6..8));
-        place.unblock("two");
+        place.sinks.unblock("two");
         place.once(&other).exits(0);
         place.has(&[&lines(0..8), &lines(10..13)]);
     }
@@ -222,15 +196,17 @@ fn what_was_not_read_of_a_file_before_copytruncate_is_read_from_the_copy() {
             place.logs.append("a.log", lines(0..50));
             place.wait_for("two", &[&lines(0..50)]);
             // From here on one sink is behind.
-            fs::rename(place.out.path().join("two"), place.out.path().join("aside")).expect("it is there");
-            place.block("two");
+            fs::rename(place.sinks.out.path().join("two"), place.sinks.out.path().join("aside"))
+                .expect("it is there");
+            place.sinks.block("two");
             place.logs.append("a.log", lines(50..100));
             place.wait_for("one", &[&lines(0..100)]);
             place.copy_and_truncate("a.log", "a.log.1");
             place.logs.append("a.log", lines(200..250));
             place.wait_for("one", &[&lines(0..100), &lines(200..250)]);
-            place.unblock("two");
-            fs::rename(place.out.path().join("aside"), place.out.path().join("two")).expect("it is there");
+            place.sinks.unblock("two");
+            fs::rename(place.sinks.out.path().join("aside"), place.sinks.out.path().join("two"))
+                .expect("it is there");
             place.wait_for("two", &[&lines(0..100), &lines(200..250)]);
             // The next rotation: the copy has another name by then.
             place.rename("a.log.1", "a.log.2");
@@ -265,18 +241,20 @@ fn what_a_copy_lacks_of_a_truncated_file_is_counted_as_lost() {
     let running = place.follow(WAYS[0]);
     place.logs.append("a.log", lines(0..50));
     place.wait_for("two", &[&lines(0..50)]);
-    fs::rename(place.out.path().join("two"), place.out.path().join("aside")).expect("it is there");
-    place.block("two");
+    fs::rename(place.sinks.out.path().join("two"), place.sinks.out.path().join("aside"))
+        .expect("it is there");
+    place.sinks.block("two");
     let copied = fs::read(place.file("a.log")).expect("it is there");
     place.logs.append("a.log", lines(50..70));
-    place.wait_for_cursors("one", lines(0..70).len());
+    place.sinks.wait_for_cursors("one", lines(0..70).len());
     running.kill();
     fs::write(place.file("a.log.1"), copied).expect("it can be written");
     fs::write(place.file("a.log"), lines(100..101)).expect("it can be written");
-    place.unblock("two");
-    fs::rename(place.out.path().join("aside"), place.out.path().join("two")).expect("it is there");
+    place.sinks.unblock("two");
+    fs::rename(place.sinks.out.path().join("aside"), place.sinks.out.path().join("two"))
+        .expect("it is there");
     place.once(WAYS[0]);
-    let (one, two) = (place.delivered("one"), place.delivered("two"));
+    let (one, two) = (place.sinks.delivered("one"), place.sinks.delivered("two"));
     assert_eq!(two["a.log"], lines(0..50).into_bytes());
     assert_eq!(one["a.log"], lines(0..70).into_bytes());
     assert_eq!(place.lost("two"), lines(50..70).len() as u64);
@@ -334,11 +312,12 @@ transforms: { normalize: { type: wasm, inputs: [airflow], component: 'builtin:ai
 sinks:
   cw: { type: aws_cloudwatch_logs, inputs: [normalize], group_name: g, stream_name: s, batch: { timeout_secs: 0.1 } }
 ";
-    let updraft = updraft!("run").on(&moto).as_anyone().deployed(&place.logs).env("DATA", place.data.path());
+    let updraft =
+        updraft!("run").on(&moto).as_anyone().deployed(&place.logs).env("DATA", place.sinks.data.path());
     let running = updraft.config("pipeline.yaml", config).spawn();
     place.logs.append("a.log", lines(0..50));
     // The last event may go on, and waits for the next.
-    place.wait_for_cursors("cw", lines(0..49).len());
+    place.sinks.wait_for_cursors("cw", lines(0..49).len());
     let copied = fs::read(place.file("a.log")).expect("it is there");
     moto.hold("PutLogEvents");
     let puts = moto.requests_of("PutLogEvents").len();
@@ -350,7 +329,7 @@ sinks:
     moto.release();
 
     eventually("what was read", || (moto.log_events("g", "s").len() == 69).then_some(()));
-    place.wait_for_cursors("cw", lines(0..69).len());
+    place.sinks.wait_for_cursors("cw", lines(0..69).len());
     running.terminate();
     running.wait();
     assert_eq!(place.lost("cw"), line(69).len() as u64, "what was never read");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use updraft_tests::{LogFolder, TRY, Updraft, eventually, files_in, line, updraft};
+use updraft_tests::{LogFolder, TRY, TwoSinks, Updraft, eventually, line, updraft};
 
 /// Two sinks that share each batch, and one that takes lines as they are.
 const PIPELINE: &str = "
@@ -18,30 +18,20 @@ sinks:
 
 struct Place {
     logs: LogFolder,
-    data: LogFolder,
-    out: LogFolder,
+    sinks: TwoSinks,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { logs: LogFolder::empty(), data: LogFolder::empty(), out: LogFolder::empty() }
+        Self { logs: LogFolder::empty(), sinks: TwoSinks::new() }
     }
 
     fn updraft(&self, updraft: Updraft) -> Updraft {
-        updraft
-            .deployed(&self.logs)
-            .env("DATA", self.data.path())
-            .env("OUT", self.out.path())
-            .config("pipeline.yaml", PIPELINE)
+        self.sinks.pipeline(updraft.deployed(&self.logs), PIPELINE)
     }
 
     fn once(&self) -> Updraft {
         self.updraft(updraft!("run", "--once"))
-    }
-
-    fn delivered(&self, sink: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
-        let folder = self.out.path().join(sink);
-        if folder.exists() { files_in(&folder) } else { std::collections::BTreeMap::default() }
     }
 
     fn file(&self, name: &str) -> std::path::PathBuf {
@@ -55,17 +45,21 @@ fn a_file_that_takes_the_place_of_a_deleted_one_has_its_own_lines() {
     place.logs.append("a.log", line(1) + &line(2));
     let running = place.updraft(updraft!("run")).spawn();
     eventually("the first file", || {
-        place.delivered("two").get("a.log").filter(|it| it.ends_with(b"2\n")).cloned()
+        place.sinks.delivered("two").get("a.log").filter(|it| it.ends_with(b"2\n")).cloned()
     });
     fs::remove_file(place.file("a.log")).expect("it is there");
     place.logs.append("b.log", line(3) + &line(4) + &line(5));
     eventually("the second file", || {
-        place.delivered("two").get("b.log").filter(|it| it.ends_with(b"5\n")).cloned()
+        place.sinks.delivered("two").get("b.log").filter(|it| it.ends_with(b"5\n")).cloned()
     });
     running.terminate();
     running.wait().exits(0);
     for sink in ["one", "two"] {
-        assert_eq!(place.delivered(sink)["b.log"], (line(3) + &line(4) + &line(5)).into_bytes(), "{sink}");
+        assert_eq!(
+            place.sinks.delivered(sink)["b.log"],
+            (line(3) + &line(4) + &line(5)).into_bytes(),
+            "{sink}"
+        );
     }
 }
 
@@ -74,16 +68,16 @@ fn a_new_file_is_found_while_it_never_stops_growing() {
     let place = Place::new();
     place.logs.append("first.log", line(0));
     let running = place.updraft(updraft!("run")).spawn();
-    eventually("the first file", || place.delivered("one").contains_key("first.log").then_some(()));
+    eventually("the first file", || place.sinks.delivered("one").contains_key("first.log").then_some(()));
     let mut number = 0;
     eventually("the busy file", || {
         number += 1;
         place.logs.append("busy.log", line(number));
-        place.delivered("one").contains_key("busy.log").then_some(())
+        place.sinks.delivered("one").contains_key("busy.log").then_some(())
     });
     running.terminate();
     running.wait().exits(0);
-    assert_eq!(place.delivered("one"), place.logs.task_files());
+    assert_eq!(place.sinks.delivered("one"), place.logs.task_files());
 }
 
 #[test]
@@ -92,17 +86,17 @@ fn a_file_that_was_deleted_while_nobody_looked_is_counted_as_lost() {
     place.logs.append_lines(0..10);
     place.logs.append("other.log", line(1));
     // The sink `two` is stopped from writing: its folder's place is taken by a file.
-    fs::write(place.out.path().join("two"), "").expect("the folder can be written");
+    fs::write(place.sinks.out.path().join("two"), "").expect("the folder can be written");
     place.once().arg("--give-up").arg("1s").run().exits(1);
     fs::remove_file(place.file(TRY)).expect("it is there");
-    fs::remove_file(place.out.path().join("two")).expect("it is there");
+    fs::remove_file(place.sinks.out.path().join("two")).expect("it is there");
 
     let done = place.once().run();
     done.exits(1);
     let lost = (0..10).map(|number| line(number).len()).sum::<usize>();
     assert!(done.stderr.contains("lost at the source"), "{}", done.stderr);
     assert!(done.stderr.contains(&format!("{lost} bytes lost at the source")), "{}", done.stderr);
-    assert_eq!(place.delivered("two").into_keys().collect::<Vec<_>>(), ["other.log"]);
+    assert_eq!(place.sinks.delivered("two").into_keys().collect::<Vec<_>>(), ["other.log"]);
     // Said once: it is forgotten then.
     place.once().run().exits(0);
 }
@@ -117,7 +111,7 @@ fn a_file_that_was_cut_while_nobody_looked_begins_a_new_generation() {
     let kept = 1200;
     fs::write(place.file("a.log"), long[..kept].to_owned() + "\n" + &line(999)).expect("it can be written");
     place.once().run().exits(0);
-    let one = place.delivered("one");
+    let one = place.sinks.delivered("one");
     assert_eq!(one.len(), 2, "{:?}", one.keys());
     assert_eq!(one["a.log"], long.as_bytes());
     let second = one.iter().find(|(name, _)| *name != "a.log").expect("the second generation").1;
@@ -146,7 +140,7 @@ fn a_folder_that_is_empty_for_now_makes_nobody_forget() {
     fs::rename(elsewhere.path().join("kept"), &top).expect("it can be moved back");
     place.logs.append_lines(5..7);
     place.once().run().exits(0);
-    assert_eq!(place.delivered("one"), place.logs.task_files());
+    assert_eq!(place.sinks.delivered("one"), place.logs.task_files());
 }
 
 #[test]
@@ -156,7 +150,7 @@ fn a_very_long_line_behind_a_record_arrives_whole() {
     text.resize(text.len() + (40 << 20), b'x');
     fs::write(place.file("a.log"), &text).expect("it can be written");
     place.once().run().exits(0);
-    assert!(place.delivered("one")["a.log"] == text);
+    assert!(place.sinks.delivered("one")["a.log"] == text);
 }
 
 #[test]
@@ -170,20 +164,20 @@ fn a_pipe_that_nobody_reads_holds_no_other_sink_up() {
         "  two: { type: file, inputs: [normalize], path: '${OUT}/two' }",
         "  shown: { type: console, inputs: [normalize] }",
     );
-    let config = place.data.path().join("pipeline.yaml");
+    let config = place.sinks.data.path().join("pipeline.yaml");
     fs::write(&config, pipeline).expect("it can be written");
     let mut blocked = std::process::Command::new(env!("CARGO_BIN_EXE_updraft"))
         .args(["run", "--config"])
         .arg(&config)
         .env("AIRFLOW__LOGGING__BASE_LOG_FOLDER", place.logs.path())
-        .env("DATA", place.data.path().join("data"))
-        .env("OUT", place.out.path())
+        .env("DATA", place.sinks.data.path().join("data"))
+        .env("OUT", place.sinks.out.path())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("the binary can be started");
     eventually("all files in the other sink", || {
-        (place.delivered("one") == place.logs.task_files()).then_some(())
+        (place.sinks.delivered("one") == place.logs.task_files()).then_some(())
     });
     blocked.kill().expect("it runs");
     blocked.wait().expect("it ran");

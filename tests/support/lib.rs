@@ -21,6 +21,7 @@ mod moto_views;
 mod pages;
 mod proxy;
 mod scrape;
+mod two_sinks;
 
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,7 @@ pub use moto_views::{Event, Object, Request};
 pub use pages::{CLOUDWATCH_ROLE, DEPLOYMENT_ROLE, PROVIDER, S3_ROLE, cloudwatch_page, without};
 pub use proxy::{Proxied, RecordingProxy};
 pub use scrape::{Series, series};
+pub use two_sinks::TwoSinks;
 
 /// How long anything may take before a test gives up on it; far beyond what a slow machine needs.
 pub const PATIENCE: Duration = Duration::from_mins(2);
