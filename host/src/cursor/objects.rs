@@ -197,20 +197,12 @@ fn read(db: &mut Connection, sink: &str, sources: &[String]) -> Result<Vec<Objec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cursor::{CursorMove, CursorRow, Identity, NewStream};
+    use crate::cursor::{CursorMove, CursorRow, NewStream};
 
     async fn store() -> (tempfile::TempDir, Store, Vec<StreamId>) {
         let dir = tempfile::tempdir().expect("folder");
         let store = Store::open(dir.path()).expect("store");
-        let stream = |name: &str| NewStream {
-            source: "airflow".into(),
-            path: name.into(),
-            generation: name.into(),
-            first_seen: 0,
-            identity: Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] },
-            size: 100,
-            skip_to: None,
-        };
+        let stream = |name: &str| NewStream { generation: name.into(), ..NewStream::sample(name) };
         let streams = store.begin(vec![stream("a"), stream("b")]).await.expect("streams");
         (dir, store, streams)
     }

@@ -50,6 +50,22 @@ pub struct NewStream {
     pub skip_to: Option<(u64, Vec<String>)>,
 }
 
+#[cfg(test)]
+impl NewStream {
+    /// One of 100 bytes, for tests that care for no more of it.
+    pub fn sample(path: &str) -> Self {
+        Self {
+            source: "airflow".into(),
+            path: path.into(),
+            generation: "generation".into(),
+            first_seen: 0,
+            identity: Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] },
+            size: 100,
+            skip_to: None,
+        }
+    }
+}
+
 /// A stream as the store knows it.
 #[derive(Debug, Clone)]
 pub struct StreamRow {

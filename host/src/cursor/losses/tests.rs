@@ -7,15 +7,7 @@ use crate::event::Recipe;
 async fn store() -> (tempfile::TempDir, Store, StreamId) {
     let dir = tempfile::tempdir().expect("folder");
     let store = Store::open(dir.path()).expect("store");
-    let stream = NewStream {
-        source: "airflow".into(),
-        path: "a.log".into(),
-        generation: "generation".into(),
-        first_seen: 0,
-        identity: Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] },
-        size: 100,
-        skip_to: None,
-    };
+    let stream = NewStream::sample("a.log");
     let id = store.begin(vec![stream]).await.expect("stream")[0];
     (dir, store, id)
 }

@@ -1,19 +1,11 @@
 //! What is promised of uploads that are under way.
 
 use super::*;
-use crate::cursor::{CursorRow, Identity, NewStream, schema};
+use crate::cursor::{CursorRow, NewStream, schema};
 
 async fn store_with_stream(dir: &std::path::Path) -> (Store, StreamId) {
     let store = Store::open(dir).unwrap();
-    let stream = NewStream {
-        source: "airflow".into(),
-        path: "a.log".into(),
-        generation: "g".into(),
-        first_seen: 1,
-        identity: Identity { device: 1, inode: 2, head_len: 0, head_hash: [0; 32] },
-        size: 3,
-        skip_to: None,
-    };
+    let stream = NewStream { size: 3, ..NewStream::sample("a.log") };
     let id = store.begin(vec![stream]).await.unwrap()[0];
     (store, id)
 }
