@@ -137,15 +137,22 @@ mod tests {
         assert_eq!(in_text(b"abc", &mut "", b"x"), None);
     }
 
+    #[test]
+    fn a_match_in_what_holds_the_json_together_is_replaced_though_it_is_json_no_more() {
+        let masked = in_maybe_json(br#"{"n":["\"n\""]}"#, &mut "\"n\"", b"***").unwrap_or_default();
+        assert_eq!(String::from_utf8_lossy(&masked), r#"{***:["***"]}"#);
+    }
+
     proptest! {
+        // The members' names are none that a secret of these letters could be found in.
         #[test]
         fn what_is_replaced_is_gone_from_any_json(secret in "[a-z\"\\\\\né]{3,6}", around in "[ -~]{0,8}") {
-            let line = serde_json::json!({ "event": format!("{around}{secret}{around}"), "n": [secret] }).to_string();
+            let line = serde_json::json!({ "EVENT": format!("{around}{secret}{around}"), "N": [secret] }).to_string();
             let masked = in_maybe_json(line.as_bytes(), &mut secret.as_str(), b"###");
             let masked = String::from_utf8(masked.unwrap_or_default()).unwrap_or_default();
             let read: serde_json::Value = serde_json::from_str(&masked).map_err(|e| TestCaseError::fail(e.to_string()))?;
-            prop_assert!(!read["event"].as_str().unwrap_or(&secret).contains(&secret));
-            prop_assert_eq!(read["n"][0].as_str(), Some("###"));
+            prop_assert!(!read["EVENT"].as_str().unwrap_or(&secret).contains(&secret));
+            prop_assert_eq!(read["N"][0].as_str(), Some("###"));
         }
     }
 }
