@@ -133,6 +133,55 @@ impl Events {
         self.timestamps.is_empty()
     }
 
+    /// Some of them, as if there were no others: `bytes` are the batch's, `part` those that the chosen events came from.
+    /// Spans that lie elsewhere in the batch's bytes take what they show along.
+    #[must_use]
+    pub fn slice(&self, bytes: &[u8], events: Range<usize>, part: Range<u32>) -> Self {
+        let (old_border, new_border) = (bytes.len() as u32, part.end - part.start);
+        let mut arena = self.arena.clone();
+        let mut cut = |starts: &[u32], ends: &[u32]| -> (Vec<u32>, Vec<u32>) {
+            let moved = starts.iter().zip(ends).map(|(&start, &end)| {
+                if start >= part.start && end <= part.end {
+                    return (start - part.start, end - part.start);
+                }
+                if start >= old_border {
+                    return (start - old_border + new_border, end - old_border + new_border);
+                }
+                let at = new_border + arena.len() as u32;
+                arena.extend_from_slice(self.span(bytes, start, end));
+                (at, at + (end - start))
+            });
+            moved.unzip()
+        };
+        let at = events.clone();
+        let (raw_starts, raw_ends) = cut(&self.raw_starts[at.clone()], &self.raw_ends[at.clone()]);
+        let (message_starts, message_ends) =
+            cut(&self.message_starts[at.clone()], &self.message_ends[at.clone()]);
+        let place = |event: usize| self.attribute_events.partition_point(|&it| (it as usize) < event);
+        let attributes = place(at.start)..place(at.end);
+        let (attribute_starts, attribute_ends) =
+            cut(&self.attribute_starts[attributes.clone()], &self.attribute_ends[attributes.clone()]);
+        let first = events.start as u32;
+        Self {
+            timestamps: self.timestamps[at.clone()].to_vec(),
+            severities: self.severities[at.clone()].to_vec(),
+            source_ends: self.source_ends[at.clone()].iter().map(|end| end - part.start).collect(),
+            raw_starts,
+            raw_ends,
+            message_starts,
+            message_ends,
+            labels: self.labels[at].to_vec(),
+            label_names: self.label_names.clone(),
+            attribute_events: self.attribute_events[attributes.clone()].iter().map(|it| it - first).collect(),
+            attribute_keys: self.attribute_keys[attributes.clone()].to_vec(),
+            key_names: self.key_names.clone(),
+            attribute_starts,
+            attribute_ends,
+            attribute_json: self.attribute_json[attributes].to_vec(),
+            arena,
+        }
+    }
+
     /// The bytes of a span in `bytes ++ arena`; `bytes` are the batch's.
     pub fn span<'a>(&'a self, bytes: &'a [u8], start: u32, end: u32) -> &'a [u8] {
         let (start, end, border) = (start as usize, end as usize, bytes.len());

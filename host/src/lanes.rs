@@ -222,8 +222,9 @@ impl Lanes {
         }
         let (lane_there, sink) = (lane.clone(), sink.clone());
         let closing = self.closing() || lane.hurried(offset);
+        let sickness = chain.clone();
         let outcome = workers
-            .run(move || {
+            .run_for(Some(&sickness), move || {
                 let step = loop {
                     break match sink.plan(&lane_there, offset) {
                         Plan::Free => chain.step(&lane_there.stream, offset, clock, closing),
@@ -288,15 +289,9 @@ impl Lanes {
             }
             (Step::Wait { until: Some(at) }, _) => self.schedule.wake_at(id, at),
             (Step::Wait { until: None } | Step::End | Step::Batch(_), _) => {}
-            (Step::Halt { component, error }, _) => {
-                self.in_trouble(&format!(
-                    "transform `{component}` failed twice on a batch, and its stream waits"
-                ));
-                if lane.first_time(Complaint::HALT) {
-                    tracing::error!(sink = %self.sink, path = %path, transform = %component,
-                        "failed twice on a batch: {error}; the stream waits (`on_error: halt`) and is tried again every {PAUSE:?}");
-                }
-                self.schedule.wake_at(id, Instant::now() + PAUSE);
+            (Step::Halt(halted), _) => {
+                self.in_trouble(&format!("{path} {halted}"));
+                self.schedule.wake_at(id, halted.until.unwrap_or_else(|| Instant::now() + PAUSE));
             }
             (Step::Unreadable(error), _) => self.unreadable(lane, &error).await,
         }

@@ -33,7 +33,7 @@ use crate::sink::Flush;
 use crate::source::airflow::Shared;
 use crate::source::discover::Discovery;
 use crate::source::{Airflow, OpenFiles};
-use crate::transform::{Component, Engine, Workers};
+use crate::transform::{Capsules, Engine, Stage, Workers};
 use all_lanes::AllLanes;
 use chains::{Chains, load};
 use ends::Ends;
@@ -53,7 +53,7 @@ pub struct Pipeline {
     meter: Arc<Meter>,
     drainer: Arc<Drainer>,
     monitor: Arc<Monitor>,
-    components: Vec<Arc<Component>>,
+    stages: Vec<Arc<Stage>>,
     listener: Arc<AllLanes>,
     notary: Arc<Notary>,
     /// Each says at its end whether it could look at everything.
@@ -89,12 +89,13 @@ impl Pipeline {
         let store = Store::open(&config.data_dir)?;
         let engine = Engine::new()?;
         let spools = dead_letter::open(config)?;
-        let components = load(&engine, &config.transforms, &spools)?;
+        let stages = load(&engine, &config.transforms, &spools)?;
         let workers = Arc::new(Workers::start().map_err(StartError::Threads)?);
         let (files, progress) = (Arc::new(OpenFiles::default()), Arc::new(Notify::new()));
         let notary = Notary::new(store.clone(), files.clone(), config.receipts);
 
-        let mut chains = Chains::new(config, &components, &files);
+        let capsules = Arc::new(Capsules::of(&config.data_dir));
+        let mut chains = Chains::new(config, &stages, &capsules, &files);
         let (mut sinks, mut loops) = (Vec::new(), JoinSet::new());
         for sink in &config.sinks {
             let ways = chains.of(sink)?;
@@ -156,7 +157,7 @@ impl Pipeline {
             meter,
             drainer,
             monitor,
-            components,
+            stages,
             listener,
             notary,
             sources,

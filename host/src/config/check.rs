@@ -27,6 +27,12 @@ const BUILTINS: [&str; 1] = ["airflow"];
 const MAX_MEMORY_MIB: u64 = 4096;
 /// CPU time of one call, in milliseconds: ten minutes.
 const MAX_CALL_MS: u64 = 600_000;
+/// More than that is no log that anyone reads.
+const MAX_LOG_LINES_PER_SEC: u32 = 10_000;
+/// Elements of tables: 8 bytes each in the host's memory.
+const MAX_TABLE_ELEMENTS: u64 = 10_000_000;
+/// Core instances of one component.
+const MAX_CORE_INSTANCES: usize = 1_000;
 /// Quiet before an event is taken as whole, in milliseconds: a minute.
 const MAX_JOIN_MS: u64 = 60_000;
 /// How long receipts are kept at most: ten years, in days.
@@ -52,9 +58,11 @@ pub(super) fn config(
             problems: vec![Problem::of_file(name, Some(1), "a config is a mapping with sources and sinks")],
         });
     }
+    let as_written = value.get("transforms").cloned().unwrap_or_default();
     let from_variables = interpolate(&mut value, env, &mut report);
     let root: Option<raw::Root> = section(value, "", &from_variables, &mut report);
-    let mut check = Check { folder, env, from_variables, report, dead_letters: BTreeMap::new() };
+    let dead_letters = BTreeMap::new();
+    let mut check = Check { folder, env, as_written, from_variables, report, dead_letters };
     let config = root.and_then(|root| check.root(root));
     let (mut config, warnings) = check.report.finish(config)?;
     config.warnings = warnings;
@@ -66,6 +74,8 @@ pub(super) fn config(
 pub(super) struct Check<'a> {
     pub(super) folder: &'a Path,
     pub(super) env: &'a Env,
+    /// The transforms, with variables not replaced.
+    pub(super) as_written: Value,
     pub(super) from_variables: HashSet<String>,
     pub(super) report: Report,
     /// Names of sinks that others send their dead letters to, with where they are named.
@@ -277,10 +287,7 @@ impl Check<'_> {
             return (Node { field, id, inputs: Vec::new(), takes_dead_letters: false }, None);
         };
         let component = self.component(&raw.component, &member(&field, "component"));
-        let limits = member(&field, "limits");
-        let report = &mut self.report;
-        let mib = within(raw.limits.memory_mib, 1, MAX_MEMORY_MIB, &member(&limits, "memory_mib"), report);
-        let ms = within(raw.limits.timeout_ms, 1, MAX_CALL_MS, &member(&limits, "timeout_ms"), report);
+        let limits = self.limits(&raw.limits, &member(&field, "limits"));
         let inputs = self.inputs(raw.inputs, &field);
         match (raw.on_error, &raw.dead_letter) {
             (Some(raw::OnError::DeadLetter), None) => {
@@ -293,14 +300,13 @@ impl Check<'_> {
             }
             _ => {}
         }
+        let as_written = self.as_written.get(&id).and_then(|transform| transform.get("config"));
         let transform = component.map(|component| Transform {
             id: id.clone(),
             component,
-            config: if raw.config.is_null() { Value::Object(Map::new()) } else { raw.config },
-            limits: Limits {
-                memory_bytes: mib.saturating_mul(1024 * 1024),
-                timeout: Duration::from_millis(ms),
-            },
+            config: or_empty(raw.config),
+            config_as_written: or_empty(as_written.cloned().unwrap_or_default()),
+            limits,
             on_error: raw.on_error.map(|on_error| match on_error {
                 raw::OnError::Pass => OnError::Pass,
                 raw::OnError::Drop => OnError::Drop,
@@ -310,6 +316,17 @@ impl Check<'_> {
             dead_letter: raw.dead_letter,
         });
         (Node { field, id, inputs, takes_dead_letters: false }, transform)
+    }
+
+    fn limits(&mut self, raw: &raw::Limits, field: &str) -> Limits {
+        let (at, report) = (|name: &str| member(field, name), &mut self.report);
+        within(raw.memory_mib, 1, MAX_MEMORY_MIB, &at("memory_mib"), report);
+        within(raw.timeout_ms, 1, MAX_CALL_MS, &at("timeout_ms"), report);
+        within(raw.result_mib.unwrap_or(1), 1, MAX_MEMORY_MIB, &at("result_mib"), report);
+        within(raw.log_lines_per_sec, 0, MAX_LOG_LINES_PER_SEC, &at("log_lines_per_sec"), report);
+        within(raw.table_elements, 1, MAX_TABLE_ELEMENTS, &at("table_elements"), report);
+        within(raw.core_instances, 1, MAX_CORE_INSTANCES, &at("core_instances"), report);
+        defaults::limits(raw)
     }
 
     fn component(&mut self, named: &str, field: &str) -> Option<Component> {
@@ -370,6 +387,11 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// A config that nobody wrote is an empty one.
+fn or_empty(config: Value) -> Value {
+    if config.is_null() { Value::Object(Map::new()) } else { config }
 }
 
 /// Names of sinks behind `dead_letter`, with the fields that name them. Looked for in what was not checked yet, since

@@ -8,7 +8,7 @@ use crate::dead_letter::FOLDER as DEAD_LETTERS;
 use crate::event::Deployment;
 use crate::source::discover::DATA_DIR_NAME;
 
-use super::{Config, Env, Layout, ReadFrom, Receipts, SinkKind, Source, raw};
+use super::{Config, Env, Layout, Limits, ReadFrom, Receipts, SinkKind, Source, raw};
 
 /// Airflow's own variable for `[logging] base_log_folder`.
 pub(super) const BASE_LOG_FOLDER: &str = "AIRFLOW__LOGGING__BASE_LOG_FOLDER";
@@ -16,6 +16,7 @@ pub(super) const BASE_LOG_FOLDER: &str = "AIRFLOW__LOGGING__BASE_LOG_FOLDER";
 pub(super) const AIRFLOW_HOME: &str = "AIRFLOW_HOME";
 /// Ours, for where cursors live.
 pub(super) const DATA_DIR: &str = "UPDRAFT_DATA_DIR";
+const MIB: u64 = 1 << 20;
 const SECONDS_OF_DAY: f64 = 86_400.0;
 /// What to say when neither is set.
 pub(super) const NO_LOG_FOLDER: &str = "where Airflow's logs are is not known";
@@ -43,6 +44,18 @@ pub(super) fn deployment(env: &Env) -> Deployment {
 pub(super) fn receipts(raw: &raw::Receipts) -> Receipts {
     let age = Duration::try_from_secs_f64(raw.keep_days * SECONDS_OF_DAY).unwrap_or(Duration::MAX);
     Receipts { age, most: raw.keep_count, sha256: raw.sha256 }
+}
+
+/// What a component may take.
+pub(super) fn limits(raw: &raw::Limits) -> Limits {
+    Limits {
+        memory_bytes: raw.memory_mib.saturating_mul(MIB),
+        timeout: Duration::from_millis(raw.timeout_ms),
+        result_bytes: raw.result_mib.unwrap_or(raw.memory_mib).saturating_mul(MIB),
+        log_lines_per_sec: raw.log_lines_per_sec,
+        table_elements: raw.table_elements,
+        core_instances: raw.core_instances,
+    }
 }
 
 pub(super) fn host() -> String {

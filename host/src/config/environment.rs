@@ -309,15 +309,13 @@ impl<'e> Variables<'e> {
 }
 
 fn normalizer() -> Transform {
-    let limits = raw::Limits::default();
+    let config = serde_json::Value::Object(serde_json::Map::new());
     Transform {
         id: "normalize".to_owned(),
         component: Component::Builtin("airflow".to_owned()),
-        config: serde_json::Value::Object(serde_json::Map::new()),
-        limits: Limits {
-            memory_bytes: limits.memory_mib * 1024 * 1024,
-            timeout: Duration::from_millis(limits.timeout_ms),
-        },
+        config_as_written: config.clone(),
+        config,
+        limits: Limits::default(),
         on_error: None,
         dead_letter: None,
     }

@@ -120,6 +120,8 @@ pub struct Transform {
     pub component: Component,
     /// Given to the component as JSON.
     pub config: serde_json::Value,
+    /// The same with variables not replaced: it holds no secrets that the file does not.
+    pub config_as_written: serde_json::Value,
     /// Per instance and call.
     pub limits: Limits,
     /// None: the default of what the component turns out to be.
@@ -140,10 +142,24 @@ pub enum Component {
 /// What one instance may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Linear memory of one instance.
+    /// Linear memory of one instance, all its memories together.
     pub memory_bytes: u64,
     /// The guest's own CPU time in one call.
     pub timeout: Duration,
+    /// What it may hand over at once: as a result, or as the argument of a host's function.
+    pub result_bytes: u64,
+    /// Lines that all instances together may log, each second.
+    pub log_lines_per_sec: u32,
+    /// Elements of all its tables together.
+    pub table_elements: u64,
+    /// Core instances that one instance of the component is made of; as many memories, and tables.
+    pub core_instances: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        defaults::limits(&raw::Limits::default())
+    }
 }
 
 /// What becomes of a batch that a component failed on.

@@ -180,21 +180,40 @@ pub(super) struct Wasm {
     pub(super) dead_letter: Option<String>,
 }
 
-/// What one instance of a component may take.
+/// What one instance of a component may take. Whatever it wants beyond that is a failure that names the limit.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     /// MiB of memory.
     #[serde(default = "memory_mib")]
     pub(super) memory_mib: u64,
-    /// Milliseconds of its own CPU time in one call.
+    /// Milliseconds of its own CPU time in one call; a wait counts as if it had computed. The call that configures it has as
+    /// many.
     #[serde(default = "timeout_ms")]
     pub(super) timeout_ms: u64,
+    /// MiB that it may hand over at once, as a result or in a call to the host. Default: as much as its memory.
+    pub(super) result_mib: Option<u64>,
+    /// Lines that it may log each second; those of ten seconds at once. What is more is counted and not shown.
+    #[serde(default = "log_lines_per_sec")]
+    pub(super) log_lines_per_sec: u32,
+    /// Elements of its tables.
+    #[serde(default = "table_elements")]
+    pub(super) table_elements: u64,
+    /// Core modules that an instance may be made of, adapters and shims included.
+    #[serde(default = "core_instances")]
+    pub(super) core_instances: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_mib: memory_mib(), timeout_ms: timeout_ms() }
+        Self {
+            memory_mib: memory_mib(),
+            timeout_ms: timeout_ms(),
+            result_mib: None,
+            log_lines_per_sec: log_lines_per_sec(),
+            table_elements: table_elements(),
+            core_instances: core_instances(),
+        }
     }
 }
 
@@ -204,6 +223,18 @@ fn memory_mib() -> u64 {
 
 fn timeout_ms() -> u64 {
     1000
+}
+
+fn log_lines_per_sec() -> u32 {
+    10
+}
+
+fn table_elements() -> u64 {
+    100_000
+}
+
+fn core_instances() -> usize {
+    64
 }
 
 /// What becomes of a batch that a component fails on.

@@ -79,7 +79,8 @@ fn a_short_config_gets_the_documented_defaults() {
     assert_eq!((source.partial_line, source.rescan), (Duration::from_secs(5), Duration::from_secs(10)));
     let transform = &config.transforms[0];
     assert_eq!(transform.component, Component::Builtin("airflow".into()));
-    assert_eq!(transform.limits, Limits { memory_bytes: 64 << 20, timeout: Duration::from_secs(1) });
+    assert_eq!(transform.limits, Limits::default());
+    assert_eq!((transform.limits.memory_bytes, transform.limits.result_bytes), (64 << 20, 64 << 20));
     assert_eq!((transform.on_error, &transform.config), (None, &serde_json::json!({})));
     let cw = cloudwatch(&config);
     assert_eq!(

@@ -4,7 +4,7 @@ use crate::config::{self, Config, Layout, SinkKind};
 use crate::dead_letter::{DeadLetters, Failures};
 use crate::error::StartError;
 use crate::source::OpenFiles;
-use crate::transform::{Chain, Component, Engine, LoadError};
+use crate::transform::{Build, Capsules, Chain, Engine, LoadError, Stage, Stats};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,29 +13,47 @@ pub fn load(
     engine: &Engine,
     transforms: &[config::Transform],
     spools: &HashMap<String, DeadLetters>,
-) -> Result<Vec<Arc<Component>>, StartError> {
+) -> Result<Vec<Arc<Stage>>, StartError> {
     let load = |transform: &config::Transform| {
-        let mut component = engine.load(transform)?;
-        if let Some(letters) = transform.dead_letter.as_ref().and_then(|sink| spools.get(sink)) {
-            component.keep_failures(Failures::new(&transform.id, letters.clone()));
-        }
-        Ok(Arc::new(component))
+        let build = build(engine, transform, spools, &Arc::new(Stats::default()))?;
+        Ok(Arc::new(Stage::new(build)))
     };
     transforms.iter().map(load).collect()
+}
+
+/// One of them. Blocks.
+pub fn build(
+    engine: &Engine,
+    transform: &config::Transform,
+    spools: &HashMap<String, DeadLetters>,
+    stats: &Arc<Stats>,
+) -> Result<Build, LoadError> {
+    let letters = transform.dead_letter.as_ref().and_then(|sink| spools.get(sink));
+    Ok(Build {
+        component: engine.load(transform, stats)?,
+        on_error: transform.on_error,
+        failures: letters.map(|letters| Failures::new(&transform.id, letters.clone())),
+    })
 }
 
 /// The chains of a pipeline: sinks that take the same way share one, and so each batch is made once.
 pub struct Chains<'a> {
     config: &'a Config,
-    components: &'a [Arc<Component>],
+    stages: &'a [Arc<Stage>],
+    capsules: &'a Arc<Capsules>,
     files: &'a Arc<OpenFiles>,
     made: HashMap<config::Branch, Arc<Chain>>,
 }
 
 impl<'a> Chains<'a> {
     /// None made yet.
-    pub fn new(config: &'a Config, components: &'a [Arc<Component>], files: &'a Arc<OpenFiles>) -> Self {
-        Self { config, components, files, made: HashMap::new() }
+    pub fn new(
+        config: &'a Config,
+        stages: &'a [Arc<Stage>],
+        capsules: &'a Arc<Capsules>,
+        files: &'a Arc<OpenFiles>,
+    ) -> Self {
+        Self { config, stages, capsules, files, made: HashMap::new() }
     }
 
     /// By source; none where the sink copies a source's bytes as they are.
@@ -55,18 +73,17 @@ impl<'a> Chains<'a> {
             return Ok(chain.clone());
         }
         for pair in way.transforms.windows(2) {
-            let (before, component) = (&self.components[pair[0]], &self.components[pair[1]]);
-            if !component.transforms() {
-                return Err(LoadError::Misplaced {
-                    id: component.id().to_owned(),
-                    before: before.id().to_owned(),
-                });
+            let (before, stage) = (&self.stages[pair[0]], &self.stages[pair[1]]);
+            if !stage.build().component.transforms() {
+                let (id, before) = (stage.id().to_owned(), before.id().to_owned());
+                return Err(LoadError::Misplaced { id, before });
             }
         }
         let takers = self.config.sinks.iter().flat_map(|sink| &sink.branches).filter(|it| *it == way).count();
-        let stages = way.transforms.iter().map(|&at| self.components[at].clone()).collect();
+        let stages = way.transforms.iter().map(|&at| self.stages[at].clone()).collect();
         let source = &self.config.sources[way.source];
-        let chain = Chain::new(stages, self.files.clone(), source.join, source.partial_line, takers > 1);
+        let (capsules, files) = (Some(self.capsules.clone()), self.files.clone());
+        let chain = Chain::new(stages, capsules, files, source.join, source.partial_line, takers > 1);
         Ok(self.made.entry(way.clone()).or_insert(Arc::new(chain)).clone())
     }
 }

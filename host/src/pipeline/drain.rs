@@ -43,7 +43,7 @@ impl Pipeline {
         }
         let moved = || self.moved();
         self.notary.finish(|stream| self.listener.have_all_of(stream), || watch.over(moved())).await;
-        let counted = self.components.iter().map(|it| (it.id().to_owned(), it.counted()));
+        let counted = self.stages.iter().map(|it| (it.id().to_owned(), it.stats().counted()));
         Report {
             sinks: self.progress(),
             counted: counted.filter(|(_, counts)| !counts.is_empty()).collect(),

@@ -14,8 +14,6 @@ pub struct Complaint {
 impl Complaint {
     /// Kinds of trouble that are said once per lane (see [`crate::lane::Lane::first_time`]).
     pub const SINK_IO: u32 = 0;
-    /// A guest failed and the lane waits.
-    pub const HALT: u32 = 1;
     /// The file cannot be read.
     pub const SOURCE_IO: u32 = 2;
     /// The service refused events as too old.

@@ -3,9 +3,11 @@
 //! All state is the caller's: an offset and a clock in, a batch out. So a lane that fell behind, or a host
 //! that was killed, simply asks again.
 
-use super::{Component, GuestError, check, clock, native};
-use crate::config::OnError;
-use crate::event::{Batch, Events, Recipe};
+use super::capsule::Capsules;
+use super::care::{Care, Stop};
+use super::stage::{Build, Stage};
+use super::{Halted, clock, native};
+use crate::event::{Batch, Recipe};
 use crate::source::tail::{self, Lines, Want};
 use crate::source::{OpenFiles, Stream};
 use lru::LruCache;
@@ -23,7 +25,8 @@ const MEMO_BYTES: usize = 16 << 20;
 
 /// The way from one source to the sinks that take the same stages.
 pub struct Chain {
-    stages: Vec<Arc<Component>>,
+    stages: Vec<Arc<Stage>>,
+    capsules: Option<Arc<Capsules>>,
     files: Arc<OpenFiles>,
     join: Duration,
     partial_line: Duration,
@@ -43,12 +46,7 @@ pub enum Step {
     /// All that there is has been read.
     End,
     /// A guest failed, and its `on_error` says that the branch waits.
-    Halt {
-        /// Which transform.
-        component: String,
-        /// Why.
-        error: GuestError,
-    },
+    Halt(Halted),
     /// The file can't be read (any more).
     Unreadable(std::io::Error),
 }
@@ -56,19 +54,27 @@ pub enum Step {
 impl Chain {
     /// A chain of stages. `shared`: several sinks take from it.
     pub fn new(
-        stages: Vec<Arc<Component>>,
+        stages: Vec<Arc<Stage>>,
+        capsules: Option<Arc<Capsules>>,
         files: Arc<OpenFiles>,
         join: Duration,
         partial_line: Duration,
         shared: bool,
     ) -> Self {
-        Self { stages, files, join, partial_line, memo: shared.then(|| Mutex::new(Memo::default())) }
+        let memo = shared.then(|| Mutex::new(Memo::default()));
+        Self { stages, capsules, files, join, partial_line, memo }
+    }
+
+    /// One of its components failed of late: it is not for the threads that others need as well.
+    pub fn is_sick(&self) -> bool {
+        self.stages.iter().any(|stage| stage.is_sick())
     }
 
     /// The batch at `offset`. `clock`: time of the event before it. `closing`: nothing more will be waited for.
     /// Blocks: call it on a worker thread.
     pub fn step(&self, stream: &Stream, offset: u64, clock: i64, closing: bool) -> Step {
-        let key = (stream.id, offset);
+        let generation = self.stages.iter().map(|stage| stage.generation()).sum();
+        let key = (stream.id, offset, generation);
         if let Some(memo) = &self.memo
             && let Some(batch) = memo.lock().unwrap_or_else(PoisonError::into_inner).get(key)
         {
@@ -167,15 +173,21 @@ impl Chain {
     /// None: nothing was consumed.
     fn stages(&self, stream: &Stream, recipe: Recipe, lines: Lines) -> Result<Option<Batch>, Stop> {
         let Recipe { offset, clock, last, file_time, made_at, .. } = recipe;
-        let given = lines.ends.len();
-        let (first, rest) = match self.stages.split_first() {
-            Some((first, rest)) if first.normalizes() => (Some(first), rest),
-            _ => (None, &self.stages[..]),
+        let builds: Vec<Arc<Build>> = self.stages.iter().map(|stage| stage.build()).collect();
+        let care = |at: usize| Care {
+            stage: &self.stages[at],
+            build: &builds[at],
+            stream,
+            offset,
+            capsules: self.capsules.as_deref(),
         };
+        let normalizes = builds.first().is_some_and(|build| build.component.normalizes());
+        let rest = usize::from(normalizes)..builds.len();
         let Lines { mut bytes, ends, .. } = lines;
-        let (consumed, mut events) = match first {
-            None => (given as u32, native::lines_as_they_stand(&bytes, &ends)),
-            Some(component) => normalize(component, stream, offset, &mut bytes, &ends, last)?,
+        let (consumed, mut events) = if normalizes {
+            care(0).normalize(&mut bytes, &ends, last)?
+        } else {
+            (ends.len() as u32, native::lines_as_they_stand(&bytes, &ends))
         };
         if consumed == 0 {
             return Ok(None);
@@ -183,10 +195,10 @@ impl Chain {
         let before = clock;
         let clock = clock::repair(&mut events, bytes.len(), before, file_time, made_at);
         let mut divisible = true;
-        for component in rest {
-            let ends = events.source_ends.clone();
-            events = transform(component, stream, offset, &bytes, events)?;
-            divisible &= ends == events.source_ends;
+        for at in rest.clone() {
+            let before = events.source_ends.clone();
+            events = care(at).transform(&mut bytes, events)?;
+            divisible &= before.starts_with(&events.source_ends);
         }
         // Transforms may set times, too.
         let clock = if rest.is_empty() {
@@ -194,38 +206,23 @@ impl Chain {
         } else {
             clock::repair(&mut events, bytes.len(), before, file_time, made_at)
         };
-        let range = offset..offset + bytes.len() as u64;
         Ok(Some(Batch {
             origin: stream.origin.clone(),
-            range,
-            bytes,
+            range: offset..offset + bytes.len() as u64,
             events,
-            lines: consumed,
+            lines: ends.partition_point(|&end| end as usize <= bytes.len()) as u32,
             clock,
             recipe,
             divisible,
+            bytes,
         }))
-    }
-}
-
-/// Why there is no batch where there are lines.
-enum Stop {
-    /// See [`Step::Halt`].
-    Halt { component: String, error: GuestError },
-    /// The dead letters of a component that failed are not safe on disk.
-    NotKept(std::io::Error),
-}
-
-impl Stop {
-    fn halt(component: &Component, error: GuestError) -> Self {
-        Self::Halt { component: component.id().to_owned(), error }
     }
 }
 
 impl From<Stop> for Step {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Halt { component, error } => Self::Halt { component, error },
+            Stop::Halt(halted) => Self::Halt(halted),
             // Whatever kind of error: the file itself is there, and nothing of it is to be given up.
             Stop::NotKept(error) => {
                 Self::Unreadable(std::io::Error::other(format!("its dead letters cannot be kept: {error}")))
@@ -234,106 +231,9 @@ impl From<Stop> for Step {
     }
 }
 
-fn normalize(
-    component: &Component,
-    stream: &Stream,
-    offset: u64,
-    bytes: &mut Vec<u8>,
-    ends: &[u32],
-    last: bool,
-) -> Result<(u32, Events), Stop> {
-    let result = component.run(|instance| {
-        let (consumed, mut events) = instance.normalize(&stream.origin, bytes, ends, last)?;
-        check::normalized(bytes, ends, last, consumed, &mut events)?;
-        Ok((consumed, events))
-    });
-    let error = match result {
-        Ok(done) => return Ok(done),
-        Err(error) => error,
-    };
-    let mut events = native::lines_as_they_stand(bytes, ends);
-    match component.on_error(true) {
-        OnError::Halt => return Err(Stop::halt(component, error)),
-        OnError::Pass => report(component, stream, &error, "its lines go on as they stand"),
-        OnError::Drop => {
-            report(component, stream, &error, "its lines are dropped");
-            native::drop_all(&mut events);
-        }
-        OnError::DeadLetter => {
-            keep(component, stream, &error, offset, bytes, &events)?;
-            native::drop_all(&mut events);
-        }
-    }
-    Ok((ends.len() as u32, events))
-}
-
-fn transform(
-    component: &Component,
-    stream: &Stream,
-    offset: u64,
-    bytes: &[u8],
-    mut given: Events,
-) -> Result<Events, Stop> {
-    let result = component.run(|instance| {
-        let mut events = instance.transform(&stream.origin, bytes, &given)?;
-        check::transformed(bytes, &given, &mut events)?;
-        Ok(events)
-    });
-    match (result, component.on_error(false)) {
-        (Ok(events), _) => Ok(events),
-        (Err(error), OnError::Halt) => Err(Stop::halt(component, error)),
-        (Err(error), OnError::Pass) => {
-            report(component, stream, &error, "its events go on unchanged");
-            Ok(given)
-        }
-        (Err(error), OnError::Drop) => {
-            report(component, stream, &error, "its events are dropped");
-            native::drop_all(&mut given);
-            Ok(given)
-        }
-        (Err(error), OnError::DeadLetter) => {
-            keep(component, stream, &error, offset, bytes, &given)?;
-            native::drop_all(&mut given);
-            Ok(given)
-        }
-    }
-}
-
-/// What a component failed on goes to its sink for dead letters; nothing of it goes on before it is safe there.
-fn keep(
-    component: &Component,
-    stream: &Stream,
-    error: &GuestError,
-    offset: u64,
-    bytes: &[u8],
-    events: &Events,
-) -> Result<(), Stop> {
-    if let Some(failures) = component.failures() {
-        let kept = failures.keep(&error.to_string(), stream, offset, bytes, events);
-        if kept.map_err(Stop::NotKept)? {
-            report(
-                component,
-                stream,
-                error,
-                &format!("what it was given goes to sink `{}`", failures.sink()),
-            );
-        }
-    }
-    Ok(())
-}
-
-fn report(component: &Component, stream: &Stream, error: &GuestError, outcome: &str) {
-    tracing::error!(
-        transform = component.id(),
-        component = &component.hash()[..12],
-        path = %stream.origin.path,
-        "failed twice on a batch: {error}; {outcome}"
-    );
-}
-
-/// Batches by (stream, offset), the latest used; bounded by their weight.
+/// Batches by (stream, offset, how often stages were exchanged), the latest used; bounded by their weight.
 struct Memo {
-    batches: LruCache<(i64, u64), Arc<Batch>>,
+    batches: LruCache<(i64, u64, u64), Arc<Batch>>,
     weight: usize,
 }
 
@@ -344,11 +244,11 @@ impl Default for Memo {
 }
 
 impl Memo {
-    fn get(&mut self, key: (i64, u64)) -> Option<Arc<Batch>> {
+    fn get(&mut self, key: (i64, u64, u64)) -> Option<Arc<Batch>> {
         self.batches.get(&key).cloned()
     }
 
-    fn put(&mut self, key: (i64, u64), batch: Arc<Batch>) {
+    fn put(&mut self, key: (i64, u64, u64), batch: Arc<Batch>) {
         self.weight += batch.weight();
         if let Some((_, old)) = self.batches.push(key, batch) {
             self.weight -= old.weight();

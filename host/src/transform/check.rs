@@ -1,6 +1,6 @@
 //! Trusts nothing that a guest returns: once a batch has passed here, every span and index in it is good.
 
-use super::GuestError;
+use super::Broken;
 use crate::event::{DROPPED, Events};
 use serde::de::IgnoredAny;
 
@@ -11,13 +11,13 @@ pub fn normalized(
     last: bool,
     consumed: u32,
     events: &mut Events,
-) -> Result<(), GuestError> {
+) -> Result<(), Broken> {
     let given = ends.len();
     if consumed as usize > given {
-        return Err(contract(format!("consumed = {consumed}, but there were only {given} lines")));
+        return Err(Broken::Consumed { consumed, given });
     }
     if last && (consumed as usize) < given {
-        return Err(contract(format!("consumed = {consumed} of {given} lines, though `last` was set")));
+        return Err(Broken::NotConsumed { consumed, given });
     }
     let end = consumed.checked_sub(1).map_or(0, |at| ends[at as usize]);
     source_ends(&events.source_ends, end)?;
@@ -44,16 +44,14 @@ pub fn normalized(
 }
 
 /// Checks what `transform` returned, and joins the arena it made to the one it was given.
-pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Result<(), GuestError> {
+pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Result<(), Broken> {
     let end = given.source_ends.last().copied().unwrap_or(0);
     source_ends(&returned.source_ends, end)?;
     let mut after = returned.source_ends.iter().peekable();
     for &end in &given.source_ends {
         while after.next_if(|&&it| it < end).is_some() {}
         if after.peek() != Some(&&end) {
-            return Err(contract(format!(
-                "events were merged across byte {end}: a transform may split or drop, not merge"
-            )));
+            return Err(Broken::Merged { end });
         }
     }
     columns(returned, bytes, &given.arena, bytes.len() as u32)?;
@@ -64,23 +62,19 @@ pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Resul
     Ok(())
 }
 
-fn contract(what: String) -> GuestError {
-    GuestError::Contract(what)
-}
-
-fn source_ends(ends: &[u32], total: u32) -> Result<(), GuestError> {
+fn source_ends(ends: &[u32], total: u32) -> Result<(), Broken> {
     if let Some(at) = ends.windows(2).position(|pair| pair[1] < pair[0]) {
-        return Err(contract(format!("source-ends decrease at event {}", at + 1)));
+        return Err(Broken::SourceEndsDecrease { at: at + 1 });
     }
     let last = ends.last().copied().unwrap_or(0);
     if last != total {
-        return Err(contract(format!("source-ends end at byte {last}, the consumed lines at {total}")));
+        return Err(Broken::SourceEnds { last, total });
     }
     Ok(())
 }
 
 /// Equal lengths, indices and spans. Spans into the batch's bytes must lie before `end`.
-fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), GuestError> {
+fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), Broken> {
     let n = events.timestamps.len();
     let lengths = [
         ("severities", events.severities.len()),
@@ -103,22 +97,16 @@ fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), 
 
     let names = events.label_names.len();
     if let Some(at) = events.labels.iter().position(|&it| it != DROPPED && usize::from(it) >= names) {
-        return Err(contract(format!(
-            "event {at} has label index {}, of {names} label-names",
-            events.labels[at]
-        )));
+        return Err(Broken::Label { at, index: events.labels[at], names });
     }
     let keys = events.key_names.len();
     if let Some(at) = events.attribute_keys.iter().position(|&it| usize::from(it) >= keys) {
-        return Err(contract(format!(
-            "attribute {at} has key index {}, of {keys} key-names",
-            events.attribute_keys[at]
-        )));
+        return Err(Broken::Key { at, index: events.attribute_keys[at], names: keys });
     }
     if events.attribute_events.windows(2).any(|pair| pair[1] < pair[0])
         || events.attribute_events.last().is_some_and(|&it| it as usize >= n)
     {
-        return Err(contract(format!("attribute-events must not decrease and stay below {n}")));
+        return Err(Broken::AttributeEvents { events: n });
     }
 
     let spans = Spans { bytes, older, newer: &events.arena, end };
@@ -136,7 +124,7 @@ fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), 
         // One line of output is one event: a value with a line break between its tokens would break that.
         if !is_json(&value) || memchr::memchr2(b'\n', b'\r', &value).is_some() {
             let key = &events.key_names[usize::from(events.attribute_keys[at])];
-            return Err(contract(format!("attribute {at} (`{key}`) is marked as JSON and is none")));
+            return Err(Broken::NotJson { at, key: key.clone() });
         }
     }
     Ok(())
@@ -147,9 +135,9 @@ fn is_json(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
-fn equal_lengths(first: &str, n: usize, others: &[(&str, usize)]) -> Result<(), GuestError> {
+fn equal_lengths(first: &'static str, n: usize, others: &[(&'static str, usize)]) -> Result<(), Broken> {
     match others.iter().find(|(_, len)| *len != n) {
-        Some((name, len)) => Err(contract(format!("column {name} has {len} entries, {first} has {n}"))),
+        Some(&(column, len)) => Err(Broken::ColumnLength { column, len, first, n }),
         None => Ok(()),
     }
 }
@@ -162,7 +150,7 @@ struct Spans<'a> {
 }
 
 impl Spans<'_> {
-    fn check(&self, name: &str, at: usize, start: u32, stop: u32) -> Result<(), GuestError> {
+    fn check(&self, column: &'static str, at: usize, start: u32, stop: u32) -> Result<(), Broken> {
         let border = self.bytes.len() as u64;
         let total = border + self.older.len() as u64 + self.newer.len() as u64;
         let in_bytes = stop <= self.end;
@@ -170,10 +158,7 @@ impl Spans<'_> {
         if start <= stop && (in_bytes || in_arena) {
             return Ok(());
         }
-        Err(contract(format!(
-            "{name} span {at} is [{start}, {stop}); good ones end at {} or lie in the arena [{border}, {total})",
-            self.end
-        )))
+        Err(Broken::Span { column, at, start, stop, end: self.end, border, total })
     }
 
     /// The bytes of a checked span.
@@ -212,7 +197,7 @@ mod tests {
         (b"hello\nworld\n".to_vec(), vec![6, 12], events)
     }
 
-    fn says(result: Result<(), GuestError>, what: &str) {
+    fn says(result: Result<(), Broken>, what: &str) {
         let text = result.unwrap_err().to_string();
         assert!(text.contains(what), "{text}");
     }

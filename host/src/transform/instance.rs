@@ -2,11 +2,15 @@
 
 use super::GuestError;
 use super::bindings::{Answer, Calls};
-use super::engine::Component;
+use super::component::Component;
+use super::engine::MAX_WASM_STACK;
 use super::limits::{State, ticks};
+use super::stats::Stats;
+use super::voice::Voice;
 use crate::event::{Events, Origin};
+use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::Store;
+use wasmtime::{Store, Trap};
 
 /// An instance and its store. After an error from a call it is dead: drop it.
 pub struct Instance {
@@ -14,23 +18,37 @@ pub struct Instance {
     calls: Calls,
     timeout: Duration,
     max_result: usize,
+    life: Life,
+}
+
+/// Counted from its making to its end.
+struct Life(Arc<Stats>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.gone.add(1);
+    }
 }
 
 impl Instance {
     /// Instantiates and configures; both count as calls.
     pub fn new(component: &Component) -> Result<Self, GuestError> {
-        let limits = component.limits();
-        let state = State::new(component.id(), component.counts(), limits.memory_bytes, limits.timeout);
-        let mut store = Store::new(component.engine(), state);
+        let (limits, stats) = (component.limits(), component.stats().clone());
+        let voice = Voice::new(component.id(), component.pace().clone(), stats.clone());
+        let mut store = component.store(State::new(limits, voice));
+        stats.made.add(1);
+        let life = Life(stats);
         store.limiter(|state| state);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().at_deadline()));
         store.data_mut().begin_call();
         store.set_epoch_deadline(ticks(limits.timeout));
-        // Whatever a guest returns was in its memory: no result is larger than that.
-        let max_result = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
+        let max_result = usize::try_from(limits.result_bytes).unwrap_or(usize::MAX);
         store.set_hostcall_fuel(max_result);
-        let calls = component.instantiate(&mut store).map_err(|error| blame(store.data(), &error))?;
-        let mut instance = Self { store, calls, timeout: limits.timeout, max_result };
+        let calls = match component.instantiate(&mut store) {
+            Ok(calls) => calls,
+            Err(error) => return Err(blame(store.data(), &error, max_result)),
+        };
+        let mut instance = Self { store, calls, timeout: limits.timeout, max_result, life };
         let config = component.config_json();
         instance.call(|calls, store| calls.configure(store, config))?;
         Ok(instance)
@@ -44,7 +62,7 @@ impl Instance {
         ends: &[u32],
         last: bool,
     ) -> Result<(u32, Events), GuestError> {
-        self.call(|calls, store| calls.normalize(store, origin, bytes, ends, last))
+        self.work(|calls, store| calls.normalize(store, origin, bytes, ends, last))
     }
 
     /// Events → events; the arena holds only what this stage adds. Not yet checked.
@@ -54,7 +72,16 @@ impl Instance {
         bytes: &[u8],
         events: &Events,
     ) -> Result<Events, GuestError> {
-        self.call(|calls, store| calls.transform(store, origin, bytes, events))
+        self.work(|calls, store| calls.transform(store, origin, bytes, events))
+    }
+
+    fn work<T>(
+        &mut self,
+        work: impl FnOnce(&Calls, &mut Store<State>) -> Answer<T>,
+    ) -> Result<T, GuestError> {
+        let answer = self.call(work);
+        self.life.0.called(self.store.data().used());
+        answer
     }
 
     fn call<T>(
@@ -64,18 +91,31 @@ impl Instance {
         self.store.data_mut().begin_call();
         self.store.set_epoch_deadline(ticks(self.timeout));
         self.store.set_hostcall_fuel(self.max_result);
-        match work(&self.calls, &mut self.store) {
+        let answer = work(&self.calls, &mut self.store);
+        self.life.0.grew(self.store.data().memory_used());
+        match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(said)) => Err(GuestError::Refused(said)),
-            Err(trap) => Err(blame(self.store.data(), &trap)),
+            Err(trap) => Err(blame(self.store.data(), &trap, self.max_result)),
         }
     }
 }
 
 /// The limit that was hit, where one was; else the trap in its own words.
-fn blame(state: &State, trap: &wasmtime::Error) -> GuestError {
-    state.blame().unwrap_or_else(|| {
-        // The backtrace of the wasm stack is long; its cause is what an author needs first.
-        GuestError::Trap(trap.root_cause().to_string())
-    })
+fn blame(state: &State, trap: &wasmtime::Error, max_result: usize) -> GuestError {
+    if let Some(met) = state.blame() {
+        return met;
+    }
+    match trap.downcast_ref::<Trap>() {
+        Some(Trap::UnreachableCodeReached) => return GuestError::Unreachable,
+        Some(Trap::StackOverflow) => return GuestError::StackOverflow { limit: MAX_WASM_STACK },
+        _ => {}
+    }
+    // The backtrace of the wasm stack is long; its cause is what an author needs first.
+    let cause = trap.root_cause().to_string();
+    // wasmtime keeps the type of this error to itself.
+    if cause.contains("fuel allocated for hostcalls") {
+        return GuestError::TooMuch { limit: max_result };
+    }
+    GuestError::Trap(cause)
 }

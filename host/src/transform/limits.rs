@@ -1,16 +1,13 @@
 //! What a guest may use, and the store data that counts it.
 
 use super::GuestError;
+use super::voice::Voice;
+use crate::config::Limits;
 use rustix::time::{ClockId, clock_gettime};
-use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWrite;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::runtime::in_tokio;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -18,35 +15,32 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 pub const TICK: Duration = Duration::from_millis(10);
 /// A guest is stopped after this many times its time limit, even if the machine gave it too little of that.
 const WALL_FACTOR: u32 = 10;
-/// All tables of a guest may not hold more elements than this.
-const MAX_TABLE_ELEMENTS: u64 = 100_000;
-/// A component is a few core instances (adapter and shims included), not hundreds.
-const MAX_INSTANCES: usize = 64;
 /// Things of WASI (streams, timers) that a guest may hold at once.
 const MAX_RESOURCES: usize = 1000;
 /// Random bytes that a guest may ask for at once; browsers give as many.
 /// Source: <https://www.w3.org/TR/webcrypto/#Crypto-method-getRandomValues>
 const MAX_RANDOM: u64 = 65_536;
-/// Lines a guest may log in one call; the rest is counted.
-const MAX_LOG_LINES: u32 = 20;
-/// A guest's log line is cut after this many bytes.
-const MAX_LOG_LINE: usize = 1024;
-/// Counters a component may make.
-const MAX_COUNTERS: usize = 100;
-/// Bytes of a counter's name.
-const MAX_COUNTER_NAME: usize = 100;
+
+thread_local! {
+    /// How many times its time limit a call may last on this thread, by the clock on the wall.
+    static WALL: Cell<u32> = const { Cell::new(WALL_FACTOR) };
+}
+
+/// From now on, calls on this thread may last so much longer by the clock on the wall: it comes last when processors are
+/// given out.
+pub fn be_patient() {
+    WALL.set(WALL_FACTOR * WALL_FACTOR);
+}
 
 /// The data of a guest's store.
 pub struct State {
     wasi: WasiCtx,
     table: ResourceTable,
+    limits: Limits,
     memory: Quota,
     table_elements: Quota,
-    /// Set when the guest was refused memory: says more than the trap that follows.
-    pub refused_memory: Option<u64>,
-    /// Set when the guest was stopped for time.
-    pub timed_out: bool,
-    timeout: Duration,
+    /// The first limit that the guest met in this call: says more than the trap that follows.
+    met: Option<GuestError>,
     cpu_start: Duration,
     wall_start: Instant,
     waited: Duration,
@@ -56,8 +50,7 @@ pub struct State {
 
 impl State {
     /// An empty WASI world: no files, no network, no environment, no arguments; stdout and stderr are logged.
-    pub fn new(component: &str, counts: Arc<Mutex<Counts>>, memory_limit: u64, timeout: Duration) -> Self {
-        let voice = Voice::new(component, counts);
+    pub fn new(limits: &Limits, voice: Voice) -> Self {
         let mut wasi = WasiCtx::builder();
         wasi.allow_blocking_current_thread(true).stdout(voice.clone()).stderr(voice.clone());
         wasi.max_random_size(MAX_RANDOM);
@@ -66,11 +59,10 @@ impl State {
         Self {
             wasi: wasi.build(),
             table,
-            memory: Quota::of(memory_limit),
-            table_elements: Quota::of(MAX_TABLE_ELEMENTS),
-            refused_memory: None,
-            timed_out: false,
-            timeout,
+            limits: *limits,
+            memory: Quota::of(limits.memory_bytes),
+            table_elements: Quota::of(limits.table_elements),
+            met: None,
             cpu_start: Duration::ZERO,
             wall_start: Instant::now(),
             waited: Duration::ZERO,
@@ -80,19 +72,17 @@ impl State {
 
     /// To be called right before every call into the guest.
     pub fn begin_call(&mut self) {
-        self.refused_memory = None;
-        self.timed_out = false;
+        self.met = None;
         self.cpu_start = thread_cpu_time();
         self.wall_start = Instant::now();
         self.waited = Duration::ZERO;
-        self.voice.begin_call();
     }
 
     /// The epoch has reached the deadline: has the guest really used up its time, or only the machine's?
     pub fn at_deadline(&mut self) -> UpdateDeadline {
         let left = self.time_left();
         if left.is_zero() {
-            self.timed_out = true;
+            self.is_late();
             return UpdateDeadline::Interrupt;
         }
         UpdateDeadline::Continue(ticks(left))
@@ -108,7 +98,7 @@ impl State {
         let answer = in_tokio(async { tokio::time::timeout(left, work(&mut self.table)).await });
         self.waited += began.elapsed();
         answer.unwrap_or_else(|_| {
-            self.timed_out = true;
+            self.is_late();
             Err(wasmtime::Error::msg("waited for too long"))
         })
     }
@@ -118,18 +108,36 @@ impl State {
         &mut self.table
     }
 
+    /// What this call has used: CPU time of its own, and waits.
+    pub fn used(&self) -> Duration {
+        thread_cpu_time().saturating_sub(self.cpu_start) + self.waited
+    }
+
+    /// Memory that it has, in bytes.
+    pub fn memory_used(&self) -> u64 {
+        self.memory.used
+    }
+
+    fn is_late(&mut self) {
+        let (millis, used) = (|it: Duration| it.as_millis() as u64, self.used());
+        // Stopped by the wall: the machine gave it too little, or it waited elsewhere.
+        let used_ms = millis(if used < self.limits.timeout { self.wall_start.elapsed() } else { used });
+        let waiting = self.waited * 2 > used;
+        self.met.get_or_insert(GuestError::Timeout {
+            used_ms,
+            limit_ms: millis(self.limits.timeout),
+            waiting,
+        });
+    }
+
     fn time_left(&self) -> Duration {
-        let used = thread_cpu_time().saturating_sub(self.cpu_start) + self.waited;
-        let wall = (self.timeout * WALL_FACTOR).saturating_sub(self.wall_start.elapsed());
-        self.timeout.saturating_sub(used).min(wall)
+        let wall = (self.limits.timeout * WALL.get()).saturating_sub(self.wall_start.elapsed());
+        self.limits.timeout.saturating_sub(self.used()).min(wall)
     }
 
     /// What the limits know about a trap; none where they had no part in it.
     pub fn blame(&self) -> Option<GuestError> {
-        if self.timed_out {
-            return Some(GuestError::Timeout { limit_ms: self.timeout.as_millis() as u64 });
-        }
-        self.refused_memory.map(|wanted| GuestError::Memory { wanted, limit: self.memory.limit })
+        self.met.clone()
     }
 }
 
@@ -171,8 +179,12 @@ impl Quota {
 
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let limit = self.limits.memory_bytes;
         let grown = self.memory.grow(current, desired);
-        self.refused_memory = grown.err().or(self.refused_memory);
+        if let Err(wanted) = grown {
+            // The last one: it may have lived with those before.
+            self.met = Some(GuestError::Memory { wanted, limit });
+        }
         Ok(grown.is_ok())
     }
 
@@ -182,7 +194,12 @@ impl ResourceLimiter for State {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.table_elements.grow(current, desired).is_ok())
+        let limit = self.limits.table_elements;
+        let grown = self.table_elements.grow(current, desired);
+        if let Err(wanted) = grown {
+            self.met = Some(GuestError::Table { wanted, limit });
+        }
+        Ok(grown.is_ok())
     }
 
     fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
@@ -191,15 +208,15 @@ impl ResourceLimiter for State {
     }
 
     fn instances(&self) -> usize {
-        MAX_INSTANCES
+        self.limits.core_instances
     }
 
     fn tables(&self) -> usize {
-        MAX_INSTANCES
+        self.limits.core_instances
     }
 
     fn memories(&self) -> usize {
-        MAX_INSTANCES
+        self.limits.core_instances
     }
 }
 
@@ -209,117 +226,19 @@ impl WasiView for State {
     }
 }
 
-/// What a guest says (host.log, stdout, stderr): cut, limited per call, never more than a log line of ours.
-#[derive(Clone)]
-pub struct Voice {
-    component: Arc<str>,
-    said: Arc<Mutex<Said>>,
-    counts: Arc<Mutex<Counts>>,
-}
-
-/// Counters of a component's own making, by name.
-pub type Counts = BTreeMap<String, u64>;
-
-#[derive(Default)]
-struct Said {
-    lines: u32,
-    unfinished: Vec<u8>,
-}
-
-impl Voice {
-    fn new(component: &str, counts: Arc<Mutex<Counts>>) -> Self {
-        Self { component: component.into(), said: Arc::default(), counts }
-    }
-
-    /// Adds to a counter of the component's.
-    pub fn count(&self, name: &str, by: u64) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(name) {
-            *count = count.saturating_add(by);
-        } else if counts.len() < MAX_COUNTERS && name.len() <= MAX_COUNTER_NAME {
-            counts.insert(name.to_owned(), by);
-        }
-    }
-
-    fn begin_call(&self) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.lines > MAX_LOG_LINES {
-            let more = said.lines - MAX_LOG_LINES;
-            tracing::warn!(component = %self.component, "guest said {more} lines more in one call than it may");
-        }
-        said.lines = 0;
-    }
-
-    /// One line from the guest, with an OpenTelemetry severity.
-    pub fn say(&self, severity: u8, text: &str) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.lines = said.lines.saturating_add(1);
-        if said.lines > MAX_LOG_LINES {
-            return;
-        }
-        let cut = text.floor_char_boundary(MAX_LOG_LINE);
-        let text = text[..cut].trim_end();
-        match severity {
-            17.. => tracing::error!(component = %self.component, "{text}"),
-            13..17 => tracing::warn!(component = %self.component, "{text}"),
-            9..13 => tracing::info!(component = %self.component, "{text}"),
-            _ => tracing::debug!(component = %self.component, "{text}"),
-        }
-    }
-
-    fn write(&self, bytes: &[u8]) {
-        let mut lines = Vec::new();
-        {
-            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            for &byte in bytes {
-                if byte == b'\n' {
-                    lines.push(String::from_utf8_lossy(&std::mem::take(&mut said.unfinished)).into_owned());
-                } else if said.unfinished.len() < MAX_LOG_LINE {
-                    said.unfinished.push(byte);
-                }
-            }
-        }
-        for line in lines {
-            self.say(9, &line);
-        }
-    }
-}
-
-impl IsTerminal for Voice {
-    fn is_terminal(&self) -> bool {
-        false
-    }
-}
-
-impl StdoutStream for Voice {
-    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.clone())
-    }
-}
-
-impl AsyncWrite for Voice {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.write(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
+    use crate::transform::voice::Pace;
+    use std::sync::Arc;
 
     const LIMIT: Duration = Duration::from_millis(50);
 
     fn state() -> State {
-        let mut state = State::new("guest", Arc::default(), 100, LIMIT);
+        let limits =
+            Limits { memory_bytes: 100, timeout: LIMIT, table_elements: 100, ..config::Limits::default() };
+        let mut state = State::new(&limits, Voice::new("guest", Pace::new(&limits), Arc::default()));
         state.begin_call();
         state
     }
@@ -349,10 +268,10 @@ mod tests {
     #[test]
     fn the_table_limit_is_one_for_all_tables() {
         let mut state = state();
-        let half = MAX_TABLE_ELEMENTS as usize / 2;
-        assert!(state.table_growing(0, half, None).unwrap());
-        assert!(state.table_growing(0, half, None).unwrap());
-        assert!(!state.table_growing(half, half + 1, None).unwrap());
+        assert!(state.table_growing(0, 50, None).unwrap());
+        assert!(state.table_growing(0, 50, None).unwrap());
+        assert!(!state.table_growing(50, 51, None).unwrap());
+        assert!(matches!(state.blame(), Some(GuestError::Table { wanted: 101, limit: 100 })));
     }
 
     #[test]
@@ -361,7 +280,7 @@ mod tests {
         assert_eq!(state.wait(async |_| Ok(7)).unwrap(), 7);
         assert!(state.blame().is_none());
         assert!(state.wait(async |_| std::future::pending::<wasmtime::Result<()>>().await).is_err());
-        assert!(matches!(state.blame(), Some(GuestError::Timeout { limit_ms: 50 })));
+        assert!(matches!(state.blame(), Some(GuestError::Timeout { limit_ms: 50, waiting: true, .. })));
         assert!(matches!(state.at_deadline(), UpdateDeadline::Interrupt), "what it waited counts");
         state.begin_call();
         assert!(state.blame().is_none(), "the next call has its own time");

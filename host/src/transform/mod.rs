@@ -1,48 +1,63 @@
 //! Runs the guests: lines become events, events become other events, within limits.
 //!
-//! `engine` compiles components and knows what they export; `instance` is one living guest, whose every trap
-//! becomes a named error; `bindings` is the only file that names WIT types; `check` trusts nothing that comes
-//! back; `clock` gives every event a time it can keep; `chain` runs a batch through all stages of a branch.
+//! - From a file to a guest: `engine`, `load` (read, compiled, looked at), `component` (with its idle instances),
+//!   `instance` (one living guest), `limits` and `voice` (what it may use and say), `bindings` (the only file that
+//!   names WIT types).
+//! - A batch: `chain` runs it through all stages of a branch, `check` trusts nothing that comes back, `clock` gives every
+//!   event a time it can keep, `native` is what happens without a component, `workers` are the threads for it.
+//! - A failure: `error` names it, `care` decides what becomes of the batch, with `isolate` (what spoils it), `marks`
+//!   (where that is), `breaker` (how often is too often) and `capsule` (kept to be looked at).
+//! - `stage` is a transform's place, where one build of its component follows another; `stats` what it has done.
 
 mod bindings;
+mod breaker;
+mod capsule;
+mod care;
 mod chain;
 mod check;
 mod clock;
+mod component;
 mod engine;
+mod error;
 mod instance;
+mod isolate;
 mod limits;
+mod load;
+mod marks;
 mod native;
+mod stage;
+mod stats;
+mod voice;
 mod workers;
 
+use std::fmt;
+use std::time::Instant;
+
+pub use capsule::Capsules;
 pub use chain::{Chain, Step};
-pub use engine::{Component, Engine, LoadError};
+pub use engine::Engine;
+pub use error::{Broken, GuestError};
+pub use load::LoadError;
+pub use stage::{Build, Stage};
+pub use stats::Stats;
 pub use workers::{WorkerGone, Workers};
 
-/// Why a guest failed on a batch. The instance is thrown away; the same batch is tried once more on a fresh
-/// one; if that fails too, `on_error` of the component decides.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum GuestError {
-    /// It trapped: unreachable, stack overflow, out of bounds…
-    #[error("trapped: {0}")]
-    Trap(String),
-    /// Too much time: CPU time of its own, or waiting. (Wall time counts only at ten times the limit.)
-    #[error("used more than its {limit_ms} ms for one call, computing or waiting (limits.timeout_ms)")]
-    Timeout {
-        /// The limit.
-        limit_ms: u64,
-    },
-    /// Asked for more memory than it may have.
-    #[error("wanted {wanted} bytes of memory and may have {limit} (limits.memory_mib)")]
-    Memory {
-        /// What it wanted to grow to.
-        wanted: u64,
-        /// The limit.
-        limit: u64,
-    },
-    /// Returned `err(…)`.
-    #[error("said: {0}")]
-    Refused(String),
-    /// What it returned breaks the contract.
-    #[error("returned something that the WIT forbids: {0}")]
-    Contract(String),
+/// The version of the WIT that this host speaks.
+pub const WIT_VERSION: &str = "0.1.0";
+
+/// A stream waits for a component.
+#[derive(Debug, Clone)]
+pub struct Halted {
+    /// Which transform.
+    pub transform: String,
+    /// Why.
+    pub why: String,
+    /// Until when nothing will have changed, as far as is known.
+    pub until: Option<Instant>,
+}
+
+impl fmt::Display for Halted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "waits for transform `{}` (`on_error: halt`): {}", self.transform, self.why)
+    }
 }

@@ -1,15 +1,23 @@
 //! Threads of their own for reading and guests, so that neither ever holds up the I/O.
 
+use super::Chain;
+use super::limits;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A fixed number of worker threads. How much waits for them is bounded by the lanes, which wait themselves.
+/// How much later than others the thread for failing work gets a processor: it has a tenth of what one of them has.
+/// <https://man7.org/linux/man-pages/man7/sched.7.html>
+const INFIRMARY_NICE: i32 = 10;
+
+/// A fixed number of worker threads, and one for work that fails. How much waits for them is bounded by the lanes, which
+/// wait themselves.
 #[derive(Debug)]
 pub struct Workers {
     jobs: mpsc::Sender<Job>,
+    infirmary: mpsc::Sender<Job>,
 }
 
 /// The workers are gone: the host is stopping, or the work itself panicked.
@@ -29,16 +37,28 @@ impl Workers {
         let inbox = Arc::new(Mutex::new(inbox));
         for number in 0..count {
             let inbox = inbox.clone();
-            std::thread::Builder::new().name(format!("updraft-worker-{number}")).spawn(move || {
-                loop {
-                    let next = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(job) = next else { return };
-                    // A panic is a bug of ours; it must cost one batch's attempt, not a worker for ever.
-                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
-                }
-            })?;
+            std::thread::Builder::new()
+                .name(format!("updraft-worker-{number}"))
+                .spawn(move || work_through(&inbox))?;
         }
-        Ok(Self { jobs })
+        let (infirmary, inbox) = mpsc::channel::<Job>();
+        std::thread::Builder::new().name("updraft-infirmary".into()).spawn(move || {
+            // Where it may not be nice, it is as good as the others.
+            let _ = rustix::process::setpriority_process(None, INFIRMARY_NICE);
+            limits::be_patient();
+            work_through(&Mutex::new(inbox));
+        })?;
+        Ok(Self { jobs, infirmary })
+    }
+
+    /// Runs `work` where a chain's work is run just now.
+    pub async fn run_for<T: Send + 'static>(
+        &self,
+        chain: Option<&Chain>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, WorkerGone> {
+        let sick = chain.is_some_and(Chain::is_sick);
+        run_on(if sick { &self.infirmary } else { &self.jobs }, work).await
     }
 
     /// Runs `work` on a worker thread.
@@ -46,11 +66,27 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, WorkerGone> {
-        let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move || {
-            let _ = reply.send(work());
-        });
-        self.jobs.send(job).map_err(|_| WorkerGone)?;
-        answer.await.map_err(|_| WorkerGone)
+        run_on(&self.jobs, work).await
+    }
+}
+
+async fn run_on<T: Send + 'static>(
+    jobs: &mpsc::Sender<Job>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, WorkerGone> {
+    let (reply, answer) = oneshot::channel();
+    let job: Job = Box::new(move || {
+        let _ = reply.send(work());
+    });
+    jobs.send(job).map_err(|_| WorkerGone)?;
+    answer.await.map_err(|_| WorkerGone)
+}
+
+fn work_through(inbox: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        let next = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = next else { return };
+        // A panic is a bug of ours; it must cost one batch's attempt, not a worker for ever.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
     }
 }

@@ -192,7 +192,8 @@ impl Objects {
         let Some(chain) = lane.chain.clone() else { return Again::Not };
         let (sink, lane_there, recipe) = (self.clone(), lane.clone(), chunk.recipe);
         let (folder, events) = (folder.to_owned(), chunk.events);
-        let made = self.workers.run(move || {
+        let sickness = chain.clone();
+        let made = self.workers.run_for(Some(&sickness), move || {
             Ok(match chain.remake(&lane_there.stream, &recipe) {
                 Step::Batch(batch) => {
                     let part =
@@ -201,7 +202,7 @@ impl Objects {
                 }
                 Step::End => Again::Not,
                 Step::Unreadable(error) => return Err(error),
-                Step::Halt { .. } | Step::Wait { .. } => Again::Later,
+                Step::Halt(_) | Step::Wait { .. } => Again::Later,
             })
         });
         match made.await {

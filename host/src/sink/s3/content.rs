@@ -6,7 +6,7 @@ use crate::lane::Lane;
 use crate::sink::joined;
 use crate::source::OpenFiles;
 use crate::source::tail;
-use crate::transform::Step;
+use crate::transform::{Chain, Step};
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -42,6 +42,11 @@ impl Content {
     pub fn new(lane: Arc<Lane>, files: Arc<OpenFiles>, closing: bool, from: Place) -> Self {
         let size = lane.stream.snapshot().size;
         Self { lane, files, size, place: from, closing, ended: false, waits_until: None }
+    }
+
+    /// What makes it; none where it is the file's bytes.
+    pub fn chain(&self) -> Option<&Arc<Chain>> {
+        self.lane.chain.as_ref()
     }
 
     /// Up to which place it was given out.
@@ -114,9 +119,7 @@ impl Content {
                 Ok(())
             }
             Step::End => Ok(()),
-            Step::Halt { component, error } => Err(Error::other(format!(
-                "transform `{component}` failed twice on a batch: {error}; the stream waits (`on_error: halt`)"
-            ))),
+            Step::Halt(halted) => Err(Error::other(format!("the stream {halted}"))),
             Step::Unreadable(error) => Err(error),
         }
     }

@@ -67,8 +67,9 @@ impl Reader {
 
     async fn take(&mut self, workers: &Workers, len: usize) -> Result<Vec<u8>, UploadError> {
         let Some(mut content) = self.content.take() else { return Ok(Vec::new()) };
+        let chain = content.chain().cloned();
         let (content, part) = workers
-            .run(move || {
+            .run_for(chain.as_deref(), move || {
                 let part = if content.ended() { Ok(Vec::new()) } else { content.part(len) };
                 (content, part)
             })

@@ -1,0 +1,152 @@
+//! A compiled component with its config, and the instances of it that wait for work.
+
+use super::GuestError;
+use super::bindings::{Calls, Exports};
+use super::instance::Instance;
+use super::limits::State;
+use super::stats::Stats;
+use super::voice::Pace;
+use crate::config;
+use std::sync::{Arc, Mutex, PoisonError};
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+/// A compiled component with its config, and the instances of it that wait for work.
+pub struct Component {
+    id: String,
+    name: String,
+    hash: String,
+    limits: config::Limits,
+    config_json: String,
+    config_as_written: serde_json::Value,
+    pre: InstancePre<State>,
+    exports: Exports,
+    idle: Mutex<Vec<Instance>>,
+    pace: Pace,
+    stats: Arc<Stats>,
+}
+
+impl Component {
+    /// None of its instances lives yet.
+    pub(super) fn new(
+        transform: &config::Transform,
+        name: String,
+        hash: String,
+        pre: InstancePre<State>,
+        exports: Exports,
+        stats: Arc<Stats>,
+    ) -> Self {
+        Self {
+            id: transform.id.clone(),
+            name,
+            hash,
+            limits: transform.limits,
+            config_json: transform.config.to_string(),
+            config_as_written: transform.config_as_written.clone(),
+            pre,
+            exports,
+            idle: Mutex::new(Vec::new()),
+            pace: Pace::new(&transform.limits),
+            stats,
+        }
+    }
+
+    /// Makes its first instance, which takes its config or does not.
+    pub(super) fn try_out(&self) -> Result<(), GuestError> {
+        Instance::new(self).map(|first| self.put_back(first))
+    }
+
+    /// Its id in the config.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its path, or `builtin:NAME`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its config with variables not replaced.
+    pub fn config_as_written(&self) -> &serde_json::Value {
+        &self.config_as_written
+    }
+
+    /// SHA-256 of its bytes, in hex.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// It turns lines into events.
+    pub fn normalizes(&self) -> bool {
+        self.exports.normalizes()
+    }
+
+    /// It changes events.
+    pub fn transforms(&self) -> bool {
+        self.exports.transforms()
+    }
+
+    /// What it may take.
+    pub fn limits(&self) -> &config::Limits {
+        &self.limits
+    }
+
+    /// Runs a call on an idle instance; if that fails, once more on a fresh one.
+    pub fn run<T>(
+        &self,
+        mut work: impl FnMut(&mut Instance) -> Result<T, GuestError>,
+    ) -> Result<T, GuestError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(mut instance) = idle {
+            match work(&mut instance) {
+                Ok(answer) => {
+                    self.put_back(instance);
+                    return Ok(answer);
+                }
+                Err(error) => self.stats.failed(&error),
+            }
+        }
+        self.run_fresh(work)
+    }
+
+    /// Runs a call on a fresh instance.
+    pub fn run_fresh<T>(
+        &self,
+        mut work: impl FnMut(&mut Instance) -> Result<T, GuestError>,
+    ) -> Result<T, GuestError> {
+        let failed = |error| {
+            self.stats.failed(&error);
+            error
+        };
+        let mut fresh = Instance::new(self).map_err(failed)?;
+        let answer = work(&mut fresh).map_err(failed)?;
+        self.put_back(fresh);
+        Ok(answer)
+    }
+
+    fn put_back(&self, instance: Instance) {
+        // No more instances than worker threads ever exist at once, so this stays as short.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+    }
+
+    pub(super) fn config_json(&self) -> &str {
+        &self.config_json
+    }
+
+    pub(super) fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    pub(super) fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    pub(super) fn store(&self, state: State) -> Store<State> {
+        Store::new(self.pre.engine(), state)
+    }
+
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Calls> {
+        let instance = self.pre.instantiate(&mut *store)?;
+        self.exports.load(store, &instance)
+    }
+}

@@ -1,0 +1,162 @@
+//! What a guest says (`host.log`, stdout, stderr), on its way to the host's log: cut, and no faster than it may.
+
+use super::stats::Stats;
+use crate::config::Limits;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+
+/// A guest's log line is cut after so many bytes.
+const MAX_LOG_LINE: usize = 1024;
+/// At once it may say what it may in so many seconds.
+const BURST_SECS: f64 = 10.0;
+
+/// What one instance says. Clones are the same one.
+#[derive(Clone)]
+pub struct Voice {
+    component: Arc<str>,
+    unfinished: Arc<Mutex<Vec<u8>>>,
+    pace: Pace,
+    stats: Arc<Stats>,
+}
+
+/// How fast all instances of a component together may speak. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    per_sec: f64,
+    state: Arc<Mutex<PaceState>>,
+}
+
+#[derive(Debug)]
+struct PaceState {
+    /// Lines that it may say just now.
+    left: f64,
+    at: Instant,
+    /// Lines that were not shown since the last one that was.
+    unsaid: u64,
+}
+
+impl Pace {
+    /// So many lines a second.
+    pub fn new(limits: &Limits) -> Self {
+        let per_sec = f64::from(limits.log_lines_per_sec);
+        let state = PaceState { left: per_sec * BURST_SECS, at: Instant::now(), unsaid: 0 };
+        Self { per_sec, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Whether a line may be shown now; if so, how many before it were not.
+    fn admit(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = now.saturating_duration_since(state.at).as_secs_f64() * self.per_sec;
+        state.left = (state.left + more).min(self.per_sec * BURST_SECS);
+        state.at = now;
+        if state.left < 1.0 {
+            state.unsaid += 1;
+            return None;
+        }
+        state.left -= 1.0;
+        Some(std::mem::take(&mut state.unsaid))
+    }
+}
+
+impl Voice {
+    /// Nothing said yet.
+    pub fn new(component: &str, pace: Pace, stats: Arc<Stats>) -> Self {
+        Self { component: component.into(), unfinished: Arc::default(), pace, stats }
+    }
+
+    /// Adds to a counter of the component's.
+    pub fn count(&self, name: &str, by: u64) {
+        self.stats.count(name, by);
+    }
+
+    /// One line from the guest, with an OpenTelemetry severity.
+    pub fn say(&self, severity: u8, text: &str) {
+        self.stats.said.add(1);
+        let Some(unsaid) = self.pace.admit(Instant::now()) else {
+            return self.stats.unsaid.add(1);
+        };
+        let component = &self.component;
+        if unsaid > 0 {
+            tracing::warn!(%component,
+                "said {unsaid} lines more than it may, which are not shown (limits.log_lines_per_sec)");
+        }
+        let cut = text.floor_char_boundary(MAX_LOG_LINE);
+        let text = text[..cut].trim_end();
+        match severity {
+            17.. => tracing::error!(%component, "{text}"),
+            13..17 => tracing::warn!(%component, "{text}"),
+            9..13 => tracing::info!(%component, "{text}"),
+            _ => tracing::debug!(%component, "{text}"),
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut lines = Vec::new();
+        {
+            let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+            for &byte in bytes {
+                if byte == b'\n' {
+                    lines.push(String::from_utf8_lossy(&std::mem::take(&mut *unfinished)).into_owned());
+                } else if unfinished.len() < MAX_LOG_LINE {
+                    unfinished.push(byte);
+                }
+            }
+        }
+        for line in lines {
+            self.say(9, &line);
+        }
+    }
+}
+
+impl IsTerminal for Voice {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Voice {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
+impl AsyncWrite for Voice {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.write(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_guest_may_say_so_many_lines_a_second_and_those_of_ten_seconds_at_once() {
+        let pace = Pace::new(&Limits { log_lines_per_sec: 2, ..Limits::default() });
+        let start = Instant::now();
+        let shown = (0..100).filter(|_| pace.admit(start).is_some()).count();
+        assert_eq!(shown, 20);
+        assert_eq!(pace.admit(start + Duration::from_millis(400)), None);
+        assert_eq!(
+            pace.admit(start + Duration::from_millis(600)),
+            Some(81),
+            "it says how many it did not show"
+        );
+        let shown = (0..100).filter(|_| pace.admit(start + Duration::from_hours(1)).is_some()).count();
+        assert_eq!(shown, 20, "silence saves nothing up");
+    }
+}
