@@ -5,6 +5,7 @@ pub mod drain;
 pub mod logging;
 mod meter;
 pub mod prove;
+pub mod replay;
 pub mod run;
 mod summary;
 
@@ -22,6 +23,7 @@ Examples:
   updraft drain --all --timeout 25s    have a running updraft deliver everything now
   updraft validate --config p.yaml     is the config good? Talks to nobody
   updraft prove --dag-id etl           what went where, from the receipts
+  updraft replay CAPSULE.json          does a component still fail on what it failed on?
   updraft check                        may it do its work? Asks AWS, and says what to mend
 
 Exit codes:
@@ -92,6 +94,12 @@ pub enum Command {
     /// log group, and whether it may put: a small object that is deleted again, an event that says what it is. No
     /// cursor moves; a running updraft is not in the way.
     Check(Check),
+    /// Run again what a component failed on, out of the capsule that was kept of it
+    ///
+    /// Each distinct failure of a component is kept in the data dir's folder `capsules`: the component's hash and config,
+    /// the fewest lines that it fails on, and the error. This runs them again, here or wherever the file was taken, on that
+    /// component or on a new build. Exits 0 when it does not fail any more, 1 when it does.
+    Replay(replay::Replay),
     /// Print what the config file may hold
     Config {
         /// As what.

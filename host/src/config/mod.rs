@@ -186,6 +186,13 @@ pub fn load(path: &Path, env: &Env) -> Result<Config, Error> {
     check::config(&text, format, &name, path.parent().unwrap_or(Path::new("")), env)
 }
 
+/// The config of a component with its variables replaced, as they are in a file.
+pub fn with_variables(mut config: serde_json::Value, env: &Env) -> Result<serde_json::Value, Error> {
+    let mut report = error::Report::new("the component's config", parse::Lines::default());
+    interpolate::interpolate(&mut config, env, &mut report);
+    report.finish(Some(config)).map(|(config, _)| config)
+}
+
 /// Checks a config that is already in memory. `name` stands for the file in messages; relative paths in it are
 /// relative to the working directory.
 pub fn from_str(text: &str, format: Format, name: &str, env: &Env) -> Result<Config, Error> {

@@ -162,15 +162,12 @@ impl Care<'_> {
         let (start, end) = (ends[count - 1], ends[count]);
         let mut alone = bytes[start as usize..end as usize].to_vec();
         let length = [end - start];
-        match self.lines(&mut alone, &length, true, true) {
-            Err(error) => {
-                let case = Case::lines(&alone, &length, true);
-                self.spoilt(&case, u64::from(start), u64::from(end), true, &error);
-            }
-            Ok(_) => {
-                let case = Case::lines(&bytes[..end as usize], &ends[..=count], last);
-                self.spoilt_together(&case, u64::from(end), count + 1, &found.error);
-            }
+        if let Err(error) = self.lines(&mut alone, &length, true, true) {
+            let case = Case::lines(&alone, &length, true);
+            self.spoilt(&case, u64::from(start), u64::from(end), true, &error);
+        } else {
+            let case = Case::lines(&bytes[..end as usize], &ends[..=count], last);
+            self.spoilt_together(&case, u64::from(end), count + 1, &found.error);
         }
         if consumed > 0 {
             *bytes = part;
@@ -202,16 +199,13 @@ impl Care<'_> {
         let Unit { events: places, start, end } = &units[count];
         let alone = &bytes[*start as usize..*end as usize];
         let its_events = given.slice(bytes, places.clone(), *start..*end);
-        match self.events(alone, &its_events, true) {
-            Err(error) => {
-                let case = Case::events(alone, &its_events);
-                self.spoilt(&case, u64::from(*start), u64::from(*end), false, &error);
-            }
-            Ok(_) => {
-                let all = given.slice(bytes, 0..places.end, 0..*end);
-                let case = Case::events(&bytes[..*end as usize], &all);
-                self.spoilt_together(&case, u64::from(*end), all.len(), &found.error);
-            }
+        if let Err(error) = self.events(alone, &its_events, true) {
+            let case = Case::events(alone, &its_events);
+            self.spoilt(&case, u64::from(*start), u64::from(*end), false, &error);
+        } else {
+            let all = given.slice(bytes, 0..places.end, 0..*end);
+            let case = Case::events(&bytes[..*end as usize], &all);
+            self.spoilt_together(&case, u64::from(*end), all.len(), &found.error);
         }
         bytes.truncate(*start as usize);
         Ok(events)

@@ -43,6 +43,12 @@ pub fn normalized(
     Ok(())
 }
 
+/// Whether events are as if they had passed here before: such as a capsule has them.
+pub fn is_whole(bytes: &[u8], events: &Events) -> bool {
+    let end = bytes.len() as u32;
+    source_ends(&events.source_ends, end).is_ok() && columns(events, bytes, &[], end).is_ok()
+}
+
 /// Checks what `transform` returned, and joins the arena it made to the one it was given.
 pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Result<(), Broken> {
     let end = given.source_ends.last().copied().unwrap_or(0);

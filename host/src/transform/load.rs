@@ -120,7 +120,9 @@ fn read(transform: &config::Transform) -> Result<(String, Vec<u8>), LoadError> {
     match &transform.component {
         config::Component::Builtin(name) => Ok((format!("builtin:{name}"), AIRFLOW.to_vec())),
         config::Component::Path(path) => match std::fs::read(path) {
-            Ok(bytes) => Ok((path.display().to_string(), bytes)),
+            Ok(bytes) => {
+                Ok((std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(), bytes))
+            }
             Err(error) => Err(LoadError::Read { id: transform.id.clone(), path: path.clone(), error }),
         },
     }
