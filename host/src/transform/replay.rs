@@ -165,6 +165,7 @@ fn run(
         let dropped = events.labels.iter().filter(|&&label| label == DROPPED).count();
         Made { lines, events: events.len(), dropped }
     };
+    let most = component.limits().result_bytes;
     Some(match given {
         Given::Lines { bytes, ends, last } => {
             let bytes = bytes.into_bytes()?;
@@ -173,7 +174,7 @@ fn run(
             }
             component.run_fresh(|instance| {
                 let (consumed, mut events) = instance.normalize(origin, &bytes, &ends, last)?;
-                check::normalized(&mut bytes.clone(), &ends, last, consumed, &mut events)?;
+                check::normalized(&mut bytes.clone(), &ends, last, consumed, &mut events, most)?;
                 Ok(made(Some(consumed), &events))
             })
         }
@@ -184,7 +185,7 @@ fn run(
             }
             component.run_fresh(|instance| {
                 let mut events = instance.transform(origin, &bytes, &given)?;
-                check::transformed(&bytes, &given, &mut events)?;
+                check::transformed(&bytes, &given, &mut events, most)?;
                 Ok(made(None, &events))
             })
         }
