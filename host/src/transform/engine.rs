@@ -14,11 +14,12 @@ pub const MAX_WASM_STACK: usize = 1 << 20;
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
-    _epochs: Arc<()>,
+    /// The clock goes on as long as anybody holds this.
+    pub(super) epochs: Arc<()>,
 }
 
 impl Engine {
-    /// Starts the engine; its epoch thread ends when the engine is dropped.
+    /// Starts the engine; its epoch thread ends with the last component.
     pub fn new() -> Result<Self, LoadError> {
         let fail = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
         let mut config = Config::new();
@@ -33,7 +34,7 @@ impl Engine {
             .name("updraft-epochs".into())
             .spawn(move || tick(&ticking, &watched))
             .map_err(|error| LoadError::Engine(error.to_string()))?;
-        Ok(Self { wasmtime: engine, linker, _epochs: alive })
+        Ok(Self { wasmtime: engine, linker, epochs: alive })
     }
 }
 

@@ -106,7 +106,8 @@ impl Engine {
             .filter(|it| it.normalizes() || it.transforms())
             .ok_or_else(|| LoadError::Exports { id: id.clone(), component: name.clone() })?;
         let hash = hex::encode(Sha256::digest(&bytes));
-        let component = Component::new(transform, name.clone(), hash, pre, exports, stats.clone());
+        let component =
+            Component::new(transform, name.clone(), hash, pre, exports, stats.clone(), self.epochs.clone());
         // On a thread of its own: the guest runs, and WASI cannot wait on a thread of the caller's runtime.
         std::thread::scope(|scope| scope.spawn(|| component.try_out()).join())
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
