@@ -196,7 +196,7 @@ fn what_a_transform_that_passes_fails_on_goes_on_unchanged() {
 fn a_stream_that_halts_has_all_before_the_poison_and_nothing_of_it_while_others_go_on() {
     let trial = Trial::new();
     let (mask, give_up) = (guest("mask", TMP), ["run", "--once", "--give-up", "2s"]);
-    let run = give_up.iter().fold(updraft!(), |run, argument| run.arg(argument));
+    let run = give_up.iter().fold(updraft!(), Updraft::arg);
     let done = trial.lifting(run, mask, "", Role::Transform, 16).env("ON_ERROR", "halt").run();
     done.exits(1);
     says(&done, &["said: poisoned", "its stream waits (`on_error: halt`)"]);
