@@ -1,15 +1,20 @@
 //! The components in `tests/guests`, built as a user would build them.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
+
+/// Where the guests' sources are, and the WIT.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Builds the component of `tests/guests/NAME`; where it is. `tmp` is the test's `env!("CARGO_TARGET_TMPDIR")`. Cargo's
 /// own lock keeps test processes out of each other's way.
 pub fn guest(name: &str, tmp: &str) -> PathBuf {
-    let target_dir = Path::new(tmp).with_file_name("guest");
+    let target_dir = target_dir(tmp);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir(ROOT)
         .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2"])
         .arg("--package")
         .arg(format!("updraft-guest-{name}"))
@@ -20,4 +25,122 @@ pub fn guest(name: &str, tmp: &str) -> PathBuf {
         .status();
     assert!(built.expect("cargo runs").success(), "the guest {name} does not build");
     target_dir.join(format!("wasm32-wasip2/release/updraft_guest_{name}.wasm"))
+}
+
+/// The component of `tests/guests/python`; `tmp` as for [`guest`]. Built once, in about ten seconds.
+pub fn python_guest(tmp: &str) -> PathBuf {
+    let environment = installed("componentize-py");
+    let mut build = Command::new(environment.join("bin/componentize-py"));
+    build
+        .current_dir(ROOT)
+        .args(["--quiet", "--wit-path", "wit/v0.1", "--world", "normalizer"])
+        .args(["componentize", "--python-path", "tests/guests/python", "guest", "--output"])
+        // Else it would look for packages in whatever Python comes first.
+        .env("VIRTUAL_ENV", &environment);
+    made_once(&target_dir(tmp).join("python.wasm"), &sources("python"), build)
+}
+
+/// The component of `tests/guests/javascript`; `tmp` as for [`guest`]. Built once, in about ten seconds.
+pub fn javascript_guest(tmp: &str) -> PathBuf {
+    let mut build = Command::new("node");
+    build
+        .current_dir(ROOT)
+        .arg("tests/guests/javascript/build.mjs")
+        .arg(installed("componentize-js").join("node_modules"));
+    made_once(&target_dir(tmp).join("javascript.wasm"), &sources("javascript"), build)
+}
+
+fn target_dir(tmp: &str) -> PathBuf {
+    Path::new(tmp).with_file_name("guest")
+}
+
+/// What `cargo xtask setup` put below the target folder.
+fn installed(name: &str) -> PathBuf {
+    let folder = Path::new(ROOT).join("target").join(name);
+    // Written when all else is there.
+    assert!(
+        folder.join("made-of.txt").exists(),
+        "no {name} at {}: run `cargo xtask setup`",
+        folder.display()
+    );
+    folder
+}
+
+/// All that such a guest is made of.
+fn sources(name: &str) -> Vec<PathBuf> {
+    let root = Path::new(ROOT);
+    [root.join("tests/guests").join(name), root.join("wit/v0.1")]
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).expect("it is in the repository").flatten())
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect()
+}
+
+/// Builds `output`, which is to be the last argument of `build`, unless it is newer than its sources. Whoever comes while
+/// another builds it waits and then has it, too; nobody sees half of it.
+fn made_once(output: &Path, sources: &[PathBuf], mut build: Command) -> PathBuf {
+    fs::create_dir_all(output.with_file_name("")).expect("the target folder can be written");
+    let turn = File::create(output.with_extension("lock")).expect("the target folder can be written");
+    turn.lock().expect("a file can be locked");
+    let newest = sources.iter().map(|source| changed(source).expect("the sources are there")).max();
+    if changed(output).is_some_and(|made| newest.is_none_or(|newest| made > newest)) {
+        return output.to_owned();
+    }
+    let unfinished = output.with_extension("unfinished");
+    let status = build.arg(&unfinished).status();
+    let status = status.unwrap_or_else(|error| panic!("cannot start {build:?}: {error}"));
+    assert!(status.success(), "{build:?} failed ({status})");
+    fs::rename(&unfinished, output).expect("it was built");
+    output.to_owned()
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// A build that says in `log` that it ran, and takes its time.
+    fn build(log: &Path) -> Command {
+        let mut build = Command::new("sh");
+        build
+            .arg("-c")
+            .arg("echo ran >> \"$0\"; echo half > \"$1\"; sleep 0.1; echo whole > \"$1\"")
+            .arg(log);
+        build
+    }
+
+    #[test]
+    fn a_guest_is_built_once_for_all_who_come_at_once_and_again_when_a_source_is_newer() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [output, source, log] = ["new/it.wasm", "source", "log"].map(|name| folder.path().join(name));
+        let an_hour_ago = SystemTime::now() - Duration::from_hours(1);
+        File::create(&source).and_then(|file| file.set_modified(an_hour_ago)).expect("a source");
+        let make = || made_once(&output, std::slice::from_ref(&source), build(&log));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_eq!(fs::read_to_string(make()).expect("it is there"), "whole\n"));
+            }
+        });
+        assert_eq!(fs::read_to_string(&log).expect("it ran"), "ran\n");
+
+        let in_an_hour = SystemTime::now() + Duration::from_hours(1);
+        File::create(&source).and_then(|file| file.set_modified(in_an_hour)).expect("a source");
+        make();
+        assert_eq!(fs::read_to_string(&log).expect("it ran"), "ran\nran\n");
+    }
+
+    #[test]
+    fn a_build_that_fails_leaves_what_there_was_and_is_tried_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let output = folder.path().join("it.wasm");
+        let failed = std::panic::catch_unwind(|| made_once(&output, &[], Command::new("false")));
+        assert!(failed.is_err() && !output.exists());
+        made_once(&output, &[], build(&folder.path().join("log")));
+        assert_eq!(fs::read_to_string(&output).expect("it is there"), "whole\n");
+    }
 }

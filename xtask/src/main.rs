@@ -15,7 +15,8 @@ cargo xtask test    everything that must hold: format, lints, licences, tests; s
 cargo xtask torture --minutes N --seed S
                     write, rotate, kill and fail for so long, then compare what was written with what arrived;
                     --scenario s3-down or cloudwatch-down: how fast one service is served while the other is away
-cargo xtask setup   only the set-up: wasm target, Python environment with moto, cargo-deny
+cargo xtask setup   only the set-up: wasm target, Python environment with moto, what makes components of Python and
+                    JavaScript, cargo-deny
 cargo xtask tidy    only the check that each Rust file's first line says why it exists";
 
 fn main() -> ExitCode {

@@ -1,4 +1,5 @@
-//! What a fresh machine lacks: the wasm target, a Python environment with moto, cargo-deny.
+//! What a fresh machine lacks: the wasm target, a Python environment with moto, what makes components of Python and
+//! JavaScript, cargo-deny.
 //!
 //! All but the target lands below the target folder; what is there already is left alone.
 
@@ -9,6 +10,10 @@ use crate::run::{Outcome, cargo, command, heading, ours, output_of, root, run, w
 
 const WASM_TARGET: &str = "wasm32-wasip2";
 const CARGO_DENY_VERSION: &str = "0.20.2";
+/// The oldest Node.js that componentize-js was tried on.
+const NODE: u32 = 20;
+/// What an environment holds. Written last, so that one whose making was interrupted is made again.
+const MADE_OF: &str = "made-of.txt";
 /// Newest first; the launcher needs 3.11.
 const PYTHONS: [&str; 5] = ["python3.14", "python3.13", "python3.12", "python3.11", "python3"];
 
@@ -16,6 +21,7 @@ pub fn setup() -> Outcome {
     heading("set-up");
     wasm_target()?;
     python_environment()?;
+    componentizers()?;
     cargo_deny()?;
     println!("   all there");
     Ok(())
@@ -40,15 +46,22 @@ pub fn wasm_target() -> Outcome {
     })
 }
 
-/// A virtual environment that holds exactly what tests/moto/requirements.txt says.
+/// The Python environment of the moto server.
 pub fn python_environment() -> Outcome {
-    let requirements = root().join("tests/moto/requirements.txt");
-    let wanted =
-        fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
-    let environment = ours().join("venv");
-    // Written last, so that an environment whose making was interrupted is made again.
-    let made_of = environment.join("made-of.txt");
-    if fs::read_to_string(&made_of).is_ok_and(|made_of| made_of == wanted) {
+    python_packages("venv", "tests/moto/requirements.txt")
+}
+
+/// What makes components of the guests of the tests that are in Python and in JavaScript.
+fn componentizers() -> Outcome {
+    python_packages("componentize-py", "tests/guests/python/requirements.txt")?;
+    node_packages("componentize-js", "tests/guests/javascript")
+}
+
+/// A virtual environment of that name that holds exactly what the requirements say.
+fn python_packages(name: &str, requirements: &str) -> Outcome {
+    let environment = ours().join(name);
+    let wanted = read(&root().join(requirements))?;
+    if is_made_of(&environment, &wanted) {
         return Ok(());
     }
     let is_new_enough =
@@ -59,7 +72,6 @@ pub fn python_environment() -> Outcome {
     })?;
     run(command(python, &["-m", "venv", "--clear", &environment.to_string_lossy()]))?;
     let install = || {
-        let requirements = requirements.to_string_lossy();
         run(command(
             environment.join("bin/python"),
             &[
@@ -69,12 +81,62 @@ pub fn python_environment() -> Outcome {
                 "--quiet",
                 "--disable-pip-version-check",
                 "--requirement",
-                &requirements,
+                requirements,
             ],
         ))
     };
     install().or_else(|_| install())?;
-    fs::write(&made_of, wanted).map_err(|error| format!("{}: {error}", made_of.display()).into())
+    note_made_of(&environment, &wanted)
+}
+
+/// The packages that a folder's package.json and its lock name, below the target folder instead of beside them.
+fn node_packages(name: &str, manifests: &str) -> Outcome {
+    let environment = ours().join(name);
+    let manifest = |name: &str| read(&root().join(manifests).join(name));
+    let (package, lock) = (manifest("package.json")?, manifest("package-lock.json")?);
+    let wanted = format!("{package}{lock}");
+    if is_made_of(&environment, &wanted) {
+        return Ok(());
+    }
+    let is_new_enough = format!("process.exit(process.versions.node.split('.')[0] < {NODE} ? 1 : 0)");
+    if !works(command("node", &["--eval", &is_new_enough])) || !works(command("npm", &["--version"])) {
+        let needed =
+            format!("one guest of the tests is in JavaScript: install Node.js {NODE} or newer, with npm");
+        return Err(needed.into());
+    }
+    let write = |name: &str, text: &str| fs::write(environment.join(name), text);
+    fs::remove_file(environment.join(MADE_OF)).ok();
+    fs::create_dir_all(&environment)
+        .and_then(|()| write("package.json", &package))
+        .and_then(|()| write("package-lock.json", &lock))
+        .map_err(|error| format!("{}: {error}", environment.display()))?;
+    let environment_path = environment.to_string_lossy();
+    // No package of these needs a script of its own to be run, so none gets to.
+    let arguments = [
+        "ci",
+        "--prefix",
+        &environment_path,
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ];
+    let install = || run(command("npm", &arguments));
+    install().or_else(|_| install())?;
+    note_made_of(&environment, &wanted)
+}
+
+fn read(path: &Path) -> Outcome<String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn is_made_of(environment: &Path, wanted: &str) -> bool {
+    fs::read_to_string(environment.join(MADE_OF)).is_ok_and(|made_of| made_of == wanted)
+}
+
+fn note_made_of(environment: &Path, wanted: &str) -> Outcome {
+    let note = environment.join(MADE_OF);
+    fs::write(&note, wanted).map_err(|error| format!("{}: {error}", note.display()).into())
 }
 
 /// The cargo-deny to use: the machine's own, or one built below the target folder.

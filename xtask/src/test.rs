@@ -4,8 +4,14 @@ use crate::run::{Outcome, cargo, command, heading, run, works};
 use crate::{setup, tidy};
 
 /// Guests, as the machine that runs them sees them; natively they are linted with the rest.
-const GUESTS: [&str; 4] =
-    ["updraft-guest", "updraft-guest-airflow", "updraft-guest-hostile", "updraft-guest-mask"];
+const GUESTS: [&str; 6] = [
+    "updraft-guest",
+    "updraft-guest-airflow",
+    "updraft-guest-hostile",
+    "updraft-guest-importer",
+    "updraft-guest-liar",
+    "updraft-guest-mask",
+];
 
 pub fn test() -> Outcome {
     setup::setup()?;
