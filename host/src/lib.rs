@@ -8,7 +8,8 @@
 //!    [`monitor::Server`] shows them to Prometheus, and answers the probes of Kubernetes;
 //! 4. [`Pipeline::drainer`] delivers chosen files now, [`control::Control`] lets `updraft drain` ask for that;
 //! 5. [`Pipeline::drain`] delivers what is there and stops;
-//! 6. [`losses`] says, at any time, what of the logs vanished before a sink had it, and [`prove`] what went where.
+//! 6. [`losses`] says, at any time, what of the logs vanished before a sink had it, and [`prove`] what went where;
+//!    [`Inspector`] what a component is before you let it in.
 //!
 //! ```no_run
 //! # async fn agent() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,3 +52,4 @@ pub use pipeline::{Drained, Drainer, Lacking, Pipeline, try_components};
 pub use progress::{Meter, Patience, Report, SinkProgress};
 pub use receipt::{Entry, Fate, Local, Outcome, Proof, ProveError, SinkProof, TargetProof, Verdict, prove};
 pub use source::{Pattern, Which};
+pub use transform::{Import, Inspection, Inspector, LoadError, Supply, Unfit};

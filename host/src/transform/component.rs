@@ -17,6 +17,7 @@ pub struct Component {
     name: String,
     hash: String,
     limits: config::Limits,
+    grants: config::Grants,
     config_json: String,
     config_as_written: serde_json::Value,
     pre: InstancePre<State>,
@@ -41,6 +42,7 @@ impl Component {
             name,
             hash,
             limits: transform.limits,
+            grants: transform.grants,
             config_json: transform.config.to_string(),
             config_as_written: transform.config_as_written.clone(),
             pre,
@@ -49,11 +51,6 @@ impl Component {
             pace: Pace::new(&transform.limits),
             stats,
         }
-    }
-
-    /// Makes its first instance, which takes its config or does not.
-    pub(super) fn try_out(&self) -> Result<(), GuestError> {
-        Instance::new(self).map(|first| self.put_back(first))
     }
 
     /// Its id in the config.
@@ -91,6 +88,11 @@ impl Component {
         &self.limits
     }
 
+    /// What it may use of the world outside.
+    pub fn grants(&self) -> config::Grants {
+        self.grants
+    }
+
     /// Runs a call on an idle instance; if that fails, once more on a fresh one.
     pub fn run<T>(
         &self,
@@ -124,7 +126,7 @@ impl Component {
         Ok(answer)
     }
 
-    fn put_back(&self, instance: Instance) {
+    pub(super) fn put_back(&self, instance: Instance) {
         // No more instances than worker threads ever exist at once, so this stays as short.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
     }
