@@ -152,11 +152,12 @@ fn dead_letters_hold_the_line_that_it_failed_on_once_and_no_other() {
 
     says(&done, &["hostile", TRY, "said: poisoned", "it goes to sink `dead`"]);
     says(&done, &["sink local", "1 dropped by transforms"]);
-    assert_eq!(done.stdout, "all\nis\nwell\n");
-    let (all, files) = (files_in(out.path()), logs.task_files());
+    assert_eq!(done.stdout.lines().count(), 6, "{}", done.stdout);
+    let (all, wanted) = (files_in(out.path()), without_the_poison(&logs));
     let mut landed = all.clone();
-    assert_eq!(landed.remove(HEALTHY), Some(files[HEALTHY].clone()));
-    assert_eq!(landed.remove(TRY).unwrap_or_default(), b"");
+    for path in [HEALTHY, TRY] {
+        assert_eq!(landed.remove(path).as_ref(), wanted.get(path));
+    }
     let text: String = landed.values().map(|letters| String::from_utf8_lossy(letters)).collect();
     let letters: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("a record of JSON")).collect();

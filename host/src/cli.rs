@@ -6,6 +6,7 @@ pub mod inspect;
 pub mod logging;
 mod meter;
 pub mod prove;
+pub mod replay;
 pub mod run;
 mod summary;
 
@@ -24,6 +25,7 @@ Examples:
   updraft validate --config p.yaml     is the config good? Talks to nobody
   updraft inspect mask.wasm            what does this component want, and what would it get?
   updraft prove --dag-id etl           what went where, from the receipts
+  updraft replay CAPSULE.json          does a component still fail on what it failed on?
   updraft check                        may it do its work? Asks AWS, and says what to mend
 
 Exit codes:
@@ -102,8 +104,14 @@ pub enum Command {
     /// behind it (files, sockets, environment); `needs grant` where a stand-in answers unless the config grants the real
     /// thing; `NOT PROVIDED` where the component would be refused at start. With --config each transform is shown, with
     /// its own limits, grants, pin and `on_error`, and is given its config. Compiled code that `updraft run` has kept in the
-    /// data dir (of the config, or $UPDRAFT_DATA_DIR) is used.
+    /// data dir (of the config, or `$UPDRAFT_DATA_DIR`) is used.
     Inspect(inspect::Inspect),
+    /// Run again what a component failed on, out of the capsule that was kept of it
+    ///
+    /// Each distinct failure of a component is kept in the data dir's folder `capsules`: the component's hash and config,
+    /// the fewest lines that it fails on, and the error. This runs them again, here or wherever the file was taken, on that
+    /// component or on a new build. Exits 0 when it does not fail any more, 1 when it does.
+    Replay(replay::Replay),
     /// Print what the config file may hold
     Config {
         /// As what.

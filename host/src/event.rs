@@ -337,3 +337,6 @@ impl<'a> EventRef<'a> {
         &self.batch.origin
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@
 //! # }
 //! ```
 
+mod components;
 mod metrics;
 mod process;
 mod server;
@@ -19,6 +20,7 @@ pub use server::{Server, address};
 use crate::cursor::{Store, StoreError};
 use crate::lanes::Lanes;
 use crate::sink::service_error::Fault;
+use crate::transform::Stage;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -29,6 +31,7 @@ const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// Answers to probes, and numbers; for as long as somebody holds it.
 pub struct Monitor {
     sinks: Vec<Arc<Lanes>>,
+    stages: Vec<Arc<Stage>>,
     store: Store,
     looks: Vec<Look>,
     draining: AtomicBool,
@@ -52,10 +55,16 @@ pub struct Answer {
 
 impl Monitor {
     /// Of these sinks and sources (by their ids in the config, in its order).
-    pub(crate) fn new(sinks: Vec<Arc<Lanes>>, store: Store, sources: impl Iterator<Item = String>) -> Self {
+    pub(crate) fn new(
+        sinks: Vec<Arc<Lanes>>,
+        stages: Vec<Arc<Stage>>,
+        store: Store,
+        sources: impl Iterator<Item = String>,
+    ) -> Self {
         let looks = sources.map(|source| Look { source, done: AtomicBool::new(false) });
         Self {
             sinks,
+            stages,
             store,
             looks: looks.collect(),
             draining: AtomicBool::new(false),
@@ -75,10 +84,10 @@ impl Monitor {
         self.draining.store(true, Ordering::Release);
     }
 
-    /// All numbers as Prometheus reads them (text format 0.0.4). Its size is bounded by sinks, operations and what
-    /// may come of them; never by files.
+    /// All numbers as Prometheus reads them (text format 0.0.4). Its size is bounded by sinks, operations, components and
+    /// what may come of them; never by files.
     pub fn metrics(&self) -> String {
-        metrics::text(&self.sinks, self.started)
+        metrics::text(&self.sinks, &self.stages, self.started)
     }
 
     /// Whether the pipeline can do its work at all: the thread that writes cursors down answers in time.

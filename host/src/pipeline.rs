@@ -119,7 +119,7 @@ impl Pipeline {
         let ends = Ends::new(lanes.clone(), files.clone());
         loops.spawn(ends.clone().run());
         let source_ids = config.sources.iter().map(|source| source.id.clone());
-        let monitor = Arc::new(Monitor::new(lanes.clone(), store.clone(), source_ids));
+        let monitor = Arc::new(Monitor::new(lanes.clone(), stages.clone(), store.clone(), source_ids));
         let listener = Arc::new(AllLanes { lanes, notary: notary.clone(), ends, monitor: monitor.clone() });
         let all_lanes = listener.clone();
         loops.spawn(notary.clone().run(move |stream| all_lanes.have_all_of(stream)));

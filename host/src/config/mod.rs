@@ -206,6 +206,12 @@ pub struct Grants {
 }
 
 impl Grants {
+    /// The grants of these names; others are none.
+    pub fn of(names: &[String]) -> Self {
+        let has = |name| names.iter().any(|it| it == name);
+        Self { clock: has("clock"), random: has("random") }
+    }
+
     /// By their names in the config.
     pub fn names(self) -> Vec<&'static str> {
         [("clock", self.clock), ("random", self.random)]
@@ -260,6 +266,13 @@ pub fn load(path: &Path, env: &Env) -> Result<Config, Error> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| broken(format!("cannot be read: {error}")))?;
     check::config(&text, format, &name, path.parent().unwrap_or(Path::new("")), env)
+}
+
+/// The config of a component with its variables replaced, as they are in a file.
+pub fn with_variables(mut config: serde_json::Value, env: &Env) -> Result<serde_json::Value, Error> {
+    let mut report = error::Report::new("the component's config", parse::Lines::default());
+    interpolate::interpolate(&mut config, env, &mut report);
+    report.finish(Some(config)).map(|(config, _)| config)
 }
 
 /// Checks a config that is already in memory. `name` stands for the file in messages; relative paths in it are

@@ -10,14 +10,15 @@ use prometheus_client::encoding::{DescriptorEncoder, prometheus_text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::process;
+use super::{components, process};
 use crate::counters::Counters;
 use crate::lanes::Lanes;
 use crate::progress::{self, SinkProgress};
 use crate::sink::service_error::Fault;
+use crate::transform::Stage;
 
 /// Before every name that is ours.
-const PREFIX: &str = "updraft";
+pub const PREFIX: &str = "updraft";
 /// Before those that every exporter gives the same names.
 /// <https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics>
 const PROCESS: &str = "process";
@@ -188,10 +189,10 @@ fn of_process(started: SystemTime) -> Vec<(&'static str, Option<Unit>, &'static 
 }
 
 /// Everything, as Prometheus reads it.
-pub fn text(sinks: &[Arc<Lanes>], started: SystemTime) -> String {
+pub fn text(sinks: &[Arc<Lanes>], stages: &[Arc<Stage>], started: SystemTime) -> String {
     let read = |lanes: &Arc<Lanes>| Reading { progress: progress::of(lanes), lanes: lanes.clone() };
     let mut registry = Registry::default();
-    let scrape = Scrape { sinks: sinks.iter().map(read).collect(), started };
+    let scrape = Scrape { sinks: sinks.iter().map(read).collect(), stages: stages.to_vec(), started };
     registry.register_collector(Box::new(scrape));
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -201,6 +202,7 @@ pub fn text(sinks: &[Arc<Lanes>], started: SystemTime) -> String {
 
 struct Scrape {
     sinks: Vec<Reading>,
+    stages: Vec<Arc<Stage>>,
     started: SystemTime,
 }
 
@@ -235,6 +237,7 @@ impl Collector for Scrape {
                 }
             }
         }
+        components::encode(&mut encoder, &self.stages)?;
         for (name, unit, help, value) in of_process(self.started) {
             if let Some(value) = value {
                 let name = format!("{PROCESS}_{name}");

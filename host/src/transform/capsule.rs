@@ -143,6 +143,7 @@ pub struct LogStream {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "Airflow's names")]
 struct Task {
     dag_id: String,
     run_id: String,
@@ -187,7 +188,6 @@ pub enum Given {
 
 /// The columns of events, as in the WIT.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the WIT says what each is")]
 pub struct Columns {
     pub timestamps: Vec<i64>,
     pub severities: Vec<u8>,

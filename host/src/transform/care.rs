@@ -162,15 +162,12 @@ impl Care<'_> {
         let (start, end) = (ends[count - 1], ends[count]);
         let mut alone = bytes[start as usize..end as usize].to_vec();
         let length = [end - start];
-        match self.lines(&mut alone, &length, true, true) {
-            Err(error) => {
-                let case = Case::lines(&alone, &length, true);
-                self.spoilt(&case, u64::from(start), u64::from(end), true, &error);
-            }
-            Ok(_) => {
-                let case = Case::lines(&bytes[..end as usize], &ends[..=count], last);
-                self.spoilt_together(&case, u64::from(end), count + 1, &found.error);
-            }
+        if let Err(error) = self.lines(&mut alone, &length, true, true) {
+            let case = Case::lines(&alone, &length, true);
+            self.spoilt(&case, u64::from(start), u64::from(end), true, &error);
+        } else {
+            let case = Case::lines(&bytes[..end as usize], &ends[..=count], last);
+            self.spoilt_together(&case, u64::from(end), count + 1, &found.error);
         }
         if consumed > 0 {
             *bytes = part;
@@ -202,16 +199,13 @@ impl Care<'_> {
         let Unit { events: places, start, end } = &units[count];
         let alone = &bytes[*start as usize..*end as usize];
         let its_events = given.slice(bytes, places.clone(), *start..*end);
-        match self.events(alone, &its_events, true) {
-            Err(error) => {
-                let case = Case::events(alone, &its_events);
-                self.spoilt(&case, u64::from(*start), u64::from(*end), false, &error);
-            }
-            Ok(_) => {
-                let all = given.slice(bytes, 0..places.end, 0..*end);
-                let case = Case::events(&bytes[..*end as usize], &all);
-                self.spoilt_together(&case, u64::from(*end), all.len(), &found.error);
-            }
+        if let Err(error) = self.events(alone, &its_events, true) {
+            let case = Case::events(alone, &its_events);
+            self.spoilt(&case, u64::from(*start), u64::from(*end), false, &error);
+        } else {
+            let all = given.slice(bytes, 0..places.end, 0..*end);
+            let case = Case::events(&bytes[..*end as usize], &all);
+            self.spoilt_together(&case, u64::from(*end), all.len(), &found.error);
         }
         bytes.truncate(*start as usize);
         Ok(events)
@@ -233,7 +227,7 @@ impl Care<'_> {
     ) -> Result<(u32, Events), GuestError> {
         self.run(fresh, |instance| {
             let (consumed, mut events) = instance.normalize(&self.stream.origin, bytes, ends, last)?;
-            check::normalized(bytes, ends, last, consumed, &mut events)?;
+            check::normalized(bytes, ends, last, consumed, &mut events, self.most())?;
             Ok((consumed, events))
         })
     }
@@ -242,9 +236,13 @@ impl Care<'_> {
     fn events(&self, bytes: &[u8], given: &Events, fresh: bool) -> Result<Events, GuestError> {
         self.run(fresh, |instance| {
             let mut events = instance.transform(&self.stream.origin, bytes, given)?;
-            check::transformed(bytes, given, &mut events)?;
+            check::transformed(bytes, given, &mut events, self.most())?;
             Ok(events)
         })
+    }
+
+    fn most(&self) -> u64 {
+        self.build.component.limits().result_bytes
     }
 
     fn run<T>(
@@ -299,11 +297,10 @@ impl Care<'_> {
         };
         let kept =
             self.capsules.and_then(|capsules| capsules.keep(case, component, &self.stream.origin, &failure));
-        match kept {
-            Some(capsule) => {
-                tracing::error!("{failure}; {outcome}. To see it again: updraft replay {}", capsule.display())
-            }
-            None => tracing::error!("{failure}; {outcome}"),
+        if let Some(capsule) = kept {
+            tracing::error!("{failure}; {outcome}. To see it again: updraft replay {}", capsule.display());
+        } else {
+            tracing::error!("{failure}; {outcome}");
         }
         if let Verdict::Aside(pause) = self.stage.failed_anew() {
             tracing::warn!(

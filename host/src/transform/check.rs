@@ -1,16 +1,26 @@
 //! Trusts nothing that a guest returns: once a batch has passed here, every span and index in it is good.
 
-use super::Broken;
+use super::{Broken, voice};
 use crate::event::{DROPPED, Events};
 use serde::de::IgnoredAny;
 
-/// Checks what `normalize` returned for `bytes` with `ends`, and cuts the batch to the consumed lines.
+/// Bytes of an attribute's key that an error shows.
+const MAX_KEY: usize = 100;
+/// What an event is counted as besides its bytes, and what an attribute is: about what they take in the host.
+const EVENT_BYTES: u64 = 128;
+const ATTRIBUTE_BYTES: u64 = 16;
+/// Untouched, a batch is shown as raw, as messages and as attributes: so much of it costs nothing.
+const FREE_OF_GIVEN: u64 = 4;
+
+/// Checks what `normalize` returned for `bytes` with `ends`, and cuts the batch to the consumed lines. `most`: bytes that
+/// it may show besides what it was given.
 pub fn normalized(
     bytes: &mut Vec<u8>,
     ends: &[u32],
     last: bool,
     consumed: u32,
     events: &mut Events,
+    most: u64,
 ) -> Result<(), Broken> {
     let given = ends.len();
     if consumed as usize > given {
@@ -22,7 +32,7 @@ pub fn normalized(
     let end = consumed.checked_sub(1).map_or(0, |at| ends[at as usize]);
     source_ends(&events.source_ends, end)?;
     let border = bytes.len() as u32;
-    columns(events, bytes, &[], end)?;
+    columns(events, bytes, &[], end, most + free(bytes, ends.len()))?;
     if end < border {
         bytes.truncate(end as usize);
         for column in [
@@ -43,8 +53,15 @@ pub fn normalized(
     Ok(())
 }
 
-/// Checks what `transform` returned, and joins the arena it made to the one it was given.
-pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Result<(), Broken> {
+/// Whether events are as if they had passed here before: such as a capsule has them.
+pub fn is_whole(bytes: &[u8], events: &Events) -> bool {
+    let end = bytes.len() as u32;
+    source_ends(&events.source_ends, end).is_ok() && columns(events, bytes, &[], end, u64::MAX).is_ok()
+}
+
+/// Checks what `transform` returned, and joins the arena it made to the one it was given. `most`: bytes that it may show
+/// besides what it was given.
+pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events, most: u64) -> Result<(), Broken> {
     let end = given.source_ends.last().copied().unwrap_or(0);
     source_ends(&returned.source_ends, end)?;
     let mut after = returned.source_ends.iter().peekable();
@@ -54,7 +71,8 @@ pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Resul
             return Err(Broken::Merged { end });
         }
     }
-    columns(returned, bytes, &given.arena, bytes.len() as u32)?;
+    let most = most + shown(given).max(free(bytes, given.len()));
+    columns(returned, bytes, &given.arena, bytes.len() as u32, most)?;
     let mut arena = Vec::with_capacity(given.arena.len() + returned.arena.len());
     arena.extend_from_slice(&given.arena);
     arena.append(&mut returned.arena);
@@ -73,8 +91,33 @@ fn source_ends(ends: &[u32], total: u32) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Equal lengths, indices and spans. Spans into the batch's bytes must lie before `end`.
-fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), Broken> {
+/// What may be shown of a batch without making anything.
+fn free(bytes: &[u8], units: usize) -> u64 {
+    (bytes.len() as u64).saturating_mul(FREE_OF_GIVEN)
+        + (units as u64).saturating_mul(EVENT_BYTES * FREE_OF_GIVEN)
+}
+
+/// How much events come to when somebody writes them down. Columns of a few bytes can show the same megabyte again and
+/// again: what they are in memory says nothing of it. Only of columns whose lengths and indices are good.
+fn shown(events: &Events) -> u64 {
+    let spans = |starts: &[u32], ends: &[u32]| -> u64 {
+        starts.iter().zip(ends).map(|(&start, &end)| u64::from(end.saturating_sub(start))).sum()
+    };
+    let name = |names: &[String], at: u16| names.get(usize::from(at)).map_or(0, String::len) as u64;
+    let labels: u64 = events.labels.iter().map(|&at| name(&events.label_names, at)).sum();
+    let keys: u64 = events.attribute_keys.iter().map(|&at| name(&events.key_names, at)).sum();
+    spans(&events.raw_starts, &events.raw_ends)
+        + spans(&events.message_starts, &events.message_ends)
+        + spans(&events.attribute_starts, &events.attribute_ends)
+        + labels
+        + keys
+        + events.len() as u64 * EVENT_BYTES
+        + events.attribute_events.len() as u64 * ATTRIBUTE_BYTES
+}
+
+/// Equal lengths, indices and spans. Spans into the batch's bytes must lie before `end`; all together show no more than
+/// `most`.
+fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32, most: u64) -> Result<(), Broken> {
     let n = events.timestamps.len();
     let lengths = [
         ("severities", events.severities.len()),
@@ -119,12 +162,16 @@ fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), 
             spans.check(name, at, start, stop)?;
         }
     }
+    let shown = shown(events);
+    if shown > most {
+        return Err(Broken::Shows { shown, most });
+    }
     for at in (0..attributes).filter(|&at| events.attribute_json[at]) {
         let value = spans.bytes(events.attribute_starts[at], events.attribute_ends[at]);
         // One line of output is one event: a value with a line break between its tokens would break that.
         if !is_json(&value) || memchr::memchr2(b'\n', b'\r', &value).is_some() {
             let key = &events.key_names[usize::from(events.attribute_keys[at])];
-            return Err(Broken::NotJson { at, key: key.clone() });
+            return Err(Broken::NotJson { at, key: voice::plain(key, MAX_KEY) });
         }
     }
     Ok(())
@@ -183,6 +230,8 @@ impl Spans<'_> {
 mod tests {
     use super::*;
 
+    const MOST: u64 = 1 << 20;
+
     fn one_line() -> (Vec<u8>, Vec<u32>, Events) {
         let mut events = Events::default();
         events.timestamps.push(1);
@@ -207,7 +256,7 @@ mod tests {
         let (mut bytes, ends, mut events) = one_line();
         events.arena = b"HELLO".to_vec();
         (events.message_starts[0], events.message_ends[0]) = (12, 17);
-        normalized(&mut bytes, &ends, false, 1, &mut events).unwrap();
+        normalized(&mut bytes, &ends, false, 1, &mut events, MOST).unwrap();
         assert_eq!(bytes, b"hello\n");
         assert_eq!((events.message_starts[0], events.message_ends[0]), (6, 11));
     }
@@ -217,7 +266,7 @@ mod tests {
         let broken = |change: &dyn Fn(&mut Events), what: &str| {
             let (mut bytes, ends, mut events) = one_line();
             change(&mut events);
-            says(normalized(&mut bytes, &ends, false, 1, &mut events), what);
+            says(normalized(&mut bytes, &ends, false, 1, &mut events, MOST), what);
         };
         broken(&|it| it.severities.clear(), "column severities has 0 entries, timestamps has 1");
         broken(&|it| it.labels[0] = 1, "label index 1");
@@ -226,8 +275,34 @@ mod tests {
         broken(&|it| it.raw_starts[0] = 7, "raw span 0");
         broken(&|it| it.attribute_keys.push(0), "attribute-keys has 1");
         let (mut bytes, ends, mut events) = one_line();
-        says(normalized(&mut bytes, &ends, false, 3, &mut events), "only 2 lines");
-        says(normalized(&mut bytes, &ends, true, 1, &mut events), "though `last` was set");
+        says(normalized(&mut bytes, &ends, false, 3, &mut events, MOST), "only 2 lines");
+        says(normalized(&mut bytes, &ends, true, 1, &mut events, MOST), "though `last` was set");
+    }
+
+    #[test]
+    fn the_same_bytes_shown_again_and_again_count_again_and_again() {
+        let with = |attributes: u32, key: usize| {
+            let (bytes, ends, mut events) = one_line();
+            events.arena = vec![b'1'; 1000];
+            events.key_names.push("k".repeat(key));
+            for _ in 0..attributes {
+                events.attribute_events.push(0);
+                events.attribute_keys.push(0);
+                events.attribute_starts.push(12);
+                events.attribute_ends.push(1012);
+                events.attribute_json.push(false);
+            }
+            (bytes, ends, events)
+        };
+        let checked = |(mut bytes, ends, mut events): (Vec<u8>, Vec<u32>, Events), most| {
+            normalized(&mut bytes, &ends, false, 1, &mut events, most)
+        };
+        // 6 + 5 bytes of the line, its label's 7, 128 for the event; of 2 lines of 12 bytes 4 times so much is free.
+        let free = 4 * 12 + 2 * 4 * 128;
+        let most = 6 + 5 + 7 + 128 + 10 * (16 + 1 + 1000) - free;
+        assert_eq!(checked(with(10, 1), most), Ok(()));
+        says(checked(with(10, 1), most - 1), "its columns come to");
+        says(checked(with(10, 2), most), "limits.result_mib");
     }
 
     #[test]
@@ -241,7 +316,7 @@ mod tests {
             events.attribute_starts.push(12);
             events.attribute_ends.push(12 + value.len() as u32);
             events.attribute_json.push(true);
-            says(normalized(&mut bytes, &ends, false, 1, &mut events), "marked as JSON and is none");
+            says(normalized(&mut bytes, &ends, false, 1, &mut events, MOST), "marked as JSON and is none");
         }
     }
 
@@ -268,9 +343,9 @@ mod tests {
         split.timestamps.push(2);
         split.severities.push(9);
         split.labels.push(0);
-        transformed(bytes, &given, &mut split).unwrap();
+        transformed(bytes, &given, &mut split, MOST).unwrap();
         let (_, _, mut merged) = one_line();
         merged.source_ends = vec![12];
-        says(transformed(bytes, &given, &mut merged), "merged across byte 6");
+        says(transformed(bytes, &given, &mut merged, MOST), "merged across byte 6");
     }
 }

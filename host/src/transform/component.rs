@@ -7,7 +7,9 @@ use super::limits::State;
 use super::stats::Stats;
 use super::voice::Pace;
 use crate::config;
+use crate::sink::complaint::Complaint;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
@@ -24,6 +26,7 @@ pub struct Component {
     exports: Exports,
     idle: Mutex<Vec<Instance>>,
     pace: Pace,
+    complaint: Mutex<Complaint>,
     stats: Arc<Stats>,
 }
 
@@ -49,6 +52,7 @@ impl Component {
             exports,
             idle: Mutex::new(Vec::new()),
             pace: Pace::new(&transform.limits),
+            complaint: Mutex::default(),
             stats,
         }
     }
@@ -105,7 +109,7 @@ impl Component {
                     self.put_back(instance);
                     return Ok(answer);
                 }
-                Err(error) => self.stats.failed(&error),
+                Err(error) => self.hiccup(&error),
             }
         }
         self.run_fresh(work)
@@ -124,6 +128,18 @@ impl Component {
         let answer = work(&mut fresh).map_err(failed)?;
         self.put_back(fresh);
         Ok(answer)
+    }
+
+    /// An instance that had worked before failed. It may be what it remembered: a fresh one is asked.
+    fn hiccup(&self, error: &GuestError) {
+        self.stats.failed(error);
+        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaint.raise(error.kind(), Instant::now()) {
+            tracing::warn!(
+                transform = self.id,
+                "an instance of its component failed: {error}; the same is tried on a fresh one"
+            );
+        }
     }
 
     pub(super) fn put_back(&self, instance: Instance) {

@@ -77,7 +77,7 @@ impl Inspector {
             why,
         })?;
         let mut seen = Inspection {
-            component: binary.name.clone(),
+            component: transform.component.to_string(),
             sha256: binary.hash.clone(),
             bytes: binary.bytes.len() as u64,
             wit: None,

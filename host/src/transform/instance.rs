@@ -6,11 +6,14 @@ use super::component::Component;
 use super::engine::MAX_WASM_STACK;
 use super::limits::{State, ticks};
 use super::stats::Stats;
-use super::voice::Voice;
+use super::voice::{Voice, plain};
 use crate::event::{Events, Origin};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{Store, Trap};
+
+/// Bytes of an error in a guest's own words; the rest is cut.
+const MAX_SAID: usize = 1024;
 
 /// An instance and its store. After an error from a call it is dead: drop it.
 pub struct Instance {
@@ -108,7 +111,7 @@ impl Instance {
         self.life.0.grew(self.store.data().memory_used());
         match answer {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(said)) => Err(GuestError::Refused(said)),
+            Ok(Err(said)) => Err(GuestError::Refused(plain(&said, MAX_SAID))),
             Err(trap) => Err(blame(self.store.data(), &trap, self.max_result)),
         }
     }
@@ -130,5 +133,5 @@ fn blame(state: &State, trap: &wasmtime::Error, max_result: usize) -> GuestError
     if cause.contains("fuel allocated for hostcalls") {
         return GuestError::TooMuch { limit: max_result };
     }
-    GuestError::Trap(cause)
+    GuestError::Trap(plain(&cause, MAX_SAID))
 }

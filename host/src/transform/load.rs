@@ -112,7 +112,7 @@ fn list(names: &[String]) -> String {
 
 /// A component's bytes.
 pub struct Binary {
-    /// Its path, or `builtin:NAME`.
+    /// Its path, good from everywhere, or `builtin:NAME`.
     pub name: String,
     /// As they are in the file.
     pub bytes: Cow<'static, [u8]>,
@@ -123,11 +123,14 @@ pub struct Binary {
 impl Binary {
     /// Reads it.
     pub fn read(component: &config::Component) -> Result<Self, Unfit> {
-        let bytes = match component {
-            config::Component::Builtin(_) => Cow::Borrowed(AIRFLOW),
-            config::Component::Path(path) => Cow::Owned(std::fs::read(path).map_err(Unfit::Read)?),
+        let (name, bytes) = match component {
+            config::Component::Builtin(_) => (component.to_string(), Cow::Borrowed(AIRFLOW)),
+            config::Component::Path(path) => {
+                let everywhere = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                (everywhere.display().to_string(), Cow::Owned(std::fs::read(path).map_err(Unfit::Read)?))
+            }
         };
-        Ok(Self { name: component.to_string(), hash: hex::encode(Sha256::digest(&bytes)), bytes })
+        Ok(Self { name, hash: hex::encode(Sha256::digest(&bytes)), bytes })
     }
 
     /// Whether it is the one that the config means.

@@ -6,7 +6,7 @@
 //! - A batch: `chain` runs it through all stages of a branch, `check` trusts nothing that comes back, `clock` gives every
 //!   event a time it can keep, `native` is what happens without a component, `workers` are the threads for it.
 //! - A failure: `error` names it, `care` decides what becomes of the batch, with `isolate` (what spoils it), `marks`
-//!   (where that is), `breaker` (how often is too often) and `capsule` (kept to be looked at).
+//!   (where that is), `breaker` (how often is too often), `capsule` (kept to be looked at) and `replay` (run again).
 //! - `stage` is a transform's place, where one build of its component follows another; `stats` what it has done.
 
 mod bindings;
@@ -28,6 +28,7 @@ mod limits;
 mod load;
 mod marks;
 mod native;
+mod replay;
 mod stage;
 mod stats;
 mod voice;
@@ -44,6 +45,7 @@ pub use error::{Broken, GuestError};
 pub use imports::Supply;
 pub use inspect::{Import, Inspection, Inspector};
 pub use load::{LoadError, Unfit};
+pub use replay::{Made, Replay, ReplayError, replay};
 pub use stage::{Build, Stage};
 pub use stats::Stats;
 pub use workers::{WorkerGone, Workers};
