@@ -172,8 +172,9 @@ pub(super) struct Wasm {
     /// Given to the component as JSON. Variables in it stay strings.
     #[serde(default)]
     pub(super) config: Value,
-    /// What it may use of the world outside. Without a grant it gets stand-ins that answer the same every time. Files,
-    /// network and environment cannot be granted: what a component needs to know goes into `config`.
+    /// What it may use of the world outside: `clock`, the time of day and how time goes by (else it is always midnight of
+    /// 1970-01-01), and `random` (else each call finds the same numbers). Files, network and environment cannot be granted:
+    /// what a component needs to know goes into `config`.
     #[serde(default)]
     pub(super) grants: Vec<Grant>,
     /// What one instance may take.
@@ -190,9 +191,9 @@ pub(super) struct Wasm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Grant {
-    /// The time of day, and how much time goes by. Else it is always midnight of 1970-01-01.
+    /// The time of day, and how time goes by.
     Clock,
-    /// Randomness. Else each call finds the same numbers.
+    /// Random numbers.
     Random,
 }
 
