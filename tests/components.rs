@@ -303,6 +303,19 @@ fn a_folder_that_others_may_write_is_not_trusted_with_code() {
 }
 
 #[test]
+fn where_code_cannot_be_kept_the_start_goes_on_without() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.cache().join("code")).expect("made");
+    fs::set_permissions(bench.cache(), fs::Permissions::from_mode(0o700)).expect("its mode");
+    // A full disk refuses likewise, and a test may run as root, whom no mode keeps out.
+    fs::write(bench.cache().join("code/modules"), "in the way").expect("written");
+    for _ in 0..2 {
+        assert!(!was_from_cache(bench.run("").run().exits(0)));
+    }
+    bench.has_all();
+}
+
+#[test]
 fn validate_makes_no_cache_and_uses_the_one_that_a_run_has_made() {
     let bench = Bench::new();
     let validate = || bench.on_pipeline(updraft!("validate", "--log-level", "debug"), "").run();
