@@ -226,126 +226,22 @@ impl Spans<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MOST: u64 = 1 << 20;
-
-    fn one_line() -> (Vec<u8>, Vec<u32>, Events) {
-        let mut events = Events::default();
-        events.timestamps.push(1);
-        events.severities.push(9);
-        events.source_ends.push(6);
-        events.raw_starts.push(0);
-        events.raw_ends.push(6);
-        events.message_starts.push(0);
-        events.message_ends.push(5);
-        events.labels.push(0);
-        events.label_names.push("default".into());
-        (b"hello\nworld\n".to_vec(), vec![6, 12], events)
-    }
-
-    fn says(result: Result<(), Broken>, what: &str) {
-        let text = result.unwrap_err().to_string();
-        assert!(text.contains(what), "{text}");
-    }
-
-    #[test]
-    fn a_good_batch_is_cut_to_the_consumed_lines() {
-        let (mut bytes, ends, mut events) = one_line();
-        events.arena = b"HELLO".to_vec();
-        (events.message_starts[0], events.message_ends[0]) = (12, 17);
-        normalized(&mut bytes, &ends, false, 1, &mut events, MOST).unwrap();
-        assert_eq!(bytes, b"hello\n");
-        assert_eq!((events.message_starts[0], events.message_ends[0]), (6, 11));
-    }
-
-    #[test]
-    fn each_way_to_break_the_contract_is_named() {
-        let broken = |change: &dyn Fn(&mut Events), what: &str| {
-            let (mut bytes, ends, mut events) = one_line();
-            change(&mut events);
-            says(normalized(&mut bytes, &ends, false, 1, &mut events, MOST), what);
-        };
-        broken(&|it| it.severities.clear(), "column severities has 0 entries, timestamps has 1");
-        broken(&|it| it.labels[0] = 1, "label index 1");
-        broken(&|it| it.source_ends[0] = 5, "source-ends end at byte 5");
-        broken(&|it| it.message_ends[0] = 7, "message span 0");
-        broken(&|it| it.raw_starts[0] = 7, "raw span 0");
-        broken(&|it| it.attribute_keys.push(0), "attribute-keys has 1");
-        let (mut bytes, ends, mut events) = one_line();
-        says(normalized(&mut bytes, &ends, false, 3, &mut events, MOST), "only 2 lines");
-        says(normalized(&mut bytes, &ends, true, 1, &mut events, MOST), "though `last` was set");
-    }
-
-    #[test]
-    fn the_same_bytes_shown_again_and_again_count_again_and_again() {
-        let with = |attributes: u32, key: usize| {
-            let (bytes, ends, mut events) = one_line();
-            events.arena = vec![b'1'; 1000];
-            events.key_names.push("k".repeat(key));
-            for _ in 0..attributes {
-                events.attribute_events.push(0);
-                events.attribute_keys.push(0);
-                events.attribute_starts.push(12);
-                events.attribute_ends.push(1012);
-                events.attribute_json.push(false);
-            }
-            (bytes, ends, events)
-        };
-        let checked = |(mut bytes, ends, mut events): (Vec<u8>, Vec<u32>, Events), most| {
-            normalized(&mut bytes, &ends, false, 1, &mut events, most)
-        };
-        // 6 + 5 bytes of the line, its label's 7, 128 for the event; of 2 lines of 12 bytes 4 times so much is free.
-        let free = 4 * 12 + 2 * 4 * 128;
-        let most = 6 + 5 + 7 + 128 + 10 * (16 + 1 + 1000) - free;
-        assert_eq!(checked(with(10, 1), most), Ok(()));
-        says(checked(with(10, 1), most - 1), "its columns come to");
-        says(checked(with(10, 2), most), "limits.result_mib");
-    }
-
-    #[test]
-    fn json_that_is_none_is_refused() {
-        for value in [&b"{\"a\":"[..], b"{\n}", b"\"\xff\""] {
-            let (mut bytes, ends, mut events) = one_line();
-            events.arena = value.to_vec();
-            events.attribute_events.push(0);
-            events.attribute_keys.push(0);
-            events.key_names.push("k".into());
-            events.attribute_starts.push(12);
-            events.attribute_ends.push(12 + value.len() as u32);
-            events.attribute_json.push(true);
-            says(normalized(&mut bytes, &ends, false, 1, &mut events, MOST), "marked as JSON and is none");
-        }
-    }
-
-    #[test]
-    fn a_transform_may_split_but_not_merge() {
-        let bytes = b"hello\nworld\n";
-        let (_, _, mut given) = one_line();
-        for column in
-            [&mut given.raw_starts, &mut given.raw_ends, &mut given.message_starts, &mut given.message_ends]
-        {
-            column.push(6);
-        }
-        given.timestamps.push(2);
-        given.severities.push(9);
-        given.source_ends.push(12);
-        given.labels.push(0);
-        let mut split = given.clone();
-        split.source_ends = vec![3, 6, 12];
-        for column in
-            [&mut split.raw_starts, &mut split.raw_ends, &mut split.message_starts, &mut split.message_ends]
-        {
-            column.push(6);
-        }
-        split.timestamps.push(2);
-        split.severities.push(9);
-        split.labels.push(0);
-        transformed(bytes, &given, &mut split, MOST).unwrap();
-        let (_, _, mut merged) = one_line();
-        merged.source_ends = vec![12];
-        says(transformed(bytes, &given, &mut merged, MOST), "merged across byte 6");
-    }
+/// What of a checked batch anybody reads: for tests that hand over anything at all. The sum of it, so that it is read.
+#[cfg(any(test, fuzzing))]
+pub fn read_all(batch: &crate::event::Batch) -> u64 {
+    use crate::event::Value;
+    let bytes = |bytes: &[u8]| bytes.iter().map(|&byte| u64::from(byte)).sum::<u64>();
+    let text = |text: &str| bytes(text.as_bytes());
+    let event = |event: crate::event::EventRef<'_>| {
+        let attributes = event.attributes().map(|(key, value)| match value {
+            Value::Json(value) | Value::Text(value) => text(key) + bytes(value),
+        });
+        let source = event.source();
+        assert!(source.start <= source.end && source.end <= batch.range.end);
+        bytes(event.raw()) + bytes(event.message()) + event.label().map_or(0, text) + attributes.sum::<u64>()
+    };
+    batch.iter().map(event).sum()
 }
+
+#[cfg(test)]
+mod tests;

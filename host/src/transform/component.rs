@@ -28,6 +28,8 @@ pub struct Component {
     pace: Pace,
     complaint: Mutex<Complaint>,
     stats: Arc<Stats>,
+    /// Without the engine's clock no call of it would end.
+    _epochs: Arc<()>,
 }
 
 impl Component {
@@ -39,6 +41,7 @@ impl Component {
         pre: InstancePre<State>,
         exports: Exports,
         stats: Arc<Stats>,
+        epochs: Arc<()>,
     ) -> Self {
         Self {
             id: transform.id.clone(),
@@ -54,6 +57,7 @@ impl Component {
             pace: Pace::new(&transform.limits),
             complaint: Mutex::default(),
             stats,
+            _epochs: epochs,
         }
     }
 

@@ -17,11 +17,12 @@ pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
     pub(super) cache: Option<Cache>,
-    _epochs: Arc<()>,
+    /// The clock goes on as long as anybody holds this.
+    pub(super) epochs: Arc<()>,
 }
 
 impl Engine {
-    /// Starts the engine; its epoch thread ends when the engine is dropped. What it compiles is kept in the data dir, if it
+    /// Starts the engine; its epoch thread ends with the last component. What it compiles is kept in the data dir, if it
     /// gets one.
     pub fn new(data_dir: Option<&Path>) -> Result<Self, LoadError> {
         let fail = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
@@ -39,7 +40,7 @@ impl Engine {
             .name("updraft-epochs".into())
             .spawn(move || tick(&ticking, &watched))
             .map_err(|error| LoadError::Engine(error.to_string()))?;
-        Ok(Self { wasmtime: engine, linker, cache, _epochs: alive })
+        Ok(Self { wasmtime: engine, linker, cache, epochs: alive })
     }
 
     /// For commands that only look: what a run of our own user has kept is of use to them, and they make no folder.

@@ -116,7 +116,8 @@ impl Inspector {
         seen.imports = imports.map(|(name, supply)| Import { name, supply }).collect();
         let (pre, exports) = self.engine.link(&compiled)?;
         let stats = Arc::new(Stats::default());
-        let component = Component::new(transform, binary.name, binary.hash, pre, exports, stats);
+        let epochs = self.engine.epochs.clone();
+        let component = Component::new(transform, binary.name, binary.hash, pre, exports, stats, epochs);
         apart(|| {
             let began = Instant::now();
             let mut instance = Instance::unconfigured(&component).map_err(Unfit::Instantiate)?;

@@ -160,7 +160,15 @@ impl Engine {
         tracing::debug!(transform = %transform.id, component = %binary.name, from_cache,
             "loaded in {} ms", began.elapsed().as_millis());
         let (pre, exports) = self.link(&compiled).map_err(unfit)?;
-        let component = Component::new(transform, binary.name, binary.hash, pre, exports, stats.clone());
+        let component = Component::new(
+            transform,
+            binary.name,
+            binary.hash,
+            pre,
+            exports,
+            stats.clone(),
+            self.epochs.clone(),
+        );
         try_out(&component).map_err(unfit)?;
         Ok(component)
     }
