@@ -19,6 +19,7 @@ pub struct Component {
     name: String,
     hash: String,
     limits: config::Limits,
+    grants: config::Grants,
     config_json: String,
     config_as_written: serde_json::Value,
     pre: InstancePre<State>,
@@ -47,6 +48,7 @@ impl Component {
             name,
             hash,
             limits: transform.limits,
+            grants: transform.grants,
             config_json: transform.config.to_string(),
             config_as_written: transform.config_as_written.clone(),
             pre,
@@ -57,11 +59,6 @@ impl Component {
             stats,
             _epochs: epochs,
         }
-    }
-
-    /// Makes its first instance, which takes its config or does not.
-    pub(super) fn try_out(&self) -> Result<(), GuestError> {
-        Instance::new(self).map(|first| self.put_back(first))
     }
 
     /// Its id in the config.
@@ -97,6 +94,11 @@ impl Component {
     /// What it may take.
     pub fn limits(&self) -> &config::Limits {
         &self.limits
+    }
+
+    /// What it may use of the world outside.
+    pub fn grants(&self) -> config::Grants {
+        self.grants
     }
 
     /// Runs a call on an idle instance; if that fails, once more on a fresh one.
@@ -144,7 +146,7 @@ impl Component {
         }
     }
 
-    fn put_back(&self, instance: Instance) {
+    pub(super) fn put_back(&self, instance: Instance) {
         // No more instances than worker threads ever exist at once, so this stays as short.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
     }

@@ -36,9 +36,16 @@ impl Drop for Life {
 impl Instance {
     /// Instantiates and configures; both count as calls.
     pub fn new(component: &Component) -> Result<Self, GuestError> {
+        let mut instance = Self::unconfigured(component)?;
+        instance.configure(component)?;
+        Ok(instance)
+    }
+
+    /// Instantiates it and no more.
+    pub fn unconfigured(component: &Component) -> Result<Self, GuestError> {
         let (limits, stats) = (component.limits(), component.stats().clone());
         let voice = Voice::new(component.id(), component.pace().clone(), stats.clone());
-        let mut store = component.store(State::new(limits, voice));
+        let mut store = component.store(State::new(limits, component.grants(), voice));
         stats.made.add(1);
         let life = Life(stats);
         store.limiter(|state| state);
@@ -47,14 +54,20 @@ impl Instance {
         store.set_epoch_deadline(ticks(limits.timeout));
         let max_result = usize::try_from(limits.result_bytes).unwrap_or(usize::MAX);
         store.set_hostcall_fuel(max_result);
-        let calls = match component.instantiate(&mut store) {
-            Ok(calls) => calls,
-            Err(error) => return Err(blame(store.data(), &error, max_result)),
-        };
-        let mut instance = Self { store, calls, timeout: limits.timeout, max_result, life };
-        let config = component.config_json();
-        instance.call(|calls, store| calls.configure(store, config))?;
-        Ok(instance)
+        match component.instantiate(&mut store) {
+            Ok(calls) => Ok(Self { store, calls, timeout: limits.timeout, max_result, life }),
+            Err(error) => Err(blame(store.data(), &error, max_result)),
+        }
+    }
+
+    /// Gives it its config.
+    pub fn configure(&mut self, component: &Component) -> Result<(), GuestError> {
+        self.call(|calls, store| calls.configure(store, component.config_json()))
+    }
+
+    /// Memory that it has, in bytes.
+    pub fn memory_used(&self) -> u64 {
+        self.store.data().memory_used()
     }
 
     /// Lines → events: how many lines it consumed, and what became of them. Not yet checked.

@@ -290,7 +290,7 @@ impl Capsule {
                 table_elements: limits.table_elements,
                 core_instances: limits.core_instances,
             },
-            grants: Vec::new(),
+            grants: component.grants().names().into_iter().map(str::to_owned).collect(),
             stream: LogStream::of(origin),
             from: failure.bytes.start,
             to: failure.bytes.end,
