@@ -103,9 +103,9 @@ impl Stage {
         lock(&self.breaker).aside_until(Instant::now())
     }
 
-    /// A failure has taken so long.
-    pub(super) fn suffered(&self, took: Duration) {
-        let until = Instant::now() + (took * SHARE).min(LONGEST_SICK);
+    /// A failure has taken so long. `least`: how long its work is to be done elsewhere, at least.
+    pub(super) fn suffered(&self, took: Duration, least: Duration) {
+        let until = Instant::now() + (took * SHARE).clamp(least, LONGEST_SICK);
         let mut sick = lock(&self.sick_until);
         *sick = Some(sick.map_or(until, |before| before.max(until)));
     }
