@@ -249,6 +249,31 @@ fn a_component_that_fails_too_often_is_put_aside_and_comes_back_by_itself() {
 }
 
 #[test]
+fn a_component_that_traps_every_now_and_then_costs_no_line_at_all() {
+    let trial = Trial::new();
+    for file in 0..100 {
+        let path = format!("dag_id=etl/run_id=r/task_id=t{file}/attempt=1.log");
+        trial.bad.append(&path, (0..1_500).map(line).collect::<String>());
+    }
+    let run = updraft!("run").observed();
+    let running = trial.lifting(run, guest("hostile", TMP), "random-trap", Role::Normalizer, 16).spawn();
+    let files = trial.bad.task_files();
+    let lines: usize = files.values().map(|text| String::from_utf8_lossy(text).lines().count()).sum();
+    eventually("all lines to be delivered", || {
+        let delivered = running.scrape().count(r#"updraft_events_total{sink="out",outcome="delivered"}"#);
+        (delivered == lines as u64).then_some(())
+    });
+    let traps =
+        running.scrape().count(r#"updraft_component_errors_total{transform="tested",reason="unreachable"}"#);
+    assert!(traps >= 10, "{traps} traps");
+    running.terminate();
+    let done = running.wait();
+    done.exits(0);
+    trial.has_all(&files, &done);
+    assert!(!done.stderr.contains("failed on"), "{}", done.stderr);
+}
+
+#[test]
 fn memory_after_failures_is_what_it_was_before() {
     for (deed, memory_mib) in [("grow", 64), ("huge", 256)] {
         let trial = Trial::new();

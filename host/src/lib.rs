@@ -35,6 +35,8 @@ mod cursor;
 mod dead_letter;
 mod error;
 pub mod event;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod lane;
 mod lanes;
 pub mod monitor;

@@ -148,18 +148,30 @@ impl Engine {
     /// Compiles a component and tries it: what it imports, what it exports, whether it takes its config. Blocks, for
     /// seconds where the component is large.
     pub fn load(&self, transform: &config::Transform, stats: &Arc<Stats>) -> Result<Component, LoadError> {
-        let unfit = |why| LoadError::Unfit {
+        let load = || {
+            let binary = Binary::read(&transform.component)?;
+            binary.is_pinned(transform.sha256.as_ref())?;
+            self.load_binary(binary, transform, stats)
+        };
+        load().map_err(|why| LoadError::Unfit {
             id: transform.id.clone(),
             component: transform.component.to_string(),
             why,
-        };
-        let binary = Binary::read(&transform.component).map_err(unfit)?;
-        binary.is_pinned(transform.sha256.as_ref()).map_err(unfit)?;
+        })
+    }
+
+    /// The same, of bytes that are there already.
+    pub fn load_binary(
+        &self,
+        binary: Binary,
+        transform: &config::Transform,
+        stats: &Arc<Stats>,
+    ) -> Result<Component, Unfit> {
         let began = Instant::now();
-        let (compiled, from_cache) = self.compile(&binary).map_err(unfit)?;
+        let (compiled, from_cache) = self.compile(&binary)?;
         tracing::debug!(transform = %transform.id, component = %binary.name, from_cache,
             "loaded in {} ms", began.elapsed().as_millis());
-        let (pre, exports) = self.link(&compiled).map_err(unfit)?;
+        let (pre, exports) = self.link(&compiled)?;
         let component = Component::new(
             transform,
             binary.name,
@@ -169,7 +181,7 @@ impl Engine {
             stats.clone(),
             self.epochs.clone(),
         );
-        try_out(&component).map_err(unfit)?;
+        try_out(&component)?;
         Ok(component)
     }
 

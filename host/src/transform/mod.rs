@@ -15,7 +15,7 @@ mod cache;
 mod capsule;
 mod care;
 mod chain;
-mod check;
+pub(crate) mod check;
 mod clock;
 mod component;
 mod engine;
@@ -44,6 +44,8 @@ pub use engine::Engine;
 pub use error::{Broken, GuestError};
 pub use imports::Supply;
 pub use inspect::{Import, Inspection, Inspector};
+#[cfg(fuzzing)]
+pub use load::Binary;
 pub use load::{LoadError, Unfit};
 pub use replay::{Made, Replay, ReplayError, replay};
 pub use stage::{Build, Stage};
