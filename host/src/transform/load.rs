@@ -232,3 +232,26 @@ pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(work).join())
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(missing: &[&str], wasmtime: &str) -> String {
+        let missing = missing.iter().map(|&name| name.to_owned()).collect();
+        Unfit::Imports { missing, wasmtime: wasmtime.to_owned() }.to_string()
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_and_what_has_another_shape_is_told_in_wasmtimes_words() {
+        let both = said(&["a:b/c@1.0.0", "d:e/f"], "component imports instance `a:b/c@1.0.0`, but …");
+        assert!(
+            both.starts_with("imports what Updraft does not provide: `a:b/c@1.0.0`, `d:e/f`. It"),
+            "{both}"
+        );
+        let shape = said(&[], "instance export `now` has the wrong type");
+        assert!(shape.contains("in another shape only (wasmtime says: instance export `now`"), "{shape}");
+        let mixed = said(&["d:e/f"], "instance export `now` has the wrong type");
+        assert!(mixed.contains("`d:e/f` (wasmtime says: instance export `now`"), "{mixed}");
+    }
+}
