@@ -115,6 +115,11 @@ impl Engine {
     }
 }
 
+/// SHA-256 of what a transform names, as it is on disk now.
+pub fn hash_of(transform: &config::Transform) -> Result<String, LoadError> {
+    read(transform).map(|(_, bytes)| hex::encode(Sha256::digest(&bytes)))
+}
+
 /// What a component is called, and its bytes.
 fn read(transform: &config::Transform) -> Result<(String, Vec<u8>), LoadError> {
     match &transform.component {

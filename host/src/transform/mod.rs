@@ -7,7 +7,8 @@
 //!   event a time it can keep, `native` is what happens without a component, `workers` are the threads for it.
 //! - A failure: `error` names it, `care` decides what becomes of the batch, with `isolate` (what spoils it), `marks`
 //!   (where that is), `breaker` (how often is too often), `capsule` (kept to be looked at) and `replay` (run again).
-//! - `stage` is a transform's place, where one build of its component follows another; `stats` what it has done.
+//! - `stage` is a transform's place, where one build of its component follows another, after its `trial`; `stats` what it
+//!   has done.
 
 mod bindings;
 mod breaker;
@@ -28,6 +29,7 @@ mod native;
 mod replay;
 mod stage;
 mod stats;
+mod trial;
 mod voice;
 mod workers;
 
@@ -38,7 +40,7 @@ pub use capsule::Capsules;
 pub use chain::{Chain, Step};
 pub use engine::Engine;
 pub use error::{Broken, GuestError};
-pub use load::LoadError;
+pub use load::{LoadError, hash_of};
 pub use replay::{Made, Replay, ReplayError, replay};
 pub use stage::{Build, Stage};
 pub use stats::Stats;
