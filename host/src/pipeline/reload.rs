@@ -58,16 +58,23 @@ impl fmt::Display for Reloaded {
         if self.transforms.is_empty() {
             return write!(f, "there are no transforms: nothing to exchange");
         }
-        for (at, Exchange { transform, before, after, exchanged }) in self.transforms.iter().enumerate() {
-            let [before, after] = [before, after].map(|hash| hash.get(..12).unwrap_or(hash));
-            write!(f, "{}transform `{transform}`: ", if at > 0 { "; " } else { "" })?;
-            match (exchanged, before == after) {
-                (false, _) => write!(f, "unchanged ({after})")?,
-                (true, false) => write!(f, "exchanged, {before} -> {after}")?,
-                (true, true) => write!(f, "exchanged, the same component with other options ({after})")?,
-            }
+        for (at, transform) in self.transforms.iter().enumerate() {
+            write!(f, "{}{transform}", if at > 0 { "\n" } else { "" })?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transform, before, after, exchanged } = self;
+        let [before, after] = [before, after].map(|hash| hash.get(..12).unwrap_or(hash));
+        write!(f, "transform `{transform}`: ")?;
+        match (exchanged, before == after) {
+            (false, _) => write!(f, "unchanged ({after})"),
+            (true, false) => write!(f, "exchanged, {before} -> {after}"),
+            (true, true) => write!(f, "exchanged, the same component with other options ({after})"),
+        }
     }
 }
 
@@ -192,7 +199,7 @@ impl Reloader {
         let old = Stage::exchange(others.filter_map(|(stage, build)| Some((&**stage, build?))).collect());
         running.transforms = transforms;
         if !old.is_empty() {
-            tracing::info!("{became}");
+            became.transforms.iter().filter(|it| it.exchanged).for_each(|it| tracing::info!("{it}"));
             self.wake();
         }
         Ok(became)
@@ -233,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_became_of_each_transform_is_said() {
+    fn what_became_of_each_transform_is_a_line() {
         let of = |transform: &str, before: &str, after: &str, exchanged| {
             let (transform, before, after) = (transform.to_owned(), before.repeat(64), after.repeat(64));
             Exchange { transform, before, after, exchanged }
@@ -244,8 +251,8 @@ mod tests {
         assert!(reloaded.any());
         assert_eq!(
             reloaded.to_string(),
-            "transform `a`: unchanged (111111111111); \
-             transform `b`: exchanged, 111111111111 -> 222222222222; \
+            "transform `a`: unchanged (111111111111)\n\
+             transform `b`: exchanged, 111111111111 -> 222222222222\n\
              transform `c`: exchanged, the same component with other options (333333333333)"
         );
     }
