@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod drain;
+pub mod inspect;
 pub mod logging;
 mod meter;
 pub mod prove;
@@ -26,16 +27,18 @@ Examples:
   updraft drain --all --timeout 25s    have a running updraft deliver everything now
   updraft reload --config p.yaml       have a running updraft exchange components and their config
   updraft validate --config p.yaml     is the config good? Talks to nobody
+  updraft inspect mask.wasm            what does this component want, and what would it get?
   updraft prove --dag-id etl           what went where, from the receipts
   updraft replay CAPSULE.json          does a component still fail on what it failed on?
   updraft check                        may it do its work? Asks AWS, and says what to mend
 
 Exit codes:
-  0  done; everything was delivered (check: all is well; prove: every sink has all)
-  1  ran, but not everything was delivered (check: something is to be mended; prove: something is missing or differs)
-     (reload: what is on disk was not taken over)
+  0  done; everything was delivered (check: all is well; prove: every sink has all; inspect: all are fit)
+  1  ran, but not everything was delivered (check: something is to be mended; prove: something is missing or differs;
+     inspect: a component would be refused at start; reload: what is on disk was not taken over)
   2  bad config or arguments
-  3  cannot start (data dir, AWS region, component, required healthcheck); drain, reload: no updraft runs there; prove: no store
+  3  cannot start (data dir, AWS region, component, required healthcheck); drain, reload: no updraft runs there; prove: no store;
+     inspect: a component cannot be read
 
 Logs go to stderr; only data that was asked for goes to stdout.";
 
@@ -107,6 +110,14 @@ pub enum Command {
     /// log group, and whether it may put: a small object that is deleted again, an event that says what it is. No
     /// cursor moves; a running updraft is not in the way.
     Check(Check),
+    /// Say what a component is: what it exports and imports, its hash and size, how long it takes to load, its limits
+    ///
+    /// Each import is marked: `provided`; `provided, empty` where it leads out of a sandbox elsewhere and here nothing is
+    /// behind it (files, sockets, environment); `needs grant` where a stand-in answers unless the config grants the real
+    /// thing; `NOT PROVIDED` where the component would be refused at start. With --config each transform is shown, with
+    /// its own limits, grants, pin and `on_error`, and is given its config. Compiled code that `updraft run` has kept in the
+    /// data dir (of the config, or `$UPDRAFT_DATA_DIR`) is used.
+    Inspect(inspect::Inspect),
     /// Run again what a component failed on, out of the capsule that was kept of it
     ///
     /// Each distinct failure of a component is kept in the data dir's folder `capsules`: the component's hash and config,

@@ -9,7 +9,8 @@
 //! 4. [`Pipeline::drainer`] delivers chosen files now, [`Pipeline::reload`] exchanges components;
 //!    [`control::Control`] lets `updraft drain` and `updraft reload` ask for that;
 //! 5. [`Pipeline::drain`] delivers what is there and stops;
-//! 6. [`replay`] runs again what a component failed on, out of its capsule;
+//! 6. [`replay`] runs again what a component failed on, out of its capsule, and [`Inspector`] says what a component is
+//!    before you let it in;
 //! 7. [`losses`] says, at any time, what of the logs vanished before a sink had it, and [`prove`] what went where.
 //!
 //! ```no_run
@@ -35,6 +36,8 @@ mod cursor;
 mod dead_letter;
 mod error;
 pub mod event;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod lane;
 mod lanes;
 pub mod monitor;
@@ -55,4 +58,5 @@ pub use pipeline::{
 pub use progress::{Meter, Patience, Report, SinkProgress};
 pub use receipt::{Entry, Fate, Local, Outcome, Proof, ProveError, SinkProof, TargetProof, Verdict, prove};
 pub use source::{Pattern, Which};
-pub use transform::{Broken, GuestError, LoadError, Made, Replay, ReplayError, replay};
+pub use transform::{Broken, GuestError, LoadError, Made, Replay, ReplayError, Unfit, replay};
+pub use transform::{Import, Inspection, Inspector, Supply};

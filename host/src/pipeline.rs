@@ -90,7 +90,7 @@ impl Pipeline {
         }
         let lock = DataDirLock::take(&config.data_dir)?;
         let store = Store::open(&config.data_dir)?;
-        let engine = Engine::new()?;
+        let engine = Engine::new(Some(&config.data_dir))?;
         let spools = dead_letter::open(config)?;
         let stages = load(&engine, &config.transforms, &spools)?;
         let workers = Arc::new(Workers::start().map_err(StartError::Threads)?);
@@ -261,5 +261,5 @@ pub fn try_components(config: &Config) -> Result<(), StartError> {
 
 /// Loads what transforms name, and throws it away.
 pub(crate) fn load_components(config: &Config) -> Result<(), StartError> {
-    load(&Engine::new()?, &config.transforms, &HashMap::new()).map(drop)
+    load(&Engine::for_a_look(&config.data_dir)?, &config.transforms, &HashMap::new()).map(drop)
 }

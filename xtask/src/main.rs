@@ -1,8 +1,10 @@
 //! Everything a newcomer types: `cargo xtask demo`, `cargo xtask test`, and the set-up that both do by themselves.
 
 mod demo;
+mod fuzz;
 mod run;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 mod torture;
@@ -15,6 +17,8 @@ cargo xtask test    everything that must hold: format, lints, licences, tests; s
 cargo xtask torture --minutes N --seed S
                     write, rotate, kill and fail for so long, then compare what was written with what arrived;
                     --scenario s3-down or cloudwatch-down: how fast one service is served while the other is away
+cargo xtask soak    how much a component in trouble takes from the pipeline beside it (release build; --binary PATH, --lines N)
+cargo xtask fuzz    throw any columns and any bytes at what checks components and loads them (--minutes N)
 cargo xtask setup   only the set-up: wasm target, Python environment with moto, what makes components of Python and
                     JavaScript, cargo-deny
 cargo xtask tidy    only the check that each Rust file's first line says why it exists";
@@ -26,6 +30,8 @@ fn main() -> ExitCode {
         Some("test") => test::test(),
         Some("setup") => setup::setup(),
         Some("tidy") => tidy::tidy(),
+        Some("fuzz") => fuzz::fuzz(&std::env::args().skip(2).collect::<Vec<_>>()),
+        Some("soak") => soak::soak(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("torture") => torture::torture(&std::env::args().skip(2).collect::<Vec<_>>()),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");

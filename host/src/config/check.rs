@@ -1,7 +1,7 @@
 //! From the raw shape of a config file to the checked types: what serde cannot know.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -14,14 +14,12 @@ use super::graph::{self, Node};
 use super::interpolate::interpolate;
 use super::parse::{Document, Format, item, member, parse};
 use super::section::section;
-use super::values::{seconds, within};
+use super::values::{self, seconds, within};
 use super::{
-    Branch, Component, Config, Env, Limits, OnError, ReadFrom, Receipts, Sink, SinkKind, Source, Transform,
-    defaults, raw,
+    Branch, Component, Config, Env, Grants, Limits, OnError, ReadFrom, Receipts, Sink, SinkKind, Source,
+    Transform, UnknownBuiltin, defaults, raw,
 };
 
-/// Components that are embedded in the binary.
-const BUILTINS: [&str; 1] = ["airflow"];
 /// Memory of one instance, in MiB: a 32-bit WebAssembly memory has at most 65,536 pages of 64 KiB.
 /// <https://webassembly.github.io/spec/core/syntax/types.html#memory-types>
 const MAX_MEMORY_MIB: u64 = 4096;
@@ -287,6 +285,8 @@ impl Check<'_> {
             return (Node { field, id, inputs: Vec::new(), takes_dead_letters: false }, None);
         };
         let component = self.component(&raw.component, &member(&field, "component"));
+        let sha256 =
+            raw.sha256.and_then(|pin| values::sha256(&pin, &member(&field, "sha256"), &mut self.report));
         let limits = self.limits(&raw.limits, &member(&field, "limits"));
         let inputs = self.inputs(raw.inputs, &field);
         match (raw.on_error, &raw.dead_letter) {
@@ -304,6 +304,11 @@ impl Check<'_> {
         let transform = component.map(|component| Transform {
             id: id.clone(),
             component,
+            sha256,
+            grants: Grants {
+                clock: raw.grants.contains(&raw::Grant::Clock),
+                random: raw.grants.contains(&raw::Grant::Random),
+            },
             config: or_empty(raw.config),
             config_as_written: or_empty(as_written.cloned().unwrap_or_default()),
             limits,
@@ -330,21 +335,19 @@ impl Check<'_> {
     }
 
     fn component(&mut self, named: &str, field: &str) -> Option<Component> {
-        if let Some(name) = named.strip_prefix("builtin:") {
-            let known = BUILTINS.contains(&name);
-            if !known {
-                let help = suggest(name, BUILTINS);
+        let component = Component::named(named, self.folder)
+            .map_err(|UnknownBuiltin { name, help }| {
                 self.report.add_with_help(field, format!("there is no built-in component `{name}`"), help);
-            }
-            return known.then(|| Component::Builtin(name.to_owned()));
-        }
-        let path: PathBuf = self.folder.join(named);
-        if !path.is_file() {
+            })
+            .ok()?;
+        if let Component::Path(path) = &component
+            && !path.is_file()
+        {
             let help = "give the path of a .wasm file, or builtin:airflow";
             self.report.add_with_help(field, format!("there is no file {}", path.display()), help);
             return None;
         }
-        Some(Component::Path(path))
+        Some(component)
     }
 
     /// What we write must not be read as logs.

@@ -14,7 +14,7 @@ use super::parse::Lines;
 use super::values::{as_typed, bucket, region, role_arn};
 use super::{
     Auth, Aws, Branch, CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS, CloudWatch, Codec, Component,
-    Config, Env, Layout, Limits, Mirror, NewGroups, Objects, ReadFrom, S3, Sink, SinkKind, Source, Transform,
+    Config, Env, Layout, Mirror, NewGroups, Objects, ReadFrom, S3, Sink, SinkKind, Source, Transform,
     defaults, raw,
 };
 
@@ -309,16 +309,7 @@ impl<'e> Variables<'e> {
 }
 
 fn normalizer() -> Transform {
-    let config = serde_json::Value::Object(serde_json::Map::new());
-    Transform {
-        id: "normalize".to_owned(),
-        component: Component::Builtin("airflow".to_owned()),
-        config_as_written: config.clone(),
-        config,
-        limits: Limits::default(),
-        on_error: None,
-        dead_letter: None,
-    }
+    Transform::bare("normalize", Component::Builtin("airflow".to_owned()))
 }
 
 #[cfg(test)]

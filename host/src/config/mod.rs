@@ -33,6 +33,9 @@ pub use reference::{reference, schema};
 pub use sink::*;
 pub use sinks::{CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS, RETENTION_DAYS};
 
+/// Components that are embedded in the binary.
+const BUILTINS: [&str; 1] = ["airflow"];
+
 /// Environment variables, handed in so that tests and embedders decide what is in them.
 pub type Env = BTreeMap<String, String>;
 
@@ -118,6 +121,10 @@ pub struct Transform {
     pub id: String,
     /// Which component.
     pub component: Component,
+    /// SHA-256 of the only component that will do, in lower-case hex; none: any.
+    pub sha256: Option<String>,
+    /// What it may use of the world outside.
+    pub grants: Grants,
     /// Given to the component as JSON.
     pub config: serde_json::Value,
     /// The same with variables not replaced: it holds no secrets that the file does not.
@@ -130,6 +137,24 @@ pub struct Transform {
     pub dead_letter: Option<String>,
 }
 
+impl Transform {
+    /// One without options.
+    pub fn bare(id: &str, component: Component) -> Self {
+        let config = serde_json::Value::Object(serde_json::Map::new());
+        Self {
+            id: id.to_owned(),
+            component,
+            sha256: None,
+            grants: Grants::default(),
+            config_as_written: config.clone(),
+            config,
+            limits: Limits::default(),
+            on_error: None,
+            dead_letter: None,
+        }
+    }
+}
+
 /// Which component a transform runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Component {
@@ -137,6 +162,63 @@ pub enum Component {
     Builtin(String),
     /// A `.wasm` file; was there when the config was checked.
     Path(PathBuf),
+}
+
+impl Component {
+    /// As a config or a command line names it. Whether a file is there is not looked at.
+    pub fn named(name: &str, folder: &Path) -> Result<Self, UnknownBuiltin> {
+        match name.strip_prefix("builtin:") {
+            Some(builtin) if BUILTINS.contains(&builtin) => Ok(Self::Builtin(builtin.to_owned())),
+            Some(builtin) => {
+                Err(UnknownBuiltin { name: builtin.to_owned(), help: error::suggest(builtin, BUILTINS) })
+            }
+            None => Ok(Self::Path(folder.join(name))),
+        }
+    }
+}
+
+impl std::fmt::Display for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(f, "builtin:{name}"),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// No component of this name is embedded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no built-in component `{name}`; {help}")]
+pub struct UnknownBuiltin {
+    /// Without `builtin:`.
+    pub name: String,
+    /// What there is.
+    pub help: String,
+}
+
+/// What a component may use of the world outside; nothing by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Real clocks.
+    pub clock: bool,
+    /// Real randomness.
+    pub random: bool,
+}
+
+impl Grants {
+    /// The grants of these names; others are none.
+    pub fn of(names: &[String]) -> Self {
+        let has = |name| names.iter().any(|it| it == name);
+        Self { clock: has("clock"), random: has("random") }
+    }
+
+    /// By their names in the config.
+    pub fn names(self) -> Vec<&'static str> {
+        [("clock", self.clock), ("random", self.random)]
+            .into_iter()
+            .filter_map(|(name, granted)| granted.then_some(name))
+            .collect()
+    }
 }
 
 /// What one instance may take.

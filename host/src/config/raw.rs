@@ -167,9 +167,16 @@ pub(super) struct Wasm {
     pub(super) inputs: Vec<String>,
     /// `builtin:airflow`, or the path of a `.wasm` file.
     pub(super) component: String,
+    /// SHA-256 of the component, 64 hex digits: any other is refused at start. `updraft inspect` prints it.
+    pub(super) sha256: Option<String>,
     /// Given to the component as JSON. Variables in it stay strings.
     #[serde(default)]
     pub(super) config: Value,
+    /// What it may use of the world outside: `clock`, the time of day and how time goes by (else it is always midnight of
+    /// 1970-01-01), and `random` (else each call finds the same numbers). Files, network and environment cannot be granted:
+    /// what a component needs to know goes into `config`.
+    #[serde(default)]
+    pub(super) grants: Vec<Grant>,
     /// What one instance may take.
     #[serde(default)]
     pub(super) limits: Limits,
@@ -178,6 +185,16 @@ pub(super) struct Wasm {
     pub(super) on_error: Option<OnError>,
     /// With `on_error: dead_letter`: the sink (`aws_s3` or `file`) that gets the lines it fails on, with the reason.
     pub(super) dead_letter: Option<String>,
+}
+
+/// What a component may be granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Grant {
+    /// The time of day, and how time goes by.
+    Clock,
+    /// Random numbers.
+    Random,
 }
 
 /// What one instance of a component may take. Whatever it wants beyond that is a failure that names the limit.

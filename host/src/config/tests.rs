@@ -82,6 +82,11 @@ fn a_short_config_gets_the_documented_defaults() {
     assert_eq!(transform.limits, Limits::default());
     assert_eq!((transform.limits.memory_bytes, transform.limits.result_bytes), (64 << 20, 64 << 20));
     assert_eq!((transform.on_error, &transform.config), (None, &serde_json::json!({})));
+    assert_eq!(
+        (transform.grants, &transform.sha256),
+        (Grants::default(), &None),
+        "nothing is granted by default"
+    );
     let cw = cloudwatch(&config);
     assert_eq!(
         (cw.stream_name.source(), cw.codec, cw.create_missing_group),
@@ -99,6 +104,45 @@ fn a_short_config_gets_the_documented_defaults() {
     assert_eq!(config.sinks[3].kind, SinkKind::Console(Codec::Json));
     assert_eq!(config.deployment.workspace_id.as_deref(), Some("w1"));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+/// A pipeline whose transform has these options, too.
+fn with_options(options: &str) -> Result<Config, Error> {
+    yaml(&format!(
+        "sources: {{a: {{type: airflow}}}}\n\
+         transforms:\n  t:\n    type: wasm\n    inputs: [a]\n    component: builtin:airflow\n    {options}\n\
+         sinks: {{c: {{type: console, inputs: [t]}}}}\n"
+    ))
+}
+
+#[test]
+fn grants_are_those_that_are_named_and_others_are_refused_with_a_suggestion() {
+    let grants = |options: &str| with_options(options).expect(options).transforms[0].grants;
+    assert_eq!(grants("grants: []"), Grants::default());
+    assert_eq!(grants("grants: [clock]"), Grants { clock: true, random: false });
+    assert_eq!(grants("grants: [random, clock]").names(), ["clock", "random"]);
+    assert_eq!(
+        problems(with_options("grants: [clock, randon]")),
+        ["p.yaml:7: transforms.t.grants[1]: unknown value `randon`; did you mean `random`?"]
+    );
+    assert_eq!(
+        problems(with_options("grants: [network]")),
+        ["p.yaml:7: transforms.t.grants[0]: unknown value `network`; known: clock, random"]
+    );
+}
+
+#[test]
+fn a_pin_is_a_whole_sha256_in_whatever_case() {
+    let hash = "0123456789abcdefABCDEF0123456789abcdefABCDEF0123456789abcdefABCD";
+    let config = with_options(&format!("sha256: {hash}")).expect("good");
+    assert_eq!(config.transforms[0].sha256, Some(hash.to_lowercase()));
+    for bad in [&hash[1..], &format!("{hash}0"), &hash.replace('f', "g"), "''"] {
+        let said = problems(with_options(&format!("sha256: {bad}")));
+        assert!(
+            said.len() == 1 && said[0].contains("transforms.t.sha256") && said[0].contains("64 hex digits"),
+            "{said:?}"
+        );
+    }
 }
 
 #[test]

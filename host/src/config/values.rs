@@ -33,6 +33,16 @@ pub(super) fn within<T: Copy + PartialOrd + std::fmt::Display>(
     value
 }
 
+/// A pin: 64 hex digits, in lower case from here on.
+pub(super) fn sha256(value: &str, field: &str, report: &mut Report) -> Option<String> {
+    if value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(value.to_ascii_lowercase());
+    }
+    let what = format!("`{value}` is no SHA-256: that has 64 hex digits");
+    report.add_with_help(field, what, "`updraft inspect` prints it");
+    None
+}
+
 /// Characters that web pages and word processors put in place of `-`, `"`, `'` and space: the platform's own page has
 /// U+2011 in `s3://my‑bucket/logs`. Never meant in a name.
 fn typographic(c: char) -> Option<&'static str> {

@@ -105,7 +105,7 @@ fn families() -> Vec<Family> {
         family(
             "component_restarts",
             "Instances that are no more: each was thrown away after a failure, or exchanged.",
-            { Read::Count(|it| it.gone.get()) },
+            Read::Count(|it| it.gone.get()),
         ),
         Family {
             unit: Some(Unit::Bytes),

@@ -86,8 +86,8 @@ pub enum ReloadError {
     Config(#[from] config::Error),
     /// More than components would change.
     #[error(
-        "{} {} from what runs and that needs a restart; without one, only the component, config, limits and on_error of \
-         transforms can be exchanged",
+        "{} {} from what runs and that needs a restart; without one, only the component, config, limits, grants and \
+         on_error of transforms can be exchanged",
         .0.join(", "), if .0.len() == 1 { "differs" } else { "differ" }
     )]
     NeedsRestart(Vec<String>),

@@ -229,7 +229,7 @@ impl Care<'_> {
     ) -> Result<(u32, Events), GuestError> {
         self.run(fresh, |instance| {
             let (consumed, mut events) = instance.normalize(&self.stream.origin, bytes, ends, last)?;
-            check::normalized(bytes, ends, last, consumed, &mut events)?;
+            check::normalized(bytes, ends, last, consumed, &mut events, self.most())?;
             Ok((consumed, events))
         })
     }
@@ -238,9 +238,13 @@ impl Care<'_> {
     fn events(&self, bytes: &[u8], given: &Events, fresh: bool) -> Result<Events, GuestError> {
         self.run(fresh, |instance| {
             let mut events = instance.transform(&self.stream.origin, bytes, given)?;
-            check::transformed(bytes, given, &mut events)?;
+            check::transformed(bytes, given, &mut events, self.most())?;
             Ok(events)
         })
+    }
+
+    fn most(&self) -> u64 {
+        self.build.component.limits().result_bytes
     }
 
     fn run<T>(
@@ -295,11 +299,10 @@ impl Care<'_> {
         };
         let kept =
             self.capsules.and_then(|capsules| capsules.keep(case, component, &self.stream.origin, &failure));
-        match kept {
-            Some(capsule) => {
-                tracing::error!("{failure}; {outcome}. To see it again: updraft replay {}", capsule.display())
-            }
-            None => tracing::error!("{failure}; {outcome}"),
+        if let Some(capsule) = kept {
+            tracing::error!("{failure}; {outcome}. To see it again: updraft replay {}", capsule.display());
+        } else {
+            tracing::error!("{failure}; {outcome}");
         }
         if let Verdict::Aside(pause) = self.stage.failed_anew(self.build) {
             tracing::warn!(

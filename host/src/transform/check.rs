@@ -1,16 +1,26 @@
 //! Trusts nothing that a guest returns: once a batch has passed here, every span and index in it is good.
 
-use super::Broken;
+use super::{Broken, voice};
 use crate::event::{DROPPED, Events};
 use serde::de::IgnoredAny;
 
-/// Checks what `normalize` returned for `bytes` with `ends`, and cuts the batch to the consumed lines.
+/// Bytes of an attribute's key that an error shows.
+const MAX_KEY: usize = 100;
+/// What an event is counted as besides its bytes, and what an attribute is: about what they take in the host.
+const EVENT_BYTES: u64 = 128;
+const ATTRIBUTE_BYTES: u64 = 16;
+/// Untouched, a batch is shown as raw, as messages and as attributes: so much of it costs nothing.
+const FREE_OF_GIVEN: u64 = 4;
+
+/// Checks what `normalize` returned for `bytes` with `ends`, and cuts the batch to the consumed lines. `most`: bytes that
+/// it may show besides what it was given.
 pub fn normalized(
     bytes: &mut Vec<u8>,
     ends: &[u32],
     last: bool,
     consumed: u32,
     events: &mut Events,
+    most: u64,
 ) -> Result<(), Broken> {
     let given = ends.len();
     if consumed as usize > given {
@@ -22,7 +32,7 @@ pub fn normalized(
     let end = consumed.checked_sub(1).map_or(0, |at| ends[at as usize]);
     source_ends(&events.source_ends, end)?;
     let border = bytes.len() as u32;
-    columns(events, bytes, &[], end)?;
+    columns(events, bytes, &[], end, most + free(bytes, ends.len()))?;
     if end < border {
         bytes.truncate(end as usize);
         for column in [
@@ -46,11 +56,12 @@ pub fn normalized(
 /// Whether events are as if they had passed here before: such as a capsule has them.
 pub fn is_whole(bytes: &[u8], events: &Events) -> bool {
     let end = bytes.len() as u32;
-    source_ends(&events.source_ends, end).is_ok() && columns(events, bytes, &[], end).is_ok()
+    source_ends(&events.source_ends, end).is_ok() && columns(events, bytes, &[], end, u64::MAX).is_ok()
 }
 
-/// Checks what `transform` returned, and joins the arena it made to the one it was given.
-pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Result<(), Broken> {
+/// Checks what `transform` returned, and joins the arena it made to the one it was given. `most`: bytes that it may show
+/// besides what it was given.
+pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events, most: u64) -> Result<(), Broken> {
     let end = given.source_ends.last().copied().unwrap_or(0);
     source_ends(&returned.source_ends, end)?;
     let mut after = returned.source_ends.iter().peekable();
@@ -60,7 +71,8 @@ pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events) -> Resul
             return Err(Broken::Merged { end });
         }
     }
-    columns(returned, bytes, &given.arena, bytes.len() as u32)?;
+    let most = most + shown(given).max(free(bytes, given.len()));
+    columns(returned, bytes, &given.arena, bytes.len() as u32, most)?;
     let mut arena = Vec::with_capacity(given.arena.len() + returned.arena.len());
     arena.extend_from_slice(&given.arena);
     arena.append(&mut returned.arena);
@@ -79,8 +91,33 @@ fn source_ends(ends: &[u32], total: u32) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Equal lengths, indices and spans. Spans into the batch's bytes must lie before `end`.
-fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), Broken> {
+/// What may be shown of a batch without making anything.
+fn free(bytes: &[u8], units: usize) -> u64 {
+    (bytes.len() as u64).saturating_mul(FREE_OF_GIVEN)
+        + (units as u64).saturating_mul(EVENT_BYTES * FREE_OF_GIVEN)
+}
+
+/// How much events come to when somebody writes them down. Columns of a few bytes can show the same megabyte again and
+/// again: what they are in memory says nothing of it. Only of columns whose lengths and indices are good.
+fn shown(events: &Events) -> u64 {
+    let spans = |starts: &[u32], ends: &[u32]| -> u64 {
+        starts.iter().zip(ends).map(|(&start, &end)| u64::from(end.saturating_sub(start))).sum()
+    };
+    let name = |names: &[String], at: u16| names.get(usize::from(at)).map_or(0, String::len) as u64;
+    let labels: u64 = events.labels.iter().map(|&at| name(&events.label_names, at)).sum();
+    let keys: u64 = events.attribute_keys.iter().map(|&at| name(&events.key_names, at)).sum();
+    spans(&events.raw_starts, &events.raw_ends)
+        + spans(&events.message_starts, &events.message_ends)
+        + spans(&events.attribute_starts, &events.attribute_ends)
+        + labels
+        + keys
+        + events.len() as u64 * EVENT_BYTES
+        + events.attribute_events.len() as u64 * ATTRIBUTE_BYTES
+}
+
+/// Equal lengths, indices and spans. Spans into the batch's bytes must lie before `end`; all together show no more than
+/// `most`.
+fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32, most: u64) -> Result<(), Broken> {
     let n = events.timestamps.len();
     let lengths = [
         ("severities", events.severities.len()),
@@ -125,12 +162,16 @@ fn columns(events: &Events, bytes: &[u8], older: &[u8], end: u32) -> Result<(), 
             spans.check(name, at, start, stop)?;
         }
     }
+    let shown = shown(events);
+    if shown > most {
+        return Err(Broken::Shows { shown, most });
+    }
     for at in (0..attributes).filter(|&at| events.attribute_json[at]) {
         let value = spans.bytes(events.attribute_starts[at], events.attribute_ends[at]);
         // One line of output is one event: a value with a line break between its tokens would break that.
         if !is_json(&value) || memchr::memchr2(b'\n', b'\r', &value).is_some() {
             let key = &events.key_names[usize::from(events.attribute_keys[at])];
-            return Err(Broken::NotJson { at, key: key.clone() });
+            return Err(Broken::NotJson { at, key: voice::plain(key, MAX_KEY) });
         }
     }
     Ok(())
@@ -185,98 +226,22 @@ impl Spans<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one_line() -> (Vec<u8>, Vec<u32>, Events) {
-        let mut events = Events::default();
-        events.timestamps.push(1);
-        events.severities.push(9);
-        events.source_ends.push(6);
-        events.raw_starts.push(0);
-        events.raw_ends.push(6);
-        events.message_starts.push(0);
-        events.message_ends.push(5);
-        events.labels.push(0);
-        events.label_names.push("default".into());
-        (b"hello\nworld\n".to_vec(), vec![6, 12], events)
-    }
-
-    fn says(result: Result<(), Broken>, what: &str) {
-        let text = result.unwrap_err().to_string();
-        assert!(text.contains(what), "{text}");
-    }
-
-    #[test]
-    fn a_good_batch_is_cut_to_the_consumed_lines() {
-        let (mut bytes, ends, mut events) = one_line();
-        events.arena = b"HELLO".to_vec();
-        (events.message_starts[0], events.message_ends[0]) = (12, 17);
-        normalized(&mut bytes, &ends, false, 1, &mut events).unwrap();
-        assert_eq!(bytes, b"hello\n");
-        assert_eq!((events.message_starts[0], events.message_ends[0]), (6, 11));
-    }
-
-    #[test]
-    fn each_way_to_break_the_contract_is_named() {
-        let broken = |change: &dyn Fn(&mut Events), what: &str| {
-            let (mut bytes, ends, mut events) = one_line();
-            change(&mut events);
-            says(normalized(&mut bytes, &ends, false, 1, &mut events), what);
-        };
-        broken(&|it| it.severities.clear(), "column severities has 0 entries, timestamps has 1");
-        broken(&|it| it.labels[0] = 1, "label index 1");
-        broken(&|it| it.source_ends[0] = 5, "source-ends end at byte 5");
-        broken(&|it| it.message_ends[0] = 7, "message span 0");
-        broken(&|it| it.raw_starts[0] = 7, "raw span 0");
-        broken(&|it| it.attribute_keys.push(0), "attribute-keys has 1");
-        let (mut bytes, ends, mut events) = one_line();
-        says(normalized(&mut bytes, &ends, false, 3, &mut events), "only 2 lines");
-        says(normalized(&mut bytes, &ends, true, 1, &mut events), "though `last` was set");
-    }
-
-    #[test]
-    fn json_that_is_none_is_refused() {
-        for value in [&b"{\"a\":"[..], b"{\n}", b"\"\xff\""] {
-            let (mut bytes, ends, mut events) = one_line();
-            events.arena = value.to_vec();
-            events.attribute_events.push(0);
-            events.attribute_keys.push(0);
-            events.key_names.push("k".into());
-            events.attribute_starts.push(12);
-            events.attribute_ends.push(12 + value.len() as u32);
-            events.attribute_json.push(true);
-            says(normalized(&mut bytes, &ends, false, 1, &mut events), "marked as JSON and is none");
-        }
-    }
-
-    #[test]
-    fn a_transform_may_split_but_not_merge() {
-        let bytes = b"hello\nworld\n";
-        let (_, _, mut given) = one_line();
-        for column in
-            [&mut given.raw_starts, &mut given.raw_ends, &mut given.message_starts, &mut given.message_ends]
-        {
-            column.push(6);
-        }
-        given.timestamps.push(2);
-        given.severities.push(9);
-        given.source_ends.push(12);
-        given.labels.push(0);
-        let mut split = given.clone();
-        split.source_ends = vec![3, 6, 12];
-        for column in
-            [&mut split.raw_starts, &mut split.raw_ends, &mut split.message_starts, &mut split.message_ends]
-        {
-            column.push(6);
-        }
-        split.timestamps.push(2);
-        split.severities.push(9);
-        split.labels.push(0);
-        transformed(bytes, &given, &mut split).unwrap();
-        let (_, _, mut merged) = one_line();
-        merged.source_ends = vec![12];
-        says(transformed(bytes, &given, &mut merged), "merged across byte 6");
-    }
+/// What of a checked batch anybody reads: for tests that hand over anything at all. The sum of it, so that it is read.
+#[cfg(any(test, fuzzing))]
+pub fn read_all(batch: &crate::event::Batch) -> u64 {
+    use crate::event::Value;
+    let bytes = |bytes: &[u8]| bytes.iter().map(|&byte| u64::from(byte)).sum::<u64>();
+    let text = |text: &str| bytes(text.as_bytes());
+    let event = |event: crate::event::EventRef<'_>| {
+        let attributes = event.attributes().map(|(key, value)| match value {
+            Value::Json(value) | Value::Text(value) => text(key) + bytes(value),
+        });
+        let source = event.source();
+        assert!(source.start <= source.end && source.end <= batch.range.end);
+        bytes(event.raw()) + bytes(event.message()) + event.label().map_or(0, text) + attributes.sum::<u64>()
+    };
+    batch.iter().map(event).sum()
 }
+
+#[cfg(test)]
+mod tests;

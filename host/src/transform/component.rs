@@ -7,7 +7,9 @@ use super::limits::State;
 use super::stats::Stats;
 use super::voice::Pace;
 use crate::config;
+use crate::sink::complaint::Complaint;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
@@ -17,13 +19,17 @@ pub struct Component {
     name: String,
     hash: String,
     limits: config::Limits,
+    grants: config::Grants,
     config_json: String,
     config_as_written: serde_json::Value,
     pre: InstancePre<State>,
     exports: Exports,
     idle: Mutex<Vec<Instance>>,
     pace: Pace,
+    complaint: Mutex<Complaint>,
     stats: Arc<Stats>,
+    /// Without the engine's clock no call of it would end.
+    _epochs: Arc<()>,
 }
 
 impl Component {
@@ -35,25 +41,24 @@ impl Component {
         pre: InstancePre<State>,
         exports: Exports,
         stats: Arc<Stats>,
+        epochs: Arc<()>,
     ) -> Self {
         Self {
             id: transform.id.clone(),
             name,
             hash,
             limits: transform.limits,
+            grants: transform.grants,
             config_json: transform.config.to_string(),
             config_as_written: transform.config_as_written.clone(),
             pre,
             exports,
             idle: Mutex::new(Vec::new()),
             pace: Pace::new(&transform.limits),
+            complaint: Mutex::default(),
             stats,
+            _epochs: epochs,
         }
-    }
-
-    /// Makes its first instance, which takes its config or does not.
-    pub(super) fn try_out(&self) -> Result<(), GuestError> {
-        Instance::new(self).map(|first| self.put_back(first))
     }
 
     /// Its id in the config.
@@ -91,6 +96,11 @@ impl Component {
         &self.limits
     }
 
+    /// What it may use of the world outside.
+    pub fn grants(&self) -> config::Grants {
+        self.grants
+    }
+
     /// Runs a call on an idle instance; if that fails, once more on a fresh one.
     pub fn run<T>(
         &self,
@@ -103,7 +113,7 @@ impl Component {
                     self.put_back(instance);
                     return Ok(answer);
                 }
-                Err(error) => self.stats.failed(&error),
+                Err(error) => self.hiccup(&error),
             }
         }
         self.run_fresh(work)
@@ -124,7 +134,19 @@ impl Component {
         Ok(answer)
     }
 
-    fn put_back(&self, instance: Instance) {
+    /// An instance that had worked before failed. It may be what it remembered: a fresh one is asked.
+    fn hiccup(&self, error: &GuestError) {
+        self.stats.failed(error);
+        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaint.raise(error.kind(), Instant::now()) {
+            tracing::warn!(
+                transform = self.id,
+                "an instance of its component failed: {error}; the same is tried on a fresh one"
+            );
+        }
+    }
+
+    pub(super) fn put_back(&self, instance: Instance) {
         // No more instances than worker threads ever exist at once, so this stays as short.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
     }

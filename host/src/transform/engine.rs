@@ -1,8 +1,10 @@
 //! wasmtime's engine, what components may import, and the clock that ends calls.
 
 use super::bindings;
+use super::cache::{self, Cache};
 use super::limits::{State, TICK};
 use super::load::LoadError;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use wasmtime::Config;
 use wasmtime::component::Linker;
@@ -14,15 +16,20 @@ pub const MAX_WASM_STACK: usize = 1 << 20;
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
-    _epochs: Arc<()>,
+    pub(super) cache: Option<Cache>,
+    /// The clock goes on as long as anybody holds this.
+    pub(super) epochs: Arc<()>,
 }
 
 impl Engine {
-    /// Starts the engine; its epoch thread ends when the engine is dropped.
-    pub fn new() -> Result<Self, LoadError> {
+    /// Starts the engine; its epoch thread ends with the last component. What it compiles is kept in the data dir, if it
+    /// gets one.
+    pub fn new(data_dir: Option<&Path>) -> Result<Self, LoadError> {
         let fail = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
         let mut config = Config::new();
         config.epoch_interruption(true).max_wasm_stack(MAX_WASM_STACK).wasm_component_model(true);
+        let cache = data_dir.and_then(Cache::open);
+        config.cache(cache.as_ref().map(Cache::wasmtime));
         let engine = wasmtime::Engine::new(&config).map_err(fail)?;
         let mut linker = Linker::new(&engine);
         bindings::link(&mut linker).map_err(fail)?;
@@ -33,7 +40,13 @@ impl Engine {
             .name("updraft-epochs".into())
             .spawn(move || tick(&ticking, &watched))
             .map_err(|error| LoadError::Engine(error.to_string()))?;
-        Ok(Self { wasmtime: engine, linker, _epochs: alive })
+        Ok(Self { wasmtime: engine, linker, cache, epochs: alive })
+    }
+
+    /// For commands that only look: what a run of our own user has kept is of use to them, and they make no folder.
+    pub fn for_a_look(data_dir: &Path) -> Result<Self, LoadError> {
+        let kept = cache::is_ours(&data_dir.join(cache::FOLDER)).is_ok();
+        Self::new(kept.then_some(data_dir))
     }
 }
 

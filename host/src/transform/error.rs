@@ -162,6 +162,16 @@ pub enum Broken {
         /// Its key.
         key: String,
     },
+    /// It shows the same bytes again and again, or has no end of events.
+    #[error(
+        "its columns come to {shown} bytes when they are written down, and may come to {most} (limits.result_mib)"
+    )]
+    Shows {
+        /// What it comes to.
+        shown: u64,
+        /// The limit, with what it was given.
+        most: u64,
+    },
     /// A transform made one event of two.
     #[error("events were merged across byte {end}: a transform may split or drop, not merge")]
     Merged {

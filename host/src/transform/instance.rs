@@ -6,11 +6,14 @@ use super::component::Component;
 use super::engine::MAX_WASM_STACK;
 use super::limits::{State, ticks};
 use super::stats::Stats;
-use super::voice::Voice;
+use super::voice::{Voice, plain};
 use crate::event::{Events, Origin};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{Store, Trap};
+
+/// Bytes of an error in a guest's own words; the rest is cut.
+const MAX_SAID: usize = 1024;
 
 /// An instance and its store. After an error from a call it is dead: drop it.
 pub struct Instance {
@@ -33,9 +36,16 @@ impl Drop for Life {
 impl Instance {
     /// Instantiates and configures; both count as calls.
     pub fn new(component: &Component) -> Result<Self, GuestError> {
+        let mut instance = Self::unconfigured(component)?;
+        instance.configure(component)?;
+        Ok(instance)
+    }
+
+    /// Instantiates it and no more.
+    pub fn unconfigured(component: &Component) -> Result<Self, GuestError> {
         let (limits, stats) = (component.limits(), component.stats().clone());
         let voice = Voice::new(component.id(), component.pace().clone(), stats.clone());
-        let mut store = component.store(State::new(limits, voice));
+        let mut store = component.store(State::new(limits, component.grants(), voice));
         stats.made.add(1);
         let life = Life(stats);
         store.limiter(|state| state);
@@ -44,14 +54,20 @@ impl Instance {
         store.set_epoch_deadline(ticks(limits.timeout));
         let max_result = usize::try_from(limits.result_bytes).unwrap_or(usize::MAX);
         store.set_hostcall_fuel(max_result);
-        let calls = match component.instantiate(&mut store) {
-            Ok(calls) => calls,
-            Err(error) => return Err(blame(store.data(), &error, max_result)),
-        };
-        let mut instance = Self { store, calls, timeout: limits.timeout, max_result, life };
-        let config = component.config_json();
-        instance.call(|calls, store| calls.configure(store, config))?;
-        Ok(instance)
+        match component.instantiate(&mut store) {
+            Ok(calls) => Ok(Self { store, calls, timeout: limits.timeout, max_result, life }),
+            Err(error) => Err(blame(store.data(), &error, max_result)),
+        }
+    }
+
+    /// Gives it its config.
+    pub fn configure(&mut self, component: &Component) -> Result<(), GuestError> {
+        self.call(|calls, store| calls.configure(store, component.config_json()))
+    }
+
+    /// Memory that it has, in bytes.
+    pub fn memory_used(&self) -> u64 {
+        self.store.data().memory_used()
     }
 
     /// Lines → events: how many lines it consumed, and what became of them. Not yet checked.
@@ -95,7 +111,7 @@ impl Instance {
         self.life.0.grew(self.store.data().memory_used());
         match answer {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(said)) => Err(GuestError::Refused(said)),
+            Ok(Err(said)) => Err(GuestError::Refused(plain(&said, MAX_SAID))),
             Err(trap) => Err(blame(self.store.data(), &trap, self.max_result)),
         }
     }
@@ -117,5 +133,5 @@ fn blame(state: &State, trap: &wasmtime::Error, max_result: usize) -> GuestError
     if cause.contains("fuel allocated for hostcalls") {
         return GuestError::TooMuch { limit: max_result };
     }
-    GuestError::Trap(cause)
+    GuestError::Trap(plain(&cause, MAX_SAID))
 }

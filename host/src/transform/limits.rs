@@ -2,14 +2,15 @@
 
 use super::GuestError;
 use super::voice::Voice;
-use crate::config::Limits;
+use super::world::World;
+use crate::config::{Grants, Limits};
 use rustix::time::{ClockId, clock_gettime};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 use wasmtime_wasi::runtime::in_tokio;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 /// How often the engine's epoch advances. A time limit is exact to about this much.
 pub const TICK: Duration = Duration::from_millis(10);
@@ -17,9 +18,6 @@ pub const TICK: Duration = Duration::from_millis(10);
 const WALL_FACTOR: u32 = 10;
 /// Things of WASI (streams, timers) that a guest may hold at once.
 const MAX_RESOURCES: usize = 1000;
-/// Random bytes that a guest may ask for at once; browsers give as many.
-/// Source: <https://www.w3.org/TR/webcrypto/#Crypto-method-getRandomValues>
-const MAX_RANDOM: u64 = 65_536;
 
 thread_local! {
     /// How many times its time limit a call may last on this thread, by the clock on the wall.
@@ -34,7 +32,7 @@ pub fn be_patient() {
 
 /// The data of a guest's store.
 pub struct State {
-    wasi: WasiCtx,
+    world: World,
     table: ResourceTable,
     limits: Limits,
     memory: Quota,
@@ -49,15 +47,12 @@ pub struct State {
 }
 
 impl State {
-    /// An empty WASI world: no files, no network, no environment, no arguments; stdout and stderr are logged.
-    pub fn new(limits: &Limits, voice: Voice) -> Self {
-        let mut wasi = WasiCtx::builder();
-        wasi.allow_blocking_current_thread(true).stdout(voice.clone()).stderr(voice.clone());
-        wasi.max_random_size(MAX_RANDOM);
+    /// Of a guest that has not run yet.
+    pub fn new(limits: &Limits, grants: Grants, voice: Voice) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
-            wasi: wasi.build(),
+            world: World::new(grants, &voice),
             table,
             limits: *limits,
             memory: Quota::of(limits.memory_bytes),
@@ -76,6 +71,7 @@ impl State {
         self.cpu_start = thread_cpu_time();
         self.wall_start = Instant::now();
         self.waited = Duration::ZERO;
+        self.world.begin_call();
     }
 
     /// The epoch has reached the deadline: has the guest really used up its time, or only the machine's?
@@ -222,7 +218,7 @@ impl ResourceLimiter for State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView { ctx: self.world.wasi(), table: &mut self.table }
     }
 }
 
@@ -238,7 +234,8 @@ mod tests {
     fn state() -> State {
         let limits =
             Limits { memory_bytes: 100, timeout: LIMIT, table_elements: 100, ..config::Limits::default() };
-        let mut state = State::new(&limits, Voice::new("guest", Pace::new(&limits), Arc::default()));
+        let voice = Voice::new("guest", Pace::new(&limits), Arc::default());
+        let mut state = State::new(&limits, Grants::default(), voice);
         state.begin_call();
         state
     }

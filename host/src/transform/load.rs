@@ -1,73 +1,38 @@
 //! From a transform of the config to a component that has taken its config: read, compiled, looked at, tried.
 
-use super::GuestError;
 use super::bindings::Exports;
 use super::component::Component;
 use super::engine::Engine;
+use super::imports::{self, Supply};
+use super::instance::Instance;
+use super::limits::State;
 use super::stats::Stats;
+use super::{GuestError, imports::PROVIDED};
 use crate::config;
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::borrow::Cow;
 use std::sync::Arc;
-use wasmtime::component::Component as Compiled;
+use std::time::Instant;
+use wasmtime::component::{Component as Compiled, InstancePre};
 
 /// The built-in normalizer, made from `guest/airflow` by the build.
 const AIRFLOW: &[u8] = include_bytes!(env!("UPDRAFT_BUILTIN_AIRFLOW"));
+/// Compiling less than that is not worth a word: it takes a fraction of a second.
+const LARGE: usize = 4 << 20;
 
-/// Why a component cannot be used. Said at start, before anything is read.
+/// Why a pipeline cannot have its components. Said at start, before anything is read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file cannot be read.
-    #[error("transform `{id}`: cannot read component {path}: {error}")]
-    Read {
-        /// Transform.
+    /// A component cannot be used.
+    #[error("{}{component} {why}", if id.is_empty() { String::new() } else { format!("transform `{id}`: ") })]
+    Unfit {
+        /// Transform; empty where the component is looked at for itself.
         id: String,
-        /// Its file.
-        path: PathBuf,
-        /// What the system said.
+        /// Path or builtin name.
+        component: String,
+        /// Why.
         #[source]
-        error: std::io::Error,
-    },
-    /// No valid component.
-    #[error("transform `{id}`: {component} is not a WebAssembly component that runs here: {why}")]
-    Compile {
-        /// Transform.
-        id: String,
-        /// Path or builtin name.
-        component: String,
-        /// What wasmtime said.
-        why: String,
-    },
-    /// It wants what the host does not give.
-    #[error("transform `{id}`: {component} imports what Updraft does not provide: {why}")]
-    Imports {
-        /// Transform.
-        id: String,
-        /// Path or builtin name.
-        component: String,
-        /// What wasmtime said.
-        why: String,
-    },
-    /// It is something else.
-    #[error(
-        "transform `{id}`: {component} exports neither `updraft:pipeline/normalize@0.1.0` nor `…/transform@0.1.0` (or lacks `…/lifecycle@0.1.0`); build it against wit/v0.1"
-    )]
-    Exports {
-        /// Transform.
-        id: String,
-        /// Path or builtin name.
-        component: String,
-    },
-    /// `configure` failed.
-    #[error("transform `{id}`: {component} does not accept its config: {error}")]
-    Configure {
-        /// Transform.
-        id: String,
-        /// Path or builtin name.
-        component: String,
-        /// What it said.
-        #[source]
-        error: GuestError,
+        why: Unfit,
     },
     /// It turns lines into events, and stands where there are events already.
     #[error(
@@ -84,51 +49,195 @@ pub enum LoadError {
     Engine(String),
 }
 
+/// Why a component cannot be used; said after its name.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// No file that can be read.
+    #[error("cannot be read: {0}")]
+    Read(#[source] std::io::Error),
+    /// Not the one that the config pins.
+    #[error(
+        "is not the component that the config pins (sha256): its hash is {found}, not {pinned}. If it was changed on purpose, pin the new hash, which `updraft inspect` prints"
+    )]
+    Pin {
+        /// What is in the file.
+        found: String,
+        /// What the config says.
+        pinned: String,
+    },
+    /// No valid component.
+    #[error("is not a WebAssembly component that runs here: {0}; build it for wasm32-wasip2")]
+    Compile(String),
+    /// It wants what the host does not give.
+    #[error("imports {}", wants(missing, wasmtime))]
+    Imports {
+        /// By their names; empty where something is there but has another shape.
+        missing: Vec<String>,
+        /// What wasmtime says of the first thing that does not fit.
+        wasmtime: String,
+    },
+    /// It is something else.
+    #[error(
+        "exports neither `updraft:pipeline/normalize@0.1.0` nor `…/transform@0.1.0` (or lacks `…/lifecycle@0.1.0`) but {}; build it against wit/v0.1",
+        list(.0)
+    )]
+    Exports(Vec<String>),
+    /// It does not come to life.
+    #[error("cannot be instantiated: {0}")]
+    Instantiate(#[source] GuestError),
+    /// `configure` failed.
+    #[error("does not accept its config: {0}")]
+    Configure(#[source] GuestError),
+}
+
+fn wants(missing: &[String], wasmtime: &str) -> String {
+    let said = if missing.iter().any(|name| wasmtime.contains(name.as_str())) {
+        String::new()
+    } else {
+        format!(" (wasmtime says: {wasmtime})")
+    };
+    let what = if missing.is_empty() {
+        "what Updraft has in another shape only"
+    } else {
+        "what Updraft does not provide: "
+    };
+    let list = if missing.is_empty() { String::new() } else { list(missing) };
+    format!("{what}{list}{said}. It provides {PROVIDED}; build the component without the rest")
+}
+
+fn list(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// A component's bytes.
+pub struct Binary {
+    /// Its path, good from everywhere, or `builtin:NAME`.
+    pub name: String,
+    /// As they are in the file.
+    pub bytes: Cow<'static, [u8]>,
+    /// SHA-256 of them, in hex.
+    pub hash: String,
+}
+
+impl Binary {
+    /// Reads it.
+    pub fn read(component: &config::Component) -> Result<Self, Unfit> {
+        let (name, bytes) = match component {
+            config::Component::Builtin(_) => (component.to_string(), Cow::Borrowed(AIRFLOW)),
+            config::Component::Path(path) => {
+                let everywhere = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                (everywhere.display().to_string(), Cow::Owned(std::fs::read(path).map_err(Unfit::Read)?))
+            }
+        };
+        Ok(Self { name, hash: hex::encode(Sha256::digest(&bytes)), bytes })
+    }
+
+    /// Whether it is the one that the config means.
+    pub fn is_pinned(&self, pin: Option<&String>) -> Result<(), Unfit> {
+        match pin {
+            Some(pinned) if *pinned != self.hash => {
+                Err(Unfit::Pin { found: self.hash.clone(), pinned: pinned.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// SHA-256 of the component that a transform names, as it is on disk now.
+pub fn hash_of(transform: &config::Transform) -> Result<String, LoadError> {
+    Binary::read(&transform.component).map(|binary| binary.hash).map_err(|why| LoadError::Unfit {
+        id: transform.id.clone(),
+        component: transform.component.to_string(),
+        why,
+    })
+}
+
 impl Engine {
     /// Compiles a component and tries it: what it imports, what it exports, whether it takes its config. Blocks, for
     /// seconds where the component is large.
     pub fn load(&self, transform: &config::Transform, stats: &Arc<Stats>) -> Result<Component, LoadError> {
-        let id = transform.id.clone();
-        let (name, bytes) = read(transform)?;
-        let why = |error: wasmtime::Error| format!("{error:#}");
-        let compiled = Compiled::new(&self.wasmtime, &bytes).map_err(|error| LoadError::Compile {
-            id: id.clone(),
-            component: name.clone(),
-            why: why(error),
-        })?;
-        let pre = self.linker.instantiate_pre(&compiled).map_err(|error| LoadError::Imports {
-            id: id.clone(),
-            component: name.clone(),
-            why: why(error),
-        })?;
-        let exports = Exports::of(&pre)
-            .ok()
-            .filter(|it| it.normalizes() || it.transforms())
-            .ok_or_else(|| LoadError::Exports { id: id.clone(), component: name.clone() })?;
-        let hash = hex::encode(Sha256::digest(&bytes));
-        let component = Component::new(transform, name.clone(), hash, pre, exports, stats.clone());
-        // On a thread of its own: the guest runs, and WASI cannot wait on a thread of the caller's runtime.
-        std::thread::scope(|scope| scope.spawn(|| component.try_out()).join())
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            .map_err(|error| LoadError::Configure { id, component: name, error })?;
+        let load = || {
+            let binary = Binary::read(&transform.component)?;
+            binary.is_pinned(transform.sha256.as_ref())?;
+            self.load_binary(binary, transform, stats)
+        };
+        load().map_err(|why| LoadError::Unfit {
+            id: transform.id.clone(),
+            component: transform.component.to_string(),
+            why,
+        })
+    }
+
+    /// The same, of bytes that are there already.
+    pub fn load_binary(
+        &self,
+        binary: Binary,
+        transform: &config::Transform,
+        stats: &Arc<Stats>,
+    ) -> Result<Component, Unfit> {
+        let began = Instant::now();
+        let (compiled, from_cache) = self.compile(&binary)?;
+        tracing::debug!(transform = %transform.id, component = %binary.name, from_cache,
+            "loaded in {} ms", began.elapsed().as_millis());
+        let (pre, exports) = self.link(&compiled)?;
+        let component = Component::new(
+            transform,
+            binary.name,
+            binary.hash,
+            pre,
+            exports,
+            stats.clone(),
+            self.epochs.clone(),
+        );
+        try_out(&component)?;
         Ok(component)
     }
-}
 
-/// SHA-256 of what a transform names, as it is on disk now.
-pub fn hash_of(transform: &config::Transform) -> Result<String, LoadError> {
-    read(transform).map(|(_, bytes)| hex::encode(Sha256::digest(&bytes)))
-}
-
-/// What a component is called, and its bytes.
-fn read(transform: &config::Transform) -> Result<(String, Vec<u8>), LoadError> {
-    match &transform.component {
-        config::Component::Builtin(name) => Ok((format!("builtin:{name}"), AIRFLOW.to_vec())),
-        config::Component::Path(path) => match std::fs::read(path) {
-            Ok(bytes) => {
-                Ok((std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(), bytes))
-            }
-            Err(error) => Err(LoadError::Read { id: transform.id.clone(), path: path.clone(), error }),
-        },
+    /// Machine code of it; true: it was compiled before.
+    pub(super) fn compile(&self, binary: &Binary) -> Result<(Compiled, bool), Unfit> {
+        let kept = self.cache.as_ref();
+        if binary.bytes.len() >= LARGE && !kept.is_some_and(|cache| cache.knows(&binary.hash)) {
+            tracing::info!(component = %binary.name, "compiling, which takes some seconds");
+        }
+        let compile = || Compiled::new(&self.wasmtime, &binary.bytes);
+        let (compiled, from_cache) = match kept {
+            Some(cache) => cache.keep(&binary.hash, compile),
+            None => (compile(), false),
+        };
+        Ok((compiled.map_err(|error| Unfit::Compile(format!("{error:#}")))?, from_cache))
     }
+
+    /// Looks at what it imports and exports.
+    pub(super) fn link(&self, compiled: &Compiled) -> Result<(InstancePre<State>, Exports), Unfit> {
+        let pre = self.linker.instantiate_pre(compiled).map_err(|error| {
+            let all = imports::of(&self.wasmtime, compiled).into_iter();
+            let missing =
+                all.filter(|(_, supply)| *supply == Supply::Missing).map(|(name, _)| name).collect();
+            Unfit::Imports { missing, wasmtime: format!("{error:#}") }
+        })?;
+        let exports = Exports::of(&pre).ok().filter(|it| it.normalizes() || it.transforms());
+        exports.map(|exports| (pre, exports)).ok_or_else(|| Unfit::Exports(self.exports(compiled)))
+    }
+
+    /// The names of what it exports.
+    pub(super) fn exports(&self, compiled: &Compiled) -> Vec<String> {
+        compiled.component_type().exports(&self.wasmtime).map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
+/// Makes a component's first instance, which takes its config or does not.
+fn try_out(component: &Component) -> Result<(), Unfit> {
+    apart(|| {
+        let mut first = Instance::unconfigured(component).map_err(Unfit::Instantiate)?;
+        first.configure(component).map_err(Unfit::Configure)?;
+        component.put_back(first);
+        Ok(())
+    })
+}
+
+/// On a thread of its own: a guest runs, and WASI cannot wait on a thread of the caller's runtime.
+pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(work).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,8 +1,8 @@
 //! Runs the guests: lines become events, events become other events, within limits.
 //!
 //! - From a file to a guest: `engine`, `load` (read, compiled, looked at), `component` (with its idle instances),
-//!   `instance` (one living guest), `limits` and `voice` (what it may use and say), `bindings` (the only file that
-//!   names WIT types).
+//!   `instance` (one living guest), `limits`, `world` and `voice` (what it may take, see and say), `bindings` (the only
+//!   file that names WIT types). `cache` keeps what was compiled; `imports` and `inspect` say what a component is.
 //! - A batch: `chain` runs it through all stages of a branch, `check` trusts nothing that comes back, `clock` gives every
 //!   event a time it can keep, `native` is what happens without a component, `workers` are the threads for it.
 //! - A failure: `error` names it, `care` decides what becomes of the batch, with `isolate` (what spoils it), `marks`
@@ -12,14 +12,17 @@
 
 mod bindings;
 mod breaker;
+mod cache;
 mod capsule;
 mod care;
 mod chain;
-mod check;
+pub(crate) mod check;
 mod clock;
 mod component;
 mod engine;
 mod error;
+mod imports;
+mod inspect;
 mod instance;
 mod isolate;
 mod limits;
@@ -32,6 +35,7 @@ mod stats;
 mod trial;
 mod voice;
 mod workers;
+mod world;
 
 use std::fmt;
 use std::time::Instant;
@@ -40,7 +44,11 @@ pub use capsule::Capsules;
 pub use chain::{Chain, Step};
 pub use engine::Engine;
 pub use error::{Broken, GuestError};
-pub use load::{LoadError, hash_of};
+pub use imports::Supply;
+pub use inspect::{Import, Inspection, Inspector};
+#[cfg(fuzzing)]
+pub use load::Binary;
+pub use load::{LoadError, Unfit, hash_of};
 pub use replay::{Made, Replay, ReplayError, replay};
 pub use stage::{Build, Stage};
 pub use stats::Stats;

@@ -1,8 +1,9 @@
 //! Runs what a capsule holds again: on the component that failed, or on a new build of it.
 
-use super::capsule::{Capsule, Given, VERSION};
+use super::capsule::{Capsule, FOLDER, Given, VERSION};
 use super::component::Component;
-use super::{Engine, GuestError, LoadError, Stats, check};
+use super::load::apart;
+use super::{Engine, GuestError, LoadError, Stats, Unfit, check};
 use crate::config::{self, Env};
 use crate::event::DROPPED;
 use std::fmt;
@@ -82,7 +83,7 @@ pub enum ReplayError {
 
 fn with_hint(error: &LoadError) -> String {
     match error {
-        LoadError::Read { .. } => format!("{error}; name it with --component"),
+        LoadError::Unfit { why: Unfit::Read(_), .. } => format!("{error}; name it with --component"),
         _ => error.to_string(),
     }
 }
@@ -93,12 +94,13 @@ pub fn replay(path: &Path, component: Option<&Path>, env: &Env) -> Result<Replay
     let capsule = read(path)?;
     let transform = transform(&capsule, component, env)?;
     let stats = Arc::new(Stats::default());
-    let component = Engine::new()?.load(&transform, &stats)?;
+    // Where it was kept, compiled code is too.
+    let data_dir = path.parent().filter(|it| it.ends_with(FOLDER)).and_then(Path::parent);
+    let engine = data_dir.map_or_else(|| Engine::new(None), Engine::for_a_look)?;
+    let component = engine.load(&transform, &stats)?;
     let no_capsule = |why: &str| ReplayError::Format { path: path.to_owned(), why: why.to_owned() };
     let origin = capsule.stream.clone().into_origin();
-    // On a thread of its own, as it is loaded: WASI cannot wait on a thread of the caller's runtime.
-    let now = std::thread::scope(|scope| scope.spawn(|| run(&component, &origin, capsule.given)).join())
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    let now = apart(|| run(&component, &origin, capsule.given))
         .ok_or_else(|| no_capsule("what the component was given is not whole"))?;
     Ok(Replay {
         is_another: component.hash() != capsule.sha256,
@@ -138,8 +140,7 @@ fn transform(
     };
     let limits = capsule.limits;
     Ok(config::Transform {
-        id: capsule.transform.clone(),
-        component: named,
+        grants: config::Grants::of(&capsule.grants),
         config: config::with_variables(capsule.config.clone(), env)?,
         config_as_written: capsule.config.clone(),
         limits: config::Limits {
@@ -150,8 +151,7 @@ fn transform(
             core_instances: limits.core_instances,
             ..config::Limits::default()
         },
-        on_error: None,
-        dead_letter: None,
+        ..config::Transform::bare(&capsule.transform, named)
     })
 }
 
@@ -165,6 +165,7 @@ fn run(
         let dropped = events.labels.iter().filter(|&&label| label == DROPPED).count();
         Made { lines, events: events.len(), dropped }
     };
+    let most = component.limits().result_bytes;
     Some(match given {
         Given::Lines { bytes, ends, last } => {
             let bytes = bytes.into_bytes()?;
@@ -173,7 +174,7 @@ fn run(
             }
             component.run_fresh(|instance| {
                 let (consumed, mut events) = instance.normalize(origin, &bytes, &ends, last)?;
-                check::normalized(&mut bytes.clone(), &ends, last, consumed, &mut events)?;
+                check::normalized(&mut bytes.clone(), &ends, last, consumed, &mut events, most)?;
                 Ok(made(Some(consumed), &events))
             })
         }
@@ -184,7 +185,7 @@ fn run(
             }
             component.run_fresh(|instance| {
                 let mut events = instance.transform(origin, &bytes, &given)?;
-                check::transformed(&bytes, &given, &mut events)?;
+                check::transformed(&bytes, &given, &mut events, most)?;
                 Ok(made(None, &events))
             })
         }

@@ -199,16 +199,8 @@ mod tests {
     use crate::transform::Engine;
 
     fn build() -> Build {
-        let transform = config::Transform {
-            id: "normalize".into(),
-            component: config::Component::Builtin("airflow".into()),
-            config: serde_json::json!({}),
-            config_as_written: serde_json::json!({}),
-            limits: config::Limits::default(),
-            on_error: None,
-            dead_letter: None,
-        };
-        let component = Engine::new().unwrap().load(&transform, &Arc::default()).unwrap();
+        let transform = config::Transform::bare("normalize", config::Component::Builtin("airflow".into()));
+        let component = Engine::new(None).unwrap().load(&transform, &Arc::default()).unwrap();
         Build { component, on_error: None, failures: None }
     }
 

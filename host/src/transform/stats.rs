@@ -95,12 +95,13 @@ impl Stats {
         self.memory_peak.fetch_max(bytes, Relaxed);
     }
 
-    /// Adds to a counter of the component's own.
+    /// Adds to a counter of the component's own. Names are as metrics have them elsewhere, with dots and dashes; others
+    /// are not counted.
     pub fn count(&self, name: &str, by: u64) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counted.get_mut(name) {
             *count = count.saturating_add(by);
-        } else if counted.len() < MAX_COUNTERS && name.len() <= MAX_COUNTER_NAME {
+        } else if counted.len() < MAX_COUNTERS && is_name(name) {
             counted.insert(name.to_owned(), by);
         }
     }
@@ -131,6 +132,11 @@ impl Stats {
     }
 }
 
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
+    (1..=MAX_COUNTER_NAME).contains(&name.len()) && name.chars().all(allowed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +157,9 @@ mod tests {
         (0..101).for_each(|number| stats.count(&format!("{number:0100}"), 1));
         stats.count(&format!("{:0100}", 0), 1);
         stats.count(&format!("{:0101}", 0), 1);
+        for name in ["", "a\nb", "a\"b", "é", "a b"] {
+            stats.count(name, 1);
+        }
         let counted = stats.counted();
         assert_eq!((counted.len(), counted[&format!("{:0100}", 0)]), (100, 2));
     }

@@ -39,6 +39,38 @@ struct PaceState {
     unsaid: u64,
 }
 
+/// Whether a line may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Admit {
+    /// It may.
+    Yes,
+    /// It may, but so many before it were not.
+    After(u64),
+    /// It is the first one that may not.
+    First,
+    /// It may not.
+    No,
+}
+
+/// Words of a guest as they may stand in our own log and errors: on one line, without what moves a cursor or turns text
+/// around, and cut after so many bytes.
+pub fn plain(text: &str, most: usize) -> String {
+    let cut = text.floor_char_boundary(most);
+    let mut plain = String::with_capacity(cut);
+    for c in text[..cut].chars() {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() && c != '\t' || turns {
+            plain.extend(c.escape_default());
+        } else {
+            plain.push(c);
+        }
+    }
+    if cut < text.len() {
+        plain.push('…');
+    }
+    plain
+}
+
 impl Pace {
     /// So many lines a second.
     pub fn new(limits: &Limits) -> Self {
@@ -47,18 +79,21 @@ impl Pace {
         Self { per_sec, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Whether a line may be shown now; if so, how many before it were not.
-    fn admit(&self, now: Instant) -> Option<u64> {
+    /// Whether a line may be shown now.
+    fn admit(&self, now: Instant) -> Admit {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let more = now.saturating_duration_since(state.at).as_secs_f64() * self.per_sec;
         state.left = (state.left + more).min(self.per_sec * BURST_SECS);
         state.at = now;
         if state.left < 1.0 {
             state.unsaid += 1;
-            return None;
+            return if state.unsaid == 1 { Admit::First } else { Admit::No };
         }
         state.left -= 1.0;
-        Some(std::mem::take(&mut state.unsaid))
+        match std::mem::take(&mut state.unsaid) {
+            0 => Admit::Yes,
+            unsaid => Admit::After(unsaid),
+        }
     }
 }
 
@@ -76,16 +111,20 @@ impl Voice {
     /// One line from the guest, with an OpenTelemetry severity.
     pub fn say(&self, severity: u8, text: &str) {
         self.stats.said.add(1);
-        let Some(unsaid) = self.pace.admit(Instant::now()) else {
-            return self.stats.unsaid.add(1);
-        };
         let component = &self.component;
-        if unsaid > 0 {
-            tracing::warn!(%component,
-                "said {unsaid} lines more than it may, which are not shown (limits.log_lines_per_sec)");
+        match self.pace.admit(Instant::now()) {
+            Admit::Yes => {}
+            Admit::After(unsaid) => {
+                tracing::warn!(%component, "it speaks again; {unsaid} lines of it were not shown");
+            }
+            Admit::First => {
+                self.stats.unsaid.add(1);
+                return tracing::warn!(%component,
+                    "says more than it may (limits.log_lines_per_sec); for now nothing of it is shown");
+            }
+            Admit::No => return self.stats.unsaid.add(1),
         }
-        let cut = text.floor_char_boundary(MAX_LOG_LINE);
-        let text = text[..cut].trim_end();
+        let text = plain(text.trim_end(), MAX_LOG_LINE);
         match severity {
             17.. => tracing::error!(%component, "{text}"),
             13..17 => tracing::warn!(%component, "{text}"),
@@ -148,15 +187,23 @@ mod tests {
     fn a_guest_may_say_so_many_lines_a_second_and_those_of_ten_seconds_at_once() {
         let pace = Pace::new(&Limits { log_lines_per_sec: 2, ..Limits::default() });
         let start = Instant::now();
-        let shown = (0..100).filter(|_| pace.admit(start).is_some()).count();
-        assert_eq!(shown, 20);
-        assert_eq!(pace.admit(start + Duration::from_millis(400)), None);
+        let shown = |at| (0..100).filter(|_| matches!(pace.admit(at), Admit::Yes)).count();
+        assert_eq!(shown(start), 20);
+        assert_eq!(pace.admit(start + Duration::from_millis(400)), Admit::No);
+        assert_eq!(pace.admit(start + Duration::from_millis(600)), Admit::After(81));
+        assert_eq!(pace.admit(start + Duration::from_millis(600)), Admit::First);
+        assert_eq!(shown(start + Duration::from_hours(1)), 19, "silence saves nothing up");
+    }
+
+    #[test]
+    fn words_of_a_guest_stay_on_their_line_and_end() {
+        assert_eq!(plain("all is well\t✓", 100), "all is well\t✓");
         assert_eq!(
-            pace.admit(start + Duration::from_millis(600)),
-            Some(81),
-            "it says how many it did not show"
+            plain("one\n23:59:59 ERROR forged\r\u{1b}[2J", 100),
+            "one\\n23:59:59 ERROR forged\\r\\u{1b}[2J"
         );
-        let shown = (0..100).filter(|_| pace.admit(start + Duration::from_hours(1)).is_some()).count();
-        assert_eq!(shown, 20, "silence saves nothing up");
+        assert_eq!(plain("a\u{202e}b\u{2028}", 100), "a\\u{202e}b\\u{2028}");
+        let cut = [4, 5, 6].map(|most| plain("ééé", most));
+        assert_eq!(cut, ["éé…", "éé…", "ééé"]);
     }
 }
