@@ -83,6 +83,7 @@ impl Care<'_> {
             Ok((0, _)) if cut => self.only_these(bytes, ends)?,
             Ok(done) => {
                 self.stage.succeeded();
+                self.stage.trial().lines(&self.stream.origin, bytes, &ends[..done.0 as usize]);
                 done
             }
             Err(error) => {
@@ -125,6 +126,7 @@ impl Care<'_> {
         let events = match self.events(bytes, &given, false) {
             Ok(events) => {
                 self.stage.succeeded();
+                self.stage.trial().events(&self.stream.origin, bytes, &given);
                 events
             }
             Err(error) => {
@@ -148,7 +150,7 @@ impl Care<'_> {
 
     /// The first line of the batch's that it is known to fail on.
     fn known(&self, bytes: &[u8]) -> Option<(u64, GuestError)> {
-        self.stage.first_mark(self.stream.id, &(self.offset..self.offset + bytes.len() as u64))
+        self.stage.first_mark(self.build, self.stream.id, &(self.offset..self.offset + bytes.len() as u64))
     }
 
     /// These lines are all that it gets before a bad one.
@@ -297,7 +299,7 @@ impl Care<'_> {
 
     /// It fails on this, even if that is all it is given.
     fn spoilt(&self, case: &Case<'_>, start: u64, end: u64, normalizer: bool, error: &GuestError) {
-        if !self.stage.mark(self.stream.id, self.offset + start, error) {
+        if !self.stage.mark(self.build, self.stream.id, self.offset + start, error) {
             return;
         }
         let letters = self.build.failures.as_ref().map_or("", |failures| failures.sink());
@@ -335,7 +337,7 @@ impl Care<'_> {
         } else {
             tracing::error!("{failure}; {outcome}");
         }
-        if let Verdict::Aside(pause) = self.stage.failed_anew() {
+        if let Verdict::Aside(pause) = self.stage.failed_anew(self.build) {
             tracing::warn!(
                 transform = self.stage.id(),
                 "fails too often: it is put aside for {pause:?}, and what it would be given goes the way of its on_error"

@@ -5,7 +5,7 @@
 
 use super::capsule::Capsules;
 use super::care::{Care, Stop};
-use super::stage::{Build, Stage};
+use super::stage::Stage;
 use super::{Halted, clock, native};
 use crate::event::{Batch, Recipe};
 use crate::source::tail::{self, Lines, Want};
@@ -175,7 +175,7 @@ impl Chain {
     /// None: nothing was consumed.
     fn stages(&self, stream: &Stream, recipe: Recipe, lines: Lines) -> Result<Option<Batch>, Stop> {
         let Recipe { offset, clock, last, file_time, made_at, .. } = recipe;
-        let builds: Vec<Arc<Build>> = self.stages.iter().map(|stage| stage.build()).collect();
+        let builds = Stage::builds(&self.stages);
         let care = |at: usize| Care {
             stage: &self.stages[at],
             build: &builds[at],
