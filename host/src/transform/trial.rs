@@ -73,16 +73,22 @@ impl Trial {
         let Some((_, Sample { origin, given })) = &*last else { return Ok(()) };
         let most = component.limits().result_bytes;
         match given {
-            Given::Lines { bytes, ends } if component.normalizes() => component.run(|instance| {
-                let (consumed, mut events) = instance.normalize(origin, bytes, ends, true)?;
-                check::normalized(&mut bytes.clone(), ends, true, consumed, &mut events, most)?;
-                Ok(())
-            }),
-            Given::Events { bytes, events } if component.transforms() => component.run(|instance| {
-                let mut returned = instance.transform(origin, bytes, events)?;
-                check::transformed(bytes, events, &mut returned, most)?;
-                Ok(())
-            }),
+            Given::Lines { bytes, ends } if component.normalizes() => component.run(
+                |instance| {
+                    let (consumed, mut events) = instance.normalize(origin, bytes, ends, true)?;
+                    check::normalized(&mut bytes.clone(), ends, true, consumed, &mut events, most)?;
+                    Ok(())
+                },
+                |_| true,
+            ),
+            Given::Events { bytes, events } if component.transforms() => component.run(
+                |instance| {
+                    let mut returned = instance.transform(origin, bytes, events)?;
+                    check::transformed(bytes, events, &mut returned, most)?;
+                    Ok(())
+                },
+                |_| true,
+            ),
             // It takes the other kind now; nothing of that is known.
             Given::Lines { .. } | Given::Events { .. } => Ok(()),
         }
