@@ -1,5 +1,6 @@
 //! The one thing that flows: a batch of events in columns, and who it came from. Imports nothing of ours.
 
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -86,9 +87,10 @@ pub struct Origin {
 
 /// Events in columns. Every span is in `bytes ++ arena` of the [`Batch`] they belong to; all columns up to
 /// `labels` have the same length. Checked once where they enter the host, trusted everywhere else.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
-    /// Bytes that components made.
+    /// Bytes that components made. Whoever writes columns down writes them as bytes are written there.
+    #[serde(skip)]
     pub arena: Vec<u8>,
     /// Nanoseconds since the epoch, UTC; [`NO_TIMESTAMP`] where none was found.
     pub timestamps: Vec<i64>,

@@ -1,11 +1,8 @@
 //! Throws what a guest may hand over at the host, for as long as it is told.
 
-use std::path::PathBuf;
-
-use crate::run::{Outcome, cargo, command, heading, ours, root, run, works};
+use crate::run::{Outcome, cargo, command, heading, ours, root, run};
 use crate::setup;
 
-const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const TARGETS: [&str; 2] = ["columns", "component"];
 
 /// `arguments`: `--minutes N`, for each target.
@@ -17,7 +14,7 @@ pub fn fuzz(arguments: &[String]) -> Outcome {
     };
     let seconds = format!("-max_total_time={}", (minutes * 60.0) as u64);
     setup::wasm_target()?;
-    let fuzzer = cargo_fuzz()?;
+    let fuzzer = setup::cargo_fuzz()?;
     seed()?;
     for target in TARGETS {
         heading(&format!("fuzz {target}"));
@@ -61,30 +58,4 @@ fn seed() -> Outcome {
     ]))?;
     let mask = ours().join("guest/wasm32-wasip2/release/updraft_guest_mask.wasm");
     std::fs::copy(mask, corpus.join("mask.wasm")).map(drop).map_err(|error| trouble(error).into())
-}
-
-/// The machine's own, or one built below the target folder.
-fn cargo_fuzz() -> Outcome<PathBuf> {
-    let machines = PathBuf::from("cargo-fuzz");
-    if works(command(&machines, &["--version"])) {
-        return Ok(machines);
-    }
-    let tools = ours().join("tools");
-    let built = tools.join("bin/cargo-fuzz");
-    if !works(command(&built, &["--version"])) {
-        println!("   no cargo-fuzz on this machine: building it, once");
-        let tools = tools.to_string_lossy();
-        run(cargo(&[
-            "install",
-            "cargo-fuzz",
-            "--version",
-            CARGO_FUZZ_VERSION,
-            "--locked",
-            "--debug",
-            "--quiet",
-            "--root",
-            &tools,
-        ]))?;
-    }
-    Ok(built)
 }

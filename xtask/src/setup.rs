@@ -10,6 +10,7 @@ use crate::run::{Outcome, cargo, command, heading, ours, output_of, root, run, w
 
 const WASM_TARGET: &str = "wasm32-wasip2";
 const CARGO_DENY_VERSION: &str = "0.20.2";
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
 /// The oldest Node.js that componentize-js was tried on.
 const NODE: u32 = 20;
 /// What an environment holds. Written last, so that one whose making was interrupted is made again.
@@ -139,23 +140,33 @@ fn note_made_of(environment: &Path, wanted: &str) -> Outcome {
     fs::write(&note, wanted).map_err(|error| format!("{}: {error}", note.display()).into())
 }
 
-/// The cargo-deny to use: the machine's own, or one built below the target folder.
+/// The cargo-deny to use.
 pub fn cargo_deny() -> Outcome<PathBuf> {
-    let machines = PathBuf::from("cargo-deny");
+    tool("cargo-deny", CARGO_DENY_VERSION)
+}
+
+/// The cargo-fuzz to use.
+pub fn cargo_fuzz() -> Outcome<PathBuf> {
+    tool("cargo-fuzz", CARGO_FUZZ_VERSION)
+}
+
+/// The machine's own, or one built below the target folder.
+fn tool(name: &str, version: &str) -> Outcome<PathBuf> {
+    let machines = PathBuf::from(name);
     if works(command(&machines, &["--version"])) {
         return Ok(machines);
     }
     let tools = ours().join("tools");
-    let built = tools.join("bin/cargo-deny");
+    let built = tools.join("bin").join(name);
     if !works(command(&built, &["--version"])) {
-        println!("   no cargo-deny on this machine: building it takes two to four minutes, once");
+        println!("   no {name} on this machine: building it takes some minutes, once");
         let tools = tools.to_string_lossy();
-        // A debug build: it runs for a second, and compiles in half the time.
+        // A debug build: it does not do much itself, and compiles in half the time.
         run(cargo(&[
             "install",
-            "cargo-deny",
+            name,
             "--version",
-            CARGO_DENY_VERSION,
+            version,
             "--locked",
             "--debug",
             "--quiet",

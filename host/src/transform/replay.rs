@@ -5,7 +5,7 @@ use super::component::Component;
 use super::load::apart;
 use super::{Engine, GuestError, LoadError, Stats, Unfit, check};
 use crate::config::{self, Env};
-use crate::event::DROPPED;
+use crate::event::{DROPPED, Events};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -161,7 +161,7 @@ fn run(
     origin: &crate::event::Origin,
     given: Given,
 ) -> Option<Result<Made, GuestError>> {
-    let made = |lines, events: &crate::event::Events| {
+    let made = |lines, events: &Events| {
         let dropped = events.labels.iter().filter(|&&label| label == DROPPED).count();
         Made { lines, events: events.len(), dropped }
     };
@@ -179,7 +179,7 @@ fn run(
             })
         }
         Given::Events { bytes, arena, columns } => {
-            let (bytes, given) = (bytes.into_bytes()?, columns.into_events(arena.into_bytes()?));
+            let (bytes, given) = (bytes.into_bytes()?, Events { arena: arena.into_bytes()?, ..*columns });
             if !check::is_whole(&bytes, &given) {
                 return None;
             }

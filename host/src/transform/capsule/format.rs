@@ -123,29 +123,9 @@ pub enum Given {
         bytes: Bytes,
         /// Bytes that other components made.
         arena: Bytes,
-        /// All else.
-        columns: Box<Columns>,
+        /// All else, in columns as in the WIT.
+        columns: Box<Events>,
     },
-}
-
-/// The columns of events, as in the WIT.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Columns {
-    pub timestamps: Vec<i64>,
-    pub severities: Vec<u8>,
-    pub source_ends: Vec<u32>,
-    pub raw_starts: Vec<u32>,
-    pub raw_ends: Vec<u32>,
-    pub message_starts: Vec<u32>,
-    pub message_ends: Vec<u32>,
-    pub labels: Vec<u16>,
-    pub label_names: Vec<String>,
-    pub attribute_events: Vec<u32>,
-    pub attribute_keys: Vec<u16>,
-    pub key_names: Vec<String>,
-    pub attribute_starts: Vec<u32>,
-    pub attribute_ends: Vec<u32>,
-    pub attribute_json: Vec<bool>,
 }
 
 impl Bytes {
@@ -174,53 +154,8 @@ impl Given {
             Case::Events { bytes, events } => Self::Events {
                 bytes: Bytes::of(bytes),
                 arena: Bytes::of(&events.arena),
-                columns: Box::new(Columns::of(events)),
+                columns: Box::new((*events).clone()),
             },
-        }
-    }
-}
-
-impl Columns {
-    fn of(events: &Events) -> Self {
-        let it = events.clone();
-        Self {
-            timestamps: it.timestamps,
-            severities: it.severities,
-            source_ends: it.source_ends,
-            raw_starts: it.raw_starts,
-            raw_ends: it.raw_ends,
-            message_starts: it.message_starts,
-            message_ends: it.message_ends,
-            labels: it.labels,
-            label_names: it.label_names,
-            attribute_events: it.attribute_events,
-            attribute_keys: it.attribute_keys,
-            key_names: it.key_names,
-            attribute_starts: it.attribute_starts,
-            attribute_ends: it.attribute_ends,
-            attribute_json: it.attribute_json,
-        }
-    }
-
-    /// With the bytes that components made.
-    pub fn into_events(self, arena: Vec<u8>) -> Events {
-        Events {
-            arena,
-            timestamps: self.timestamps,
-            severities: self.severities,
-            source_ends: self.source_ends,
-            raw_starts: self.raw_starts,
-            raw_ends: self.raw_ends,
-            message_starts: self.message_starts,
-            message_ends: self.message_ends,
-            labels: self.labels,
-            label_names: self.label_names,
-            attribute_events: self.attribute_events,
-            attribute_keys: self.attribute_keys,
-            key_names: self.key_names,
-            attribute_starts: self.attribute_starts,
-            attribute_ends: self.attribute_ends,
-            attribute_json: self.attribute_json,
         }
     }
 }
