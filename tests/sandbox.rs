@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use updraft_tests::{
     Finished, LogFolder, TRY, Updraft, eventually, files_in, guest, javascript_guest, line, python_guest,
@@ -208,6 +209,7 @@ fn a_stream_that_halts_has_all_before_the_poison_and_nothing_of_it_while_others_
 #[test]
 fn a_component_that_floods_the_log_is_heard_for_a_while_and_costs_nothing() {
     let trial = Trial::new();
+    let began = Instant::now();
     let done = trial
         .lifting(updraft!("run", "--once"), guest("hostile", TMP), "flood", Role::Normalizer, 16)
         .env("ON_ERROR", "pass")
@@ -215,8 +217,10 @@ fn a_component_that_floods_the_log_is_heard_for_a_while_and_costs_nothing() {
     done.exits(0);
     says(&done, &["component=tested", "limits.log_lines_per_sec"]);
     let lines = done.stderr.lines().filter(|line| line.contains("component=tested")).count();
-    // Ten a second, and those of ten seconds at once; the run takes some seconds.
-    assert!((100..400).contains(&lines), "{lines} lines of it in the log");
+    // Those of ten seconds at once, then ten in a second, and two that say when it is heard; the rest of the ten seconds
+    // is for what the host itself says of it.
+    let most = 100.0 + 12.0 * (began.elapsed().as_secs_f64() + 10.0);
+    assert!(lines >= 100 && (lines as f64) < most, "{lines} lines of it in the log");
     trial.has_all(&trial.bad.task_files(), &done);
 }
 

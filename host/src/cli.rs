@@ -6,13 +6,16 @@ pub mod inspect;
 pub mod logging;
 mod meter;
 pub mod prove;
+pub mod reload;
 pub mod replay;
 pub mod run;
 mod summary;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use updraft::Which;
 
@@ -22,6 +25,7 @@ Examples:
   updraft run --config pipeline.yaml   pipeline from a file
   updraft run --once                   deliver what is there, then exit
   updraft drain --all --timeout 25s    have a running updraft deliver everything now
+  updraft reload --config p.yaml       have a running updraft exchange components and their config
   updraft validate --config p.yaml     is the config good? Talks to nobody
   updraft inspect mask.wasm            what does this component want, and what would it get?
   updraft prove --dag-id etl           what went where, from the receipts
@@ -31,9 +35,9 @@ Examples:
 Exit codes:
   0  done; everything was delivered (check: all is well; prove: every sink has all; inspect: all are fit)
   1  ran, but not everything was delivered (check: something is to be mended; prove: something is missing or differs;
-     inspect: a component would be refused at start)
+     inspect: a component would be refused at start; reload: what is on disk was not taken over)
   2  bad config or arguments
-  3  cannot start (data dir, AWS region, component, required healthcheck); drain: no updraft runs there; prove: no store;
+  3  cannot start (data dir, AWS region, component, required healthcheck); drain, reload: no updraft runs there; prove: no store;
      inspect: a component cannot be read
 
 Logs go to stderr; only data that was asked for goes to stdout.";
@@ -76,7 +80,8 @@ pub enum Command {
     /// Ship logs until SIGTERM or SIGINT, or with --once until all that is there is delivered
     ///
     /// On SIGTERM or SIGINT each file is read on to its present end, and what was read is delivered within
-    /// --drain-timeout. What was not delivered is sent after the next start: the cursors know.
+    /// --drain-timeout. What was not delivered is sent after the next start: the cursors know. On SIGHUP the config is
+    /// read again, as `updraft reload` asks for (not with --once).
     Run(Run),
     /// Ask a running updraft to deliver chosen files now
     ///
@@ -84,6 +89,13 @@ pub enum Command {
     /// acknowledged it; 1 when the time is over before; 3 when no updraft runs there. For a Kubernetes preStop hook:
     /// `updraft drain --all --timeout 25s`. All else goes on meanwhile.
     Drain(drain::Drain),
+    /// Have a running updraft take over other components, or another config of theirs
+    ///
+    /// It reads the config file that it was started with again. Components, their config, limits and `on_error` may differ:
+    /// the new ones are compiled, configured and tried on lines of late, and take over together, with no line lost or
+    /// doubled; or, if one of them is not good or more than that differs, what runs goes on. Exits 0 when what is on disk
+    /// works there now, 1 when it was not taken over, 2 when the config is bad, 3 when no updraft runs there.
+    Reload(reload::Reload),
     /// Parse the config, load the components, render the templates; no network
     Validate(Validate),
     /// Say what went where, from the receipts in the data dir, and with --remote compare it with what is there
@@ -138,6 +150,9 @@ pub struct Run {
     /// Serve /metrics, /healthz and /readyz there: HOST:PORT, or a port of 127.0.0.1; off by default
     #[arg(long, value_name = "ADDRESS", env = "UPDRAFT_METRICS_ADDRESS", value_parser = metrics_address)]
     pub metrics_address: Option<String>,
+    /// Reload whenever the config file changes, or a .wasm file that it names (not with --once)
+    #[arg(long, env = "UPDRAFT_WATCH", value_parser = FalseyValueParser::new())]
+    pub watch: bool,
 }
 
 /// Options of `validate`.

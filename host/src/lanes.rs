@@ -289,6 +289,7 @@ impl Lanes {
             }
             (Step::Wait { until: Some(at) }, _) => self.schedule.wake_at(id, at),
             (Step::Wait { until: None } | Step::End | Step::Batch(_), _) => {}
+            (Step::Elsewhere, _) => self.schedule.wake(id),
             (Step::Halt(halted), _) => {
                 self.in_trouble(&format!("{path} {halted}"));
                 self.schedule.wake_at(id, halted.until.unwrap_or_else(|| Instant::now() + PAUSE));

@@ -6,7 +6,8 @@
 //! 2. [`Pipeline::start`] runs it on your tokio runtime;
 //! 3. [`Pipeline::progress`] and [`Pipeline::acknowledged`] say how far each sink is, [`Pipeline::metrics`] all numbers;
 //!    [`monitor::Server`] shows them to Prometheus, and answers the probes of Kubernetes;
-//! 4. [`Pipeline::drainer`] delivers chosen files now, [`control::Control`] lets `updraft drain` ask for that;
+//! 4. [`Pipeline::drainer`] delivers chosen files now, [`Pipeline::reload`] exchanges components;
+//!    [`control::Control`] lets `updraft drain` and `updraft reload` ask for that;
 //! 5. [`Pipeline::drain`] delivers what is there and stops;
 //! 6. [`replay`] runs again what a component failed on, out of its capsule, and [`Inspector`] says what a component is
 //!    before you let it in;
@@ -51,7 +52,9 @@ mod transform;
 
 pub use cursor::{Loss, StoreError, losses};
 pub use error::StartError;
-pub use pipeline::{Drained, Drainer, Lacking, Pipeline, try_components};
+pub use pipeline::{
+    Drained, Drainer, Exchange, Lacking, Pipeline, ReloadError, Reloaded, Reloader, Reread, try_components,
+};
 pub use progress::{Meter, Patience, Report, SinkProgress};
 pub use receipt::{Entry, Fate, Local, Outcome, Proof, ProveError, SinkProof, TargetProof, Verdict, prove};
 pub use source::{Pattern, Which};

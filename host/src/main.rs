@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Run(options) => cli::run::run(options, cli.logging.log_format, &env),
         Command::Drain(options) => cli::drain::drain(options, &env),
+        Command::Reload(options) => cli::reload::reload(options, &env),
         Command::Validate(options) => cli::run::validate(&options.config, &env),
         Command::Prove(options) => cli::prove::prove(options, &env),
         Command::Check(options) => cli::check::check(options, &env),

@@ -12,12 +12,15 @@
 
 mod all_lanes;
 mod chains;
+mod differences;
 mod drain;
 mod drainer;
 mod ends;
+mod reload;
 mod sinks;
 
 pub use drainer::{Drained, Drainer, Lacking};
+pub use reload::{Exchange, ReloadError, Reloaded, Reloader, Reread};
 
 use crate::aws;
 use crate::config::{Config, SinkKind};
@@ -52,6 +55,7 @@ pub struct Pipeline {
     sinks: Vec<Sink>,
     meter: Arc<Meter>,
     drainer: Arc<Drainer>,
+    reloader: Arc<Reloader>,
     monitor: Arc<Monitor>,
     stages: Vec<Arc<Stage>>,
     listener: Arc<AllLanes>,
@@ -66,7 +70,6 @@ pub struct Pipeline {
     closing_letters: watch::Sender<bool>,
     progress: Arc<Notify>,
     started: Instant,
-    _engine: Engine,
     lock: Arc<DataDirLock>,
 }
 
@@ -152,10 +155,13 @@ impl Pipeline {
         let started = Instant::now();
         let meter = Arc::new(Meter(sinks.iter().map(|sink| sink.lanes.clone()).collect()));
         let drainer = Drainer::new(sinks.iter().map(|it| (it.lanes.clone(), it.flush.clone())), askable);
+        let lanes = sinks.iter().map(|sink| sink.lanes.clone()).collect();
+        let reloader = Reloader::new(engine, stages.clone(), spools, lanes, config);
         Ok(Self {
             sinks,
             meter,
             drainer,
+            reloader,
             monitor,
             stages,
             listener,
@@ -167,7 +173,6 @@ impl Pipeline {
             closing_letters,
             progress,
             started,
-            _engine: engine,
             lock: Arc::new(lock),
         })
     }
@@ -175,6 +180,19 @@ impl Pipeline {
     /// What delivers chosen files now, while all else goes on.
     pub fn drainer(&self) -> Arc<Drainer> {
         self.drainer.clone()
+    }
+
+    /// Takes over what is other in this config, while all else goes on: components, their files on disk included, with
+    /// their config, limits and `on_error`. They are compiled, configured and tried on lines of late first; then all take
+    /// over at once, each stream with its next batch. If one of them is not good, or more than that differs, nothing is
+    /// changed, and the error says why.
+    pub async fn reload(&self, config: &Config) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload(config).await
+    }
+
+    /// What does the same for somebody who does not hold the pipeline.
+    pub fn reloader(&self) -> Arc<Reloader> {
+        self.reloader.clone()
     }
 
     /// Held by whoever writes into the data dir.

@@ -135,9 +135,18 @@ impl Running {
 
     /// SIGTERM: asks it to stop. See [`wait`](Self::wait) for how it ended.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// SIGHUP: asks it to read its config again.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("there is a kill command");
-        assert!(sent.success(), "no SIGTERM to {id}");
+        let sent = Command::new("kill").args([signal, &id]).status().expect("there is a kill command");
+        assert!(sent.success(), "no {signal} to {id}");
     }
 
     /// SIGKILL: ends it where it stands.

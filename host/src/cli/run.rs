@@ -1,13 +1,16 @@
 //! `updraft run` and `updraft validate`: from options to an exit code. Signals are handled here, not in the library.
 
 use super::meter::Meter;
+use super::watch::Watch;
 use super::{ConfigFile, LogFormat, Run, summary};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 use updraft::config::{self, Config, Env};
 use updraft::control::Control;
 use updraft::monitor::Server;
-use updraft::{Patience, Pipeline, StartError};
+use updraft::{Patience, Pipeline, Reloader, Reread, StartError};
 
 /// Exit code of a run that did not deliver everything.
 const NOT_ALL: u8 = 1;
@@ -18,11 +21,14 @@ const BAD_CONFIG: u8 = 2;
 
 /// Runs a pipeline to its end.
 pub fn run(options: &Run, format: LogFormat, env: &Env) -> Result<u8, StartError> {
-    let config = load(&options.config, env)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Threads)?;
     let code = runtime.block_on(async {
+        // Before anything else: a SIGHUP that comes too early is no reason to end.
+        let hangups = (!options.once).then(|| signal(SignalKind::hangup())).transpose();
+        let hangups = hangups.map_err(StartError::Threads)?;
         let mut signals = Signals::listen().map_err(StartError::Threads)?;
+        let config = load(&options.config, env)?;
         let server = serve(options.metrics_address.as_deref()).await?;
         let pipeline = tokio::select! {
             pipeline = Pipeline::start(&config) => pipeline?,
@@ -35,11 +41,29 @@ pub fn run(options: &Run, format: LogFormat, env: &Env) -> Result<u8, StartError
         if let Some(server) = &server {
             server.show(pipeline.monitor());
         }
-        if options.once {
-            Ok(once(pipeline, options.give_up, format, &mut signals).await)
-        } else {
-            Ok(follow(pipeline, options.drain_timeout, format, &mut signals).await)
+        let Some(hangups) = hangups else {
+            return Ok(once(pipeline, options.give_up, format, &mut signals).await);
+        };
+        let (file, env) = (options.config.clone(), env.clone());
+        let reread: Reread = Arc::new(move || read(&file, &env));
+        let mut reloading = JoinSet::new();
+        reloading.spawn(reload_at_hangups(pipeline.reloader(), reread.clone(), hangups));
+        if options.watch {
+            match &options.config.path {
+                Some(path) => {
+                    let watch = Watch::new(path);
+                    reloading.spawn(reload_at_changes(pipeline.reloader(), reread.clone(), watch));
+                }
+                None => {
+                    tracing::warn!(
+                        "--watch: the pipeline is from the environment, there is no file to watch"
+                    );
+                }
+            }
         }
+        let code = follow(pipeline, options.drain_timeout, format, &mut signals, reread).await;
+        drop(reloading);
+        Ok(code)
     });
     // What the report has said is final: nothing that still hangs in a request may hold up the exit.
     runtime.shutdown_background();
@@ -74,13 +98,47 @@ async fn once(pipeline: Pipeline, give_up: Duration, format: LogFormat, signals:
     if report.all_delivered() { 0 } else { NOT_ALL }
 }
 
+/// For as long as it is polled.
+async fn reload_at_hangups(reloader: Arc<Reloader>, reread: Reread, mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        // What was exchanged, and why nothing was, is logged by the reloader.
+        if reloader.reread(&reread).await.is_ok_and(|reloaded| !reloaded.any()) {
+            tracing::info!("SIGHUP: nothing has changed that could be exchanged");
+        }
+    }
+}
+
+/// For as long as it is polled. What is new at the first look is what changed while the pipeline started.
+async fn reload_at_changes(reloader: Arc<Reloader>, reread: Reread, mut watch: Watch) {
+    loop {
+        let read = reread.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            watch.changed();
+            if let Ok(config) = read() {
+                watch.also(&config);
+            }
+            watch
+        });
+        let Ok(back) = looked.await else { return };
+        watch = back;
+        // The reloader has logged what came of it.
+        let _ = reloader.reread(&reread).await;
+    }
+}
+
 /// Follows the files until a signal, then delivers what is there.
-async fn follow(pipeline: Pipeline, drain_timeout: Duration, format: LogFormat, signals: &mut Signals) -> u8 {
-    let control = match Control::start(&pipeline) {
+async fn follow(
+    pipeline: Pipeline,
+    drain_timeout: Duration,
+    format: LogFormat,
+    signals: &mut Signals,
+    reread: Reread,
+) -> u8 {
+    let control = match Control::start(&pipeline, Some(reread)) {
         Ok(control) => Some(control),
         Err(error) => {
             tracing::warn!(
-                "no control socket in the data dir: {error}; all else works, but `updraft drain` will not"
+                "no control socket in the data dir: {error}; all else works, but `updraft drain` and `updraft reload` will not"
             );
             None
         }
@@ -128,14 +186,18 @@ pub fn validate(options: &ConfigFile, env: &Env) -> Result<u8, StartError> {
 
 /// Reads the config, or builds it from the environment, and says what looks like a mistake.
 pub fn load(file: &ConfigFile, env: &Env) -> Result<Config, StartError> {
-    let config = match &file.path {
-        Some(path) => config::load(path, env)?,
-        None => config::from_environment(env)?,
-    };
+    let config = read(file, env)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     Ok(config)
+}
+
+fn read(file: &ConfigFile, env: &Env) -> Result<Config, config::Error> {
+    match &file.path {
+        Some(path) => config::load(path, env),
+        None => config::from_environment(env),
+    }
 }
 
 /// SIGTERM and SIGINT.

@@ -55,15 +55,20 @@ pub fn ask(data_dir: &Path, verb: Verb, mut told: impl FnMut(u64)) -> Result<Ans
     loop {
         match receive(&mut reader).map_err(silent)? {
             Answer::Progress { bytes_left } => told(bytes_left),
+            Answer::Working => {}
             Answer::Refused(why) => return Err(AskError::Refused { dir: dir(), why }),
-            result @ Answer::Drained(_) => return Ok(result),
+            result @ (Answer::Drained(_) | Answer::Reloaded(_) | Answer::NotReloaded { .. }) => {
+                return Ok(result);
+            }
         }
     }
 }
 
 fn send(stream: &mut UnixStream, verb: Verb) -> io::Result<()> {
-    let Verb::Drain { timeout_secs, .. } = &verb;
-    let patience = Duration::try_from_secs_f64(*timeout_secs).unwrap_or(SILENCE);
+    let patience = match &verb {
+        Verb::Drain { timeout_secs, .. } => Duration::try_from_secs_f64(*timeout_secs).unwrap_or(SILENCE),
+        Verb::Reload {} => SILENCE,
+    };
     let silence = patience.saturating_add(GRACE).min(SILENCE);
     stream.set_read_timeout(Some(silence))?;
     stream.set_write_timeout(Some(silence))?;

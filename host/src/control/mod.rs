@@ -1,4 +1,5 @@
-//! Talks to a running host: a Unix socket in its data dir, for `updraft drain` and whatever else is asked of it.
+//! Talks to a running host: a Unix socket in its data dir, for `updraft drain`, `updraft reload` and whatever
+//! else is asked of it.
 //!
 //! One connection is one question: a line of JSON in ([`Request`]), lines of JSON out, the last of which is the result
 //! ([`Answer`]). Only our own user and root are answered. An embedder who does not call [`Control::start`] has no socket.

@@ -4,9 +4,13 @@
 //! → {"updraft":1,"drain":{"which":{"tries":{"dag_id":"etl"}},"timeout_secs":25.0}}
 //! ← {"progress":{"bytes_left":4096}}
 //! ← {"drained":{"files":1,"bytes":4096,"all_seen":true,"lacking":[]}}
+//!
+//! → {"updraft":1,"reload":{}}
+//! ← "working"
+//! ← {"reloaded":{"transforms":[{"transform":"mask","before":"9c11…","after":"22db…","exchanged":true}]}}
 //! ```
 
-use crate::pipeline::Drained;
+use crate::pipeline::{Drained, Reloaded};
 use crate::source::Which;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +42,9 @@ pub enum Verb {
         /// For how long at most.
         timeout_secs: f64,
     },
+    /// Read the config again and exchange what components are other in it. Answered by [`Answer::Reloaded`] or
+    /// [`Answer::NotReloaded`].
+    Reload {},
 }
 
 /// A line of an answer.
@@ -49,8 +56,19 @@ pub enum Answer {
         /// Of all sinks together.
         bytes_left: u64,
     },
+    /// The same, where there is no progress to tell.
+    Working,
     /// The result of a drain.
     Drained(Drained),
+    /// What a reload exchanged.
+    Reloaded(Reloaded),
+    /// Nothing was exchanged.
+    NotReloaded {
+        /// The config itself cannot be used.
+        bad_config: bool,
+        /// Why.
+        why: String,
+    },
     /// It was not understood, or cannot be done now: why.
     Refused(String),
 }
@@ -91,6 +109,7 @@ mod tests {
         assert_eq!(parse(text.as_bytes()), Ok(verb.clone()));
         let written = serde_json::to_vec(&Request { updraft: VERSION, verb: verb.clone() }).unwrap();
         assert_eq!(parse(&written), Ok(verb));
+        assert_eq!(parse(br#"{"updraft":1,"reload":{}}"#), Ok(Verb::Reload {}));
         let all = br#"{"updraft":1,"drain":{"which":"all","timeout_secs":1}}"#;
         assert_eq!(parse(all), Ok(Verb::Drain { which: Which::All, timeout_secs: 1.0 }));
     }

@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::protocol::{self, Answer, MAX_REQUEST, Verb};
 use crate::cursor::DataDirLock;
-use crate::pipeline::{Drainer, Pipeline};
+use crate::pipeline::{Drainer, Pipeline, ReloadError, Reloader, Reread};
 use crate::source::Which;
 use std::fs::Permissions;
 use std::io;
@@ -42,9 +42,19 @@ pub struct Control {
     _lock: Arc<DataDirLock>,
 }
 
+/// Who does what is asked.
+#[derive(Clone)]
+struct Able {
+    drainer: Arc<Drainer>,
+    reloader: Arc<Reloader>,
+    /// None: the config came from nowhere that could be read again.
+    reread: Option<Reread>,
+}
+
 impl Control {
     /// Listens in the pipeline's data dir, on the caller's tokio runtime. A socket that a killed host left is replaced.
-    pub fn start(pipeline: &Pipeline) -> io::Result<Self> {
+    /// `reread` reads the config again when somebody asks for a reload; without it nobody can.
+    pub fn start(pipeline: &Pipeline, reread: Option<Reread>) -> io::Result<Self> {
         let lock = pipeline.data_dir();
         let address = Address::of(lock.dir())?;
         let new = address.new_socket();
@@ -57,7 +67,8 @@ impl Control {
         std::fs::rename(&new, address.socket())?;
         let (stop, stopped) = watch::channel(false);
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, pipeline.drainer(), stopped));
+        let able = Able { drainer: pipeline.drainer(), reloader: pipeline.reloader(), reread };
+        accepting.spawn(accept(listener, able, stopped));
         Ok(Self { accepting, stop, address, _lock: lock })
     }
 
@@ -81,11 +92,7 @@ impl Drop for Control {
     }
 }
 
-async fn accept(
-    listener: UnixListener,
-    drainer: Arc<Drainer>,
-    mut stopped: watch::Receiver<bool>,
-) -> JoinSet<()> {
+async fn accept(listener: UnixListener, able: Able, mut stopped: watch::Receiver<bool>) -> JoinSet<()> {
     let mut answering = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -97,7 +104,7 @@ async fn accept(
             Ok((stream, _)) if !is_friend(&stream) => {}
             Ok((stream, _)) => {
                 let has_room = answering.len() < AT_ONCE;
-                answering.spawn(answer(stream, drainer.clone(), has_room));
+                answering.spawn(answer(stream, able.clone(), has_room));
             }
             Err(error) => {
                 tracing::debug!("control socket: {error}");
@@ -113,7 +120,7 @@ fn is_friend(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
 }
 
-async fn answer(stream: UnixStream, drainer: Arc<Drainer>, has_room: bool) {
+async fn answer(stream: UnixStream, able: Able, has_room: bool) {
     let (reader, mut writer) = stream.into_split();
     if !has_room {
         let busy = Answer::Refused(format!("{AT_ONCE} others are asking just now; try again"));
@@ -122,7 +129,10 @@ async fn answer(stream: UnixStream, drainer: Arc<Drainer>, has_room: bool) {
     let mut reader = BufReader::new(reader);
     let Ok(Some(line)) = timeout(PATIENCE, question(&mut reader)).await else { return };
     let answered = match protocol::parse(&line) {
-        Ok(Verb::Drain { which, timeout_secs }) => drain(&mut writer, &drainer, which, timeout_secs).await,
+        Ok(Verb::Drain { which, timeout_secs }) => {
+            drain(&mut writer, &able.drainer, which, timeout_secs).await
+        }
+        Ok(Verb::Reload {}) => reload(&mut writer, &able).await,
         Err(refused) => say(&mut writer, &Answer::Refused(refused)).await,
     };
     if let Err(error) = answered {
@@ -165,6 +175,31 @@ async fn drain(
                 let bytes_left = left.load(Ordering::Relaxed);
                 say(writer, &Answer::Progress { bytes_left }).await?;
             }
+        }
+    }
+}
+
+async fn reload(writer: &mut OwnedWriteHalf, able: &Able) -> io::Result<()> {
+    let Some(reread) = &able.reread else {
+        let why = "this updraft was not started from a file: there is nothing to read again";
+        return say(writer, &Answer::Refused(why.to_owned())).await;
+    };
+    let mut result = std::pin::pin!(able.reloader.reread(reread));
+    let mut tell = tokio::time::interval(TELL);
+    tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            done = &mut result => {
+                let answer = match done {
+                    Ok(reloaded) => Answer::Reloaded(reloaded),
+                    Err(error) => Answer::NotReloaded {
+                        bad_config: matches!(error, ReloadError::Config(_)),
+                        why: error.to_string(),
+                    },
+                };
+                return say(writer, &answer).await;
+            }
+            _ = tell.tick() => say(writer, &Answer::Working).await?,
         }
     }
 }

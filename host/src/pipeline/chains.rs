@@ -15,25 +15,39 @@ pub fn load(
     spools: &HashMap<String, DeadLetters>,
 ) -> Result<Vec<Arc<Stage>>, StartError> {
     let load = |transform: &config::Transform| {
-        let build = build(engine, transform, spools, &Arc::new(Stats::default()))?;
+        let build = build(engine, transform, spools, &Arc::new(Stats::default()), None)?;
         Ok(Arc::new(Stage::new(build)))
     };
     transforms.iter().map(load).collect()
 }
 
-/// One of them. Blocks.
+/// One of them, to take over from another where there is one. Blocks.
 pub fn build(
     engine: &Engine,
     transform: &config::Transform,
     spools: &HashMap<String, DeadLetters>,
     stats: &Arc<Stats>,
+    before: Option<&Build>,
 ) -> Result<Build, LoadError> {
     let letters = transform.dead_letter.as_ref().and_then(|sink| spools.get(sink));
-    Ok(Build {
-        component: engine.load(transform, stats)?,
-        on_error: transform.on_error,
-        failures: letters.map(|letters| Failures::new(&transform.id, letters.clone())),
-    })
+    // What is kept there already is not kept again, whichever build fails on it.
+    let known = before.and_then(|build| build.failures.as_ref());
+    let failures = letters.map(|letters| match known {
+        Some(known) if known.sink() == letters.sink() => known.clone(),
+        _ => Arc::new(Failures::new(&transform.id, letters.clone())),
+    });
+    Ok(Build { component: engine.load(transform, stats)?, on_error: transform.on_error, failures })
+}
+
+/// All but the first transform of a way are given events: those that change none are misplaced.
+pub fn placed(
+    way: &config::Branch,
+    transforms: &[config::Transform],
+    changes_events: impl Fn(usize) -> bool,
+) -> Result<(), LoadError> {
+    let wrong = way.transforms.windows(2).find(|pair| !changes_events(pair[1]));
+    let id = |at: usize| transforms.get(at).map_or_else(String::new, |transform| transform.id.clone());
+    wrong.map_or(Ok(()), |pair| Err(LoadError::Misplaced { id: id(pair[1]), before: id(pair[0]) }))
 }
 
 /// The chains of a pipeline: sinks that take the same way share one, and so each batch is made once.
@@ -72,13 +86,7 @@ impl<'a> Chains<'a> {
         if let Some(chain) = self.made.get(way) {
             return Ok(chain.clone());
         }
-        for pair in way.transforms.windows(2) {
-            let (before, stage) = (&self.stages[pair[0]], &self.stages[pair[1]]);
-            if !stage.build().component.transforms() {
-                let (id, before) = (stage.id().to_owned(), before.id().to_owned());
-                return Err(LoadError::Misplaced { id, before });
-            }
-        }
+        placed(way, &self.config.transforms, |at| self.stages[at].build().component.transforms())?;
         let takers = self.config.sinks.iter().flat_map(|sink| &sink.branches).filter(|it| *it == way).count();
         let stages = way.transforms.iter().map(|&at| self.stages[at].clone()).collect();
         let source = &self.config.sources[way.source];

@@ -10,12 +10,17 @@ use super::error::Failure;
 use super::instance::Instance;
 use super::isolate::first_bad;
 use super::stage::{Build, Stage};
-use super::{GuestError, Halted, check, native};
+use super::{GuestError, Halted, check, limits, native};
 use crate::config::OnError;
 use crate::event::{DROPPED, Events};
 use crate::source::Stream;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A failure that took less is looked into where it happened; that takes some twenty calls more.
+const QUICK: Duration = Duration::from_millis(5);
+/// Others are looked into elsewhere: so long the work of the component goes there, at least.
+const TIME_TO_GO: Duration = Duration::from_secs(1);
 
 /// One component at one batch.
 pub struct Care<'a> {
@@ -36,6 +41,8 @@ pub struct Care<'a> {
 pub enum Stop {
     /// The branch waits.
     Halt(Halted),
+    /// It fails, and this is no thread to find out on what.
+    Elsewhere,
     /// The dead letters of a component that failed are not safe on disk.
     NotKept(io::Error),
 }
@@ -70,14 +77,19 @@ impl Care<'_> {
         }
         let cut = ends.last().is_none_or(|&end| (end as usize) < bytes.len());
         bytes.truncate(ends.last().map_or(0, |&end| end as usize));
-        let (consumed, events) = match self.lines(bytes, ends, last && !cut, false) {
+        let began = Instant::now();
+        let (consumed, events) = match self.lines(bytes, ends, last, false) {
             // It waits for what follows; that is a line of which it gets nothing.
             Ok((0, _)) if cut => self.only_these(bytes, ends)?,
             Ok(done) => {
                 self.stage.succeeded();
+                self.stage.trial().lines(&self.stream.origin, bytes, &ends[..done.0 as usize]);
                 done
             }
-            Err(error) => self.timed_isolation(bytes, ends, last && !cut, error)?,
+            Err(error) => {
+                self.here(began)?;
+                self.timed_isolation(bytes, ends, last, error)?
+            }
         };
         self.stage.stats().lines_in.add(u64::from(consumed));
         self.made(0, 0, &events);
@@ -110,27 +122,46 @@ impl Care<'_> {
             return self.give_way(bytes, some, false, &error);
         }
         let (before, dropped) = (given.len(), dropped(&given));
+        let began = Instant::now();
         let events = match self.events(bytes, &given, false) {
             Ok(events) => {
                 self.stage.succeeded();
+                self.stage.trial().events(&self.stream.origin, bytes, &given);
                 events
             }
-            Err(error) => self.timed(|| self.isolate_events(bytes, given, error))?,
+            Err(error) => {
+                self.here(began)?;
+                self.timed(|| self.isolate_events(bytes, given, error))?
+            }
         };
         self.made(before, dropped, &events);
         Ok(events)
     }
 
+    /// Whether a failure that began then may be looked into on this thread, which others may need.
+    fn here(&self, began: Instant) -> Result<(), Stop> {
+        let took = began.elapsed();
+        if limits::is_patient() || took < QUICK {
+            return Ok(());
+        }
+        self.stage.suffered(took, TIME_TO_GO);
+        Err(Stop::Elsewhere)
+    }
+
     /// The first line of the batch's that it is known to fail on.
     fn known(&self, bytes: &[u8]) -> Option<(u64, GuestError)> {
-        self.stage.first_mark(self.stream.id, &(self.offset..self.offset + bytes.len() as u64))
+        self.stage.first_mark(self.build, self.stream.id, &(self.offset..self.offset + bytes.len() as u64))
     }
 
     /// These lines are all that it gets before a bad one.
     fn only_these(&self, bytes: &mut Vec<u8>, ends: &[u32]) -> Result<(u32, Events), Stop> {
+        let began = Instant::now();
         match self.lines(bytes, ends, true, false) {
             Ok(done) => Ok(done),
-            Err(error) => self.timed_isolation(bytes, ends, true, error),
+            Err(error) => {
+                self.here(began)?;
+                self.timed_isolation(bytes, ends, true, error)
+            }
         }
     }
 
@@ -251,20 +282,24 @@ impl Care<'_> {
         work: impl FnMut(&mut Instance) -> Result<T, GuestError>,
     ) -> Result<T, GuestError> {
         let component = &self.build.component;
-        if fresh { component.run_fresh(work) } else { component.run(work) }
+        if fresh {
+            component.run_fresh(work)
+        } else {
+            component.run(work, |took| limits::is_patient() || took < QUICK)
+        }
     }
 
     /// Time that goes by because something failed.
     fn timed<T>(&self, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let answer = work();
-        self.stage.suffered(began.elapsed());
+        self.stage.suffered(began.elapsed(), Duration::ZERO);
         answer
     }
 
     /// It fails on this, even if that is all it is given.
     fn spoilt(&self, case: &Case<'_>, start: u64, end: u64, normalizer: bool, error: &GuestError) {
-        if !self.stage.mark(self.stream.id, self.offset + start, error) {
+        if !self.stage.mark(self.build, self.stream.id, self.offset + start, error) {
             return;
         }
         let letters = self.build.failures.as_ref().map_or("", |failures| failures.sink());
@@ -302,7 +337,7 @@ impl Care<'_> {
         } else {
             tracing::error!("{failure}; {outcome}");
         }
-        if let Verdict::Aside(pause) = self.stage.failed_anew() {
+        if let Verdict::Aside(pause) = self.stage.failed_anew(self.build) {
             tracing::warn!(
                 transform = self.stage.id(),
                 "fails too often: it is put aside for {pause:?}, and what it would be given goes the way of its on_error"

@@ -5,7 +5,7 @@
 
 use super::capsule::Capsules;
 use super::care::{Care, Stop};
-use super::stage::{Build, Stage};
+use super::stage::Stage;
 use super::{Halted, clock, native};
 use crate::event::{Batch, Recipe};
 use crate::source::tail::{self, Lines, Want};
@@ -47,6 +47,8 @@ pub enum Step {
     End,
     /// A guest failed, and its `on_error` says that the branch waits.
     Halt(Halted),
+    /// A guest failed, and this is no thread to find out on what: ask again, by [`Workers::run_for`](super::Workers::run_for).
+    Elsewhere,
     /// The file can't be read (any more).
     Unreadable(std::io::Error),
 }
@@ -173,7 +175,7 @@ impl Chain {
     /// None: nothing was consumed.
     fn stages(&self, stream: &Stream, recipe: Recipe, lines: Lines) -> Result<Option<Batch>, Stop> {
         let Recipe { offset, clock, last, file_time, made_at, .. } = recipe;
-        let builds: Vec<Arc<Build>> = self.stages.iter().map(|stage| stage.build()).collect();
+        let builds = Stage::builds(&self.stages);
         let care = |at: usize| Care {
             stage: &self.stages[at],
             build: &builds[at],
@@ -223,6 +225,7 @@ impl From<Stop> for Step {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Halt(halted) => Self::Halt(halted),
+            Stop::Elsewhere => Self::Elsewhere,
             // Whatever kind of error: the file itself is there, and nothing of it is to be given up.
             Stop::NotKept(error) => {
                 Self::Unreadable(std::io::Error::other(format!("its dead letters cannot be kept: {error}")))

@@ -9,7 +9,7 @@ use super::voice::Pace;
 use crate::config;
 use crate::sink::complaint::Complaint;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
@@ -101,19 +101,27 @@ impl Component {
         self.grants
     }
 
-    /// Runs a call on an idle instance; if that fails, once more on a fresh one.
+    /// Runs a call on an idle instance; if that fails, once more on a fresh one, unless it took so long that `again` says
+    /// no.
     pub fn run<T>(
         &self,
         mut work: impl FnMut(&mut Instance) -> Result<T, GuestError>,
+        again: impl FnOnce(Duration) -> bool,
     ) -> Result<T, GuestError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(mut instance) = idle {
+            let began = Instant::now();
             match work(&mut instance) {
                 Ok(answer) => {
                     self.put_back(instance);
                     return Ok(answer);
                 }
-                Err(error) => self.hiccup(&error),
+                Err(error) => {
+                    self.hiccup(&error);
+                    if !again(began.elapsed()) {
+                        return Err(error);
+                    }
+                }
             }
         }
         self.run_fresh(work)

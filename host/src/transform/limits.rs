@@ -30,6 +30,11 @@ pub fn be_patient() {
     WALL.set(WALL_FACTOR * WALL_FACTOR);
 }
 
+/// Whether that was said of this thread.
+pub fn is_patient() -> bool {
+    WALL.get() > WALL_FACTOR
+}
+
 /// The data of a guest's store.
 pub struct State {
     world: World,

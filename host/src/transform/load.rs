@@ -144,6 +144,15 @@ impl Binary {
     }
 }
 
+/// SHA-256 of the component that a transform names, as it is on disk now.
+pub fn hash_of(transform: &config::Transform) -> Result<String, LoadError> {
+    Binary::read(&transform.component).map(|binary| binary.hash).map_err(|why| LoadError::Unfit {
+        id: transform.id.clone(),
+        component: transform.component.to_string(),
+        why,
+    })
+}
+
 impl Engine {
     /// Compiles a component and tries it: what it imports, what it exports, whether it takes its config. Blocks, for
     /// seconds where the component is large.

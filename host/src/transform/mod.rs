@@ -7,7 +7,8 @@
 //!   event a time it can keep, `native` is what happens without a component, `workers` are the threads for it.
 //! - A failure: `error` names it, `care` decides what becomes of the batch, with `isolate` (what spoils it), `marks`
 //!   (where that is), `breaker` (how often is too often), `capsule` (kept to be looked at) and `replay` (run again).
-//! - `stage` is a transform's place, where one build of its component follows another; `stats` what it has done.
+//! - `stage` is a transform's place, where one build of its component follows another, after its `trial`; `stats` what it
+//!   has done.
 
 mod bindings;
 mod breaker;
@@ -31,6 +32,7 @@ mod native;
 mod replay;
 mod stage;
 mod stats;
+mod trial;
 mod voice;
 mod workers;
 mod world;
@@ -46,7 +48,7 @@ pub use imports::Supply;
 pub use inspect::{Import, Inspection, Inspector};
 #[cfg(fuzzing)]
 pub use load::Binary;
-pub use load::{LoadError, Unfit};
+pub use load::{LoadError, Unfit, hash_of};
 pub use replay::{Made, Replay, ReplayError, replay};
 pub use stage::{Build, Stage};
 pub use stats::Stats;

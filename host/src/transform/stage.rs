@@ -6,6 +6,7 @@ use super::breaker::{Breaker, Verdict};
 use super::component::Component;
 use super::marks::Marks;
 use super::stats::Stats;
+use super::trial::Trial;
 use crate::config;
 use crate::cursor::StreamId;
 use crate::dead_letter::Failures;
@@ -20,6 +21,10 @@ const SHARE: u32 = 10;
 /// …but never for longer than this.
 const LONGEST_SICK: Duration = Duration::from_secs(30);
 
+/// Held while builds that belong together take over from others: no batch is made by some of each. It is held for as long
+/// as it takes to copy pointers, so one for all pipelines of a process is enough.
+static TAKING_OVER: RwLock<()> = RwLock::new(());
+
 /// A transform's place in the pipeline.
 pub struct Stage {
     id: String,
@@ -29,6 +34,7 @@ pub struct Stage {
     marks: Mutex<Marks>,
     breaker: Mutex<Breaker>,
     sick_until: Mutex<Option<Instant>>,
+    trial: Trial,
 }
 
 /// What works at a stage: a component, and what is to be done where it fails.
@@ -38,7 +44,7 @@ pub struct Build {
     /// None: what its kind does.
     pub on_error: Option<config::OnError>,
     /// Where what it fails on goes, if it goes anywhere.
-    pub failures: Option<Failures>,
+    pub failures: Option<Arc<Failures>>,
 }
 
 impl Build {
@@ -60,6 +66,7 @@ impl Stage {
             marks: Mutex::default(),
             breaker: Mutex::default(),
             sick_until: Mutex::default(),
+            trial: Trial::default(),
         }
     }
 
@@ -68,19 +75,43 @@ impl Stage {
         &self.id
     }
 
-    /// What works there now. A batch is made by one build from its beginning to its end.
+    /// What works there now.
     pub fn build(&self) -> Arc<Build> {
         self.build.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Another build takes over, with the next batch of each stream; what the old one failed on is tried again.
-    pub fn exchange(&self, build: Build) {
-        *self.build.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(build);
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        self.marks().clear();
-        lock(&self.breaker).reset();
-        *lock(&self.sick_until) = None;
-        self.stats.exchanged.add(1);
+    /// What works at these stages now: a batch is made by these builds from its beginning to its end.
+    pub fn builds(stages: &[Arc<Self>]) -> Vec<Arc<Build>> {
+        let _together = TAKING_OVER.read().unwrap_or_else(PoisonError::into_inner);
+        stages.iter().map(|stage| stage.build()).collect()
+    }
+
+    /// Other builds take over, all of them with the next batch of each stream; what the old ones failed on is tried again.
+    /// Returns the old ones: letting go of their instances takes a while.
+    pub fn exchange(others: Vec<(&Self, Build)>) -> Vec<Arc<Build>> {
+        let _together = TAKING_OVER.write().unwrap_or_else(PoisonError::into_inner);
+        let exchange = |(stage, build): (&Self, Build)| {
+            let mut there = stage.build.write().unwrap_or_else(PoisonError::into_inner);
+            let old = std::mem::replace(&mut *there, Arc::new(build));
+            drop(there);
+            stage.generation.fetch_add(1, Ordering::AcqRel);
+            stage.marks().clear();
+            lock(&stage.breaker).reset();
+            *lock(&stage.sick_until) = None;
+            stage.stats.exchanged.add(1);
+            old
+        };
+        others.into_iter().map(exchange).collect()
+    }
+
+    /// Whether this build works there still: a batch that it began may end after another took over.
+    fn is_now(&self, build: &Build) -> bool {
+        std::ptr::eq(Arc::as_ptr(&self.build()), build)
+    }
+
+    /// What is kept to try others on.
+    pub fn trial(&self) -> &Trial {
+        &self.trial
     }
 
     /// How often the build was exchanged: batches of another number may be others.
@@ -103,16 +134,18 @@ impl Stage {
         lock(&self.breaker).aside_until(Instant::now())
     }
 
-    /// A failure has taken so long.
-    pub(super) fn suffered(&self, took: Duration) {
-        let until = Instant::now() + (took * SHARE).min(LONGEST_SICK);
+    /// A failure has taken so long. `least`: how long its work is to be done elsewhere, at least.
+    pub(super) fn suffered(&self, took: Duration, least: Duration) {
+        let until = Instant::now() + (took * SHARE).clamp(least, LONGEST_SICK);
         let mut sick = lock(&self.sick_until);
         *sick = Some(sick.map_or(until, |before| before.max(until)));
     }
 
-    /// It fails on the line at this place, even if that is all it is given. True: that is new.
-    pub(super) fn mark(&self, stream: StreamId, at: u64, error: &GuestError) -> bool {
-        self.marks().add(stream, at, error.clone())
+    /// A build fails on the line at this place, even if that is all it is given. True: that is new. Of one that works there
+    /// no more nothing is remembered: the present one may do better.
+    pub(super) fn mark(&self, build: &Build, stream: StreamId, at: u64, error: &GuestError) -> bool {
+        let mut marks = self.marks();
+        !self.is_now(build) || marks.add(stream, at, error.clone())
     }
 
     /// It does not, any more.
@@ -120,13 +153,23 @@ impl Stage {
         self.marks().remove(stream, at);
     }
 
-    /// The first line within these bytes that it is known to fail on.
-    pub(super) fn first_mark(&self, stream: StreamId, bytes: &Range<u64>) -> Option<(u64, GuestError)> {
-        self.marks().first_in(stream, bytes).map(|(at, error)| (at, error.clone()))
+    /// The first line within these bytes that a build is known to fail on.
+    pub(super) fn first_mark(
+        &self,
+        build: &Build,
+        stream: StreamId,
+        bytes: &Range<u64>,
+    ) -> Option<(u64, GuestError)> {
+        let marks = self.marks();
+        let known = marks.first_in(stream, bytes).filter(|_| self.is_now(build));
+        known.map(|(at, error)| (at, error.clone()))
     }
 
-    /// It failed on something that it had not failed on before.
-    pub(super) fn failed_anew(&self) -> Verdict {
+    /// A build failed on something that it had not failed on before.
+    pub(super) fn failed_anew(&self, build: &Build) -> Verdict {
+        if !self.is_now(build) {
+            return Verdict::GoesOn;
+        }
         let verdict = lock(&self.breaker).failed(Instant::now());
         if let Verdict::Aside(_) = verdict {
             self.stats.put_aside.add(1);
@@ -148,4 +191,34 @@ impl Stage {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::Engine;
+
+    fn build() -> Build {
+        let transform = config::Transform::bare("normalize", config::Component::Builtin("airflow".into()));
+        let component = Engine::new(None).unwrap().load(&transform, &Arc::default()).unwrap();
+        Build { component, on_error: None, failures: None }
+    }
+
+    #[test]
+    fn what_an_old_build_fails_on_after_another_took_over_is_not_held_against_that_one() {
+        let stage = Stage::new(build());
+        let old = stage.build();
+        assert!(stage.mark(&old, 1, 10, &GuestError::Unreachable));
+        assert!(stage.first_mark(&old, 1, &(0..20)).is_some());
+
+        assert_eq!(Stage::exchange(vec![(&stage, build())]).len(), 1);
+        let new = stage.build();
+        assert!(stage.first_mark(&new, 1, &(0..20)).is_none(), "it is tried again");
+        stage.mark(&old, 1, 10, &GuestError::Unreachable);
+        assert!(stage.first_mark(&new, 1, &(0..20)).is_none());
+        for _ in 0..1_000 {
+            assert_eq!(stage.failed_anew(&old), Verdict::GoesOn);
+        }
+        assert_eq!((stage.aside_until(), stage.generation(), stage.stats().exchanged.get()), (None, 1, 1));
+    }
 }

@@ -32,7 +32,7 @@ pub struct Pace {
 
 #[derive(Debug)]
 struct PaceState {
-    /// Lines that it may say just now.
+    /// Lines that it may say just now; none below 0, nor more than those of a burst.
     left: f64,
     at: Instant,
     /// Lines that were not shown since the last one that was.
@@ -85,7 +85,9 @@ impl Pace {
         let more = now.saturating_duration_since(state.at).as_secs_f64() * self.per_sec;
         state.left = (state.left + more).min(self.per_sec * BURST_SECS);
         state.at = now;
-        if state.left < 1.0 {
+        // Once silenced, it has to have kept silent for a second: else each line of a flood would be said to end it.
+        let enough = if state.unsaid == 0 { 1.0 } else { self.per_sec.max(1.0) };
+        if state.left < enough {
             state.unsaid += 1;
             return if state.unsaid == 1 { Admit::First } else { Admit::No };
         }
@@ -189,9 +191,10 @@ mod tests {
         let start = Instant::now();
         let shown = |at| (0..100).filter(|_| matches!(pace.admit(at), Admit::Yes)).count();
         assert_eq!(shown(start), 20);
-        assert_eq!(pace.admit(start + Duration::from_millis(400)), Admit::No);
-        assert_eq!(pace.admit(start + Duration::from_millis(600)), Admit::After(81));
-        assert_eq!(pace.admit(start + Duration::from_millis(600)), Admit::First);
+        assert_eq!(pace.admit(start + Duration::from_millis(900)), Admit::No);
+        assert_eq!(pace.admit(start + Duration::from_secs(1)), Admit::After(81));
+        assert_eq!(pace.admit(start + Duration::from_secs(1)), Admit::Yes);
+        assert_eq!(pace.admit(start + Duration::from_secs(1)), Admit::First);
         assert_eq!(shown(start + Duration::from_hours(1)), 19, "silence saves nothing up");
     }
 

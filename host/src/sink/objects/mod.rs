@@ -103,7 +103,7 @@ impl Part {
         self.events += 1;
         let source = event.source();
         self.bytes += source.end - source.start;
-        for number in [event.index() as u64, source.end] {
+        for number in [event.index() as u64, source.start, source.end] {
             self.which = (self.which ^ number).wrapping_mul(FNV_PRIME);
         }
     }

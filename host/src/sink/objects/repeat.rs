@@ -190,26 +190,30 @@ impl Objects {
 
     async fn make_again(self: &Arc<Self>, lane: &Arc<Lane>, chunk: &ChunkRow, folder: &str) -> Again {
         let Some(chain) = lane.chain.clone() else { return Again::Not };
-        let (sink, lane_there, recipe) = (self.clone(), lane.clone(), chunk.recipe);
-        let (folder, events) = (folder.to_owned(), chunk.events);
-        let sickness = chain.clone();
-        let made = self.workers.run_for(Some(&sickness), move || {
-            Ok(match chain.remake(&lane_there.stream, &recipe) {
-                Step::Batch(batch) => {
-                    let part =
-                        sink.parts(&lane_there, &batch).into_iter().find(|part| part.is(&folder, events));
-                    part.map_or(Again::Not, Again::Text)
-                }
-                Step::End => Again::Not,
-                Step::Unreadable(error) => return Err(error),
-                Step::Halt(_) | Step::Wait { .. } => Again::Later,
-            })
-        });
-        match made.await {
-            Ok(Ok(again)) => again,
-            // Gone for good: the lane counts it as lost when it comes there.
-            Ok(Err(error)) if self.lanes.is_lost(lane, &error) => Again::Not,
-            Ok(Err(_)) | Err(_) => Again::Later,
+        loop {
+            let (sink, there, recipe) = (self.clone(), (lane.clone(), chain.clone()), chunk.recipe);
+            let (folder, events) = (folder.to_owned(), chunk.events);
+            let made = self.workers.run_for(Some(&chain), move || {
+                let (lane, chain) = there;
+                Ok(Some(match chain.remake(&lane.stream, &recipe) {
+                    Step::Batch(batch) => {
+                        let part =
+                            sink.parts(&lane, &batch).into_iter().find(|part| part.is(&folder, events));
+                        part.map_or(Again::Not, Again::Text)
+                    }
+                    Step::End => Again::Not,
+                    Step::Unreadable(error) => return Err(error),
+                    Step::Halt(_) | Step::Wait { .. } => Again::Later,
+                    Step::Elsewhere => return Ok(None),
+                }))
+            });
+            match made.await {
+                Ok(Ok(Some(again))) => return again,
+                Ok(Ok(None)) => {}
+                // Gone for good: the lane counts it as lost when it comes there.
+                Ok(Err(error)) if self.lanes.is_lost(lane, &error) => return Again::Not,
+                Ok(Err(_)) | Err(_) => return Again::Later,
+            }
         }
     }
 

@@ -64,17 +64,20 @@ impl Content {
         self.waits_until
     }
 
-    /// The next `len` bytes; less only at the end, and up to a batch more where components make them: a part ends
-    /// where a batch does. Blocks: call it on a worker thread.
-    pub fn part(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
+    /// Fills a part up to `len` bytes; less only at the end, and up to a batch more where components make them: a part
+    /// ends where a batch does. False: that is to go on, by [`Workers::run_for`](crate::transform::Workers::run_for). Blocks:
+    /// call it on a worker thread.
+    pub fn fill(&mut self, part: &mut Vec<u8>, len: usize) -> std::io::Result<bool> {
         if self.lane.chain.is_none() {
-            return self.copy(len);
+            *part = self.copy(len)?;
+            return Ok(true);
         }
-        let mut part = Vec::new();
         while part.len() < len && !self.ended {
-            self.batch(&mut part)?;
+            if !self.batch(part)? {
+                return Ok(false);
+            }
         }
-        Ok(part)
+        Ok(true)
     }
 
     fn copy(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
@@ -99,12 +102,12 @@ impl Content {
         Ok(part)
     }
 
-    /// One more batch, or the end.
-    fn batch(&mut self, part: &mut Vec<u8>) -> std::io::Result<()> {
+    /// One more batch, or the end. False: neither, on this thread.
+    fn batch(&mut self, part: &mut Vec<u8>) -> std::io::Result<bool> {
         self.ended = true;
-        let Some(chain) = self.lane.chain.clone() else { return Ok(()) };
+        let Some(chain) = self.lane.chain.clone() else { return Ok(true) };
         if self.place.offset >= self.size {
-            return Ok(());
+            return Ok(true);
         }
         let closing = self.closing || self.lane.hurried(self.place.offset);
         match chain.step(&self.lane.stream, self.place.offset, self.place.clock, closing) {
@@ -112,13 +115,17 @@ impl Content {
                 joined::raw(&batch, part);
                 self.place = Place { offset: batch.range.end, clock: batch.clock };
                 self.ended = false;
-                Ok(())
+                Ok(true)
             }
             Step::Wait { until } => {
                 self.waits_until = until;
-                Ok(())
+                Ok(true)
             }
-            Step::End => Ok(()),
+            Step::End => Ok(true),
+            Step::Elsewhere => {
+                self.ended = false;
+                Ok(false)
+            }
             Step::Halt(halted) => Err(Error::other(format!("the stream {halted}"))),
             Step::Unreadable(error) => Err(error),
         }

@@ -66,16 +66,22 @@ impl Reader {
     }
 
     async fn take(&mut self, workers: &Workers, len: usize) -> Result<Vec<u8>, UploadError> {
-        let Some(mut content) = self.content.take() else { return Ok(Vec::new()) };
-        let chain = content.chain().cloned();
-        let (content, part) = workers
-            .run_for(chain.as_deref(), move || {
-                let part = if content.ended() { Ok(Vec::new()) } else { content.part(len) };
-                (content, part)
-            })
-            .await?;
-        self.place = content.place();
-        self.content = Some(content);
-        Ok(part?)
+        let mut part = Vec::new();
+        loop {
+            let Some(mut content) = self.content.take() else { return Ok(part) };
+            let chain = content.chain().cloned();
+            let (content, filled, so_far) = workers
+                .run_for(chain.as_deref(), move || {
+                    let filled = if content.ended() { Ok(true) } else { content.fill(&mut part, len) };
+                    (content, filled, part)
+                })
+                .await?;
+            self.place = content.place();
+            self.content = Some(content);
+            part = so_far;
+            if filled? {
+                return Ok(part);
+            }
+        }
     }
 }

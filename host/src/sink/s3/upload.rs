@@ -84,6 +84,9 @@ impl Writer<'_> {
             return Ok(Done::Nothing { until: reader.waits_until() });
         }
         if !reader.is_part(&first) {
+            if self.is_behind(&reader) {
+                return Ok(Done::Nothing { until: reader.waits_until() });
+            }
             let length = first.len() as u64;
             return match self.client.put_object(key, first, self.settings, precondition).await? {
                 Written::Taken => Err(UploadError::Taken),
@@ -210,7 +213,14 @@ impl Writer<'_> {
         mut reader: Reader,
         (mut bytes, mut lines): (Bytes, u64),
     ) -> Result<Done, UploadError> {
-        while !bytes.is_empty() {
+        loop {
+            // More may follow all parts but this one.
+            if !reader.is_part(&bytes) && self.is_behind(&reader) {
+                return Ok(Done::Nothing { until: reader.waits_until() });
+            }
+            if bytes.is_empty() {
+                return self.complete(upload).await;
+            }
             let length = bytes.len() as u64;
             let number = upload.parts.len() as u64 + 1;
             let number = u16::try_from(number)
@@ -224,7 +234,12 @@ impl Writer<'_> {
             self.lanes.counters.uploaded.add(length);
             (bytes, lines) = reader.next(self.workers).await?;
         }
-        self.complete(upload).await
+    }
+
+    /// The object would lack something that is acknowledged: a component that took over leaves lines for later which the
+    /// one before it had taken.
+    fn is_behind(&self, reader: &Reader) -> bool {
+        self.lane.chain.is_some() && reader.place().offset < self.lane.cursor().offset
     }
 
     async fn complete(&self, mut upload: UploadRow) -> Result<Done, UploadError> {

@@ -164,7 +164,9 @@ fn anything() -> impl Strategy<Value = (Vec<u8>, Vec<u32>, Events, u32, bool)> {
             (it.labels, it.label_names, it.attribute_keys, it.key_names) = (rest.0, rest.1, rest.2, rest.3);
             (it.attribute_json, it.attribute_events) = (rest.4, rest.5);
             if let Some((n, attributes)) = one_length {
-                source_ends.iter_mut().for_each(|end| *end %= total + 1);
+                for end in &mut source_ends {
+                    *end %= total + 1;
+                }
                 source_ends.sort_unstable();
                 source_ends.resize(n, total);
                 if let Some(end) = source_ends.last_mut() {
@@ -180,7 +182,9 @@ fn anything() -> impl Strategy<Value = (Vec<u8>, Vec<u32>, Events, u32, bool)> {
                 settled(&mut it.message_starts, &mut it.message_ends, n);
                 settled(&mut it.attribute_starts, &mut it.attribute_ends, attributes);
                 it.labels.resize(n, 0);
-                it.attribute_events.iter_mut().for_each(|event| *event %= n.max(1) as u32);
+                for event in &mut it.attribute_events {
+                    *event %= n.max(1) as u32;
+                }
                 it.attribute_events.sort_unstable();
                 it.attribute_events.resize(attributes, n.saturating_sub(1) as u32);
                 it.attribute_keys.resize(attributes, 0);
