@@ -2,7 +2,7 @@
 //! other lines arrive, the log names the cause, and the memory is given back.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use updraft_tests::{
@@ -106,7 +106,18 @@ fn says(done: &Finished, words: &[&str]) {
 
 #[track_caller]
 fn costs_its_line_alone(component: PathBuf, deed: &str, role: Role, memory_mib: u32, cause: &str) {
-    let trial = Trial::new();
+    costs_its_line_alone_in(&Trial::new(), component, deed, role, memory_mib, cause);
+}
+
+#[track_caller]
+fn costs_its_line_alone_in(
+    trial: &Trial,
+    component: PathBuf,
+    deed: &str,
+    role: Role,
+    memory_mib: u32,
+    cause: &str,
+) {
     let done = trial.lifting(updraft!("run", "--once"), component, deed, role, memory_mib).run();
     done.exits(0);
     says(&done, &["transform `tested` (component ", "failed on one of its lines, bytes ", TRY, cause]);
@@ -151,36 +162,24 @@ each_costs_its_line_alone! {
     a_transforms_key_without_a_name: "liar" as Transform does "key-out" in 16 MiB: "key index";
 }
 
-#[test]
-fn a_trap_in_python() {
-    costs_its_line_alone(python_guest(TMP), "trap", Role::Normalizer, 64, "(wasm `unreachable`)");
+/// A large component is compiled for the first of both; the second finds its machine code where the first left it.
+#[track_caller]
+fn a_trap_and_a_loop_cost_their_line_alone(component: &Path) {
+    let mut trial = Trial::new();
+    for (deed, cause) in [("trap", "(wasm `unreachable`)"), ("loop", "computing (limits.timeout_ms: 200)")] {
+        trial = Trial { data: trial.data, ..Trial::new() };
+        costs_its_line_alone_in(&trial, component.to_owned(), deed, Role::Normalizer, 64, cause);
+    }
 }
 
 #[test]
-fn a_loop_in_python() {
-    costs_its_line_alone(
-        python_guest(TMP),
-        "loop",
-        Role::Normalizer,
-        64,
-        "computing (limits.timeout_ms: 200)",
-    );
+fn a_trap_and_a_loop_in_python() {
+    a_trap_and_a_loop_cost_their_line_alone(&python_guest(TMP));
 }
 
 #[test]
-fn a_trap_in_javascript() {
-    costs_its_line_alone(javascript_guest(TMP), "trap", Role::Normalizer, 64, "(wasm `unreachable`)");
-}
-
-#[test]
-fn a_loop_in_javascript() {
-    costs_its_line_alone(
-        javascript_guest(TMP),
-        "loop",
-        Role::Normalizer,
-        64,
-        "computing (limits.timeout_ms: 200)",
-    );
+fn a_trap_and_a_loop_in_javascript() {
+    a_trap_and_a_loop_cost_their_line_alone(&javascript_guest(TMP));
 }
 
 #[test]
