@@ -21,7 +21,7 @@ pub const FOLDER: &str = "components";
 const CODE: &str = "code";
 /// In it, one file for each component: lines of hash and path below [`CODE`], as `sha256sum` writes them.
 const SEALS: &str = "seals";
-/// Beyond this, what was not used for long is deleted. The code of a Python component takes about 20 MiB.
+/// Beyond this, what was not used for long is deleted. The code of a Python component takes 12 MiB.
 const MOST_BYTES: u64 = 256 << 20;
 /// The same for files.
 const MOST_FILES: u64 = 256;
