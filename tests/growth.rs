@@ -1,6 +1,7 @@
 //! Promise: whatever a file does while Updraft runs, each of its bytes arrives once and nothing that arrived is overwritten.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 
 use updraft_tests::{LogFolder, Moto, TRY, Updraft, eventually, line, updraft};
@@ -42,6 +43,36 @@ fn a_file_that_appears_later_is_found() {
     running.wait().exits(0);
 
     assert_eq!(moto.mirrored(), logs.task_files());
+}
+
+#[test]
+fn growth_below_a_folder_that_is_named_from_here_is_seen_at_once() {
+    for (config, folder) in [("p.yaml", "logs"), ("./p.yaml", "./logs")] {
+        let run = updraft!("run", "--config", config);
+        let (logs, home) = (run.home().join("logs"), run.home().to_owned());
+        fs::create_dir(&logs).expect("its home can be written");
+        fs::write(logs.join("a.log"), line(0)).expect("its home can be written");
+        // No look through the folder finds it.
+        let pipeline = format!(
+            "
+data_dir: data
+sources: {{ airflow: {{ type: airflow, base_log_folder: {folder}, rescan_secs: 3600 }} }}
+sinks: {{ out: {{ type: file, inputs: [airflow], path: out }} }}
+"
+        );
+        fs::write(home.join("p.yaml"), pipeline).expect("its home can be written");
+        let running = run.spawn();
+        for number in 1..4 {
+            eventually("the file", || {
+                let landed = fs::read(home.join("out/a.log")).unwrap_or_default();
+                (landed == fs::read(logs.join("a.log")).expect("it is there")).then_some(())
+            });
+            let mut file = fs::OpenOptions::new().append(true).open(logs.join("a.log")).expect("it is there");
+            file.write_all(line(number).as_bytes()).expect("its home can be written");
+        }
+        running.terminate();
+        running.wait().exits(0);
+    }
 }
 
 #[test]

@@ -27,6 +27,10 @@ use tokio::task::JoinSet;
 
 /// Turns of one sink that may be under way at once.
 const TURNS_AT_ONCE: usize = 8;
+/// Of those, turns of chains whose components failed of late: they wait for each other, and shall not wait in all places.
+const SICK_TURNS: usize = 2;
+/// How long one waits that finds none of these free.
+const SICK_PAUSE: Duration = Duration::from_millis(200);
 /// How long a lane pauses that a guest, a disk or a file keeps from going on.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -49,6 +53,7 @@ pub struct Lanes {
     by_stream: RwLock<HashMap<StreamId, Arc<Lane>>>,
     /// How lines of each source become events for this sink; none where the sink copies bytes.
     chains: HashMap<usize, Option<Arc<Chain>>>,
+    sick_places: Semaphore,
     store: Store,
     committing: AsyncMutex<()>,
     files: Arc<OpenFiles>,
@@ -127,6 +132,7 @@ impl Lanes {
             by_stream: RwLock::default(),
             chains,
             store,
+            sick_places: Semaphore::new(SICK_TURNS),
             committing: AsyncMutex::new(()),
             files,
             progress,
@@ -220,6 +226,11 @@ impl Lanes {
         if offset >= lane.stream.snapshot().size || self.broken() || !sink.has_room(lane) {
             return;
         }
+        let _sick_place = match self.sick_places.try_acquire() {
+            _ if !chain.is_sick() => None,
+            Ok(place) => Some(place),
+            Err(_) => return self.schedule.wake_at(lane.stream.id, Instant::now() + SICK_PAUSE),
+        };
         let (lane_there, sink) = (lane.clone(), sink.clone());
         let closing = self.closing() || lane.hurried(offset);
         let sickness = chain.clone();

@@ -240,7 +240,9 @@ impl Check<'_> {
         self.kind(&mut value, &field, &["airflow"])?;
         let raw: raw::Airflow = self.section(value, &field)?;
         let folder = raw.base_log_folder.map(|path| self.folder.join(path));
-        let folder = folder.or_else(|| defaults::base_log_folder(self.env));
+        // The system reports what happens in it by the name that it is watched by.
+        let folder =
+            folder.or_else(|| defaults::base_log_folder(self.env)).map(|path| defaults::absolute(&path));
         if folder.is_none() {
             let help = format!(
                 "set base_log_folder here, or {} or {}",

@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// Nobody listens there.
-    #[error("no updraft runs on data dir {}: {error}; is it the data dir of the one that you mean?", dir.display())]
+    #[error("{}", no_host(dir, error))]
     NoHost {
         /// The data dir.
         dir: PathBuf,
@@ -25,7 +25,7 @@ pub enum AskError {
         error: io::Error,
     },
     /// Somebody does, but said nothing more before there was a result.
-    #[error("updraft on data dir {} does not answer: {error}", dir.display())]
+    #[error("updraft on data dir {} does not answer: {error}; it may still do what it was asked", dir.display())]
     Silent {
         /// The data dir.
         dir: PathBuf,
@@ -41,6 +41,17 @@ pub enum AskError {
         /// Its own words.
         why: String,
     },
+}
+
+fn no_host(dir: &Path, error: &io::Error) -> String {
+    let dir = dir.display();
+    if error.kind() == ErrorKind::PermissionDenied {
+        format!("updraft on data dir {dir} may be asked by its own user and root only: {error}")
+    } else {
+        format!(
+            "no updraft runs on data dir {dir}: {error}; is it the data dir of the one that you mean? (`run --once` cannot be asked.)"
+        )
+    }
 }
 
 /// Asks the host that runs on that data dir, and waits for its result. `told` hears of progress: bytes left.

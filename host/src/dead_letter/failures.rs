@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Streams of which it is remembered what is kept.
 const STREAMS: NonZero<usize> = NonZero::new(4096).unwrap();
-/// Separate places of one stream that are remembered; beyond that the first is forgotten.
-const PLACES: usize = 256;
+/// Separate places of one stream that are remembered, as many as lines that its component is known to fail on; beyond that the first is forgotten.
+const PLACES: usize = 4096;
 
 /// The dead letters of one transform.
 pub struct Failures {
@@ -119,13 +119,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn of_one_stream_256_places_are_remembered_and_of_257_the_first_is_forgotten() {
+    fn of_one_stream_4096_places_are_remembered_and_of_4097_the_first_is_forgotten() {
         let mut places = Places::default();
         let place = |number: u64| number * 10..number * 10 + 5;
-        (0..256).for_each(|number| places.add(place(number)));
-        assert!((0..256).all(|number| places.hold(&place(number))));
-        places.add(place(256));
-        assert!(!places.hold(&place(0)) && (1..257).all(|number| places.hold(&place(number))));
+        (0..4096).for_each(|number| places.add(place(number)));
+        assert!((0..4096).all(|number| places.hold(&place(number))));
+        places.add(place(4096));
+        assert!(!places.hold(&place(0)) && (1..4097).all(|number| places.hold(&place(number))));
     }
 
     proptest! {

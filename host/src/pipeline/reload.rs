@@ -180,7 +180,7 @@ impl Reloader {
         self.fit(running, &present, &others)?;
         for (stage, build) in self.stages.iter().zip(&others) {
             let Some(build) = build else { continue };
-            stage.trial().run(&build.component).map_err(|error| {
+            stage.trial().run(&build.component, &stage.build().component).map_err(|error| {
                 let (id, component) = (stage.id().to_owned(), build.component.name().to_owned());
                 ReloadError::Trial { id, component, error }
             })?;
@@ -195,8 +195,13 @@ impl Reloader {
             }
         });
         let became = Reloaded { transforms: became.collect() };
+        let any = others.iter().any(Option::is_some);
         let others = self.stages.iter().zip(others);
         let old = Stage::exchange(others.filter_map(|(stage, build)| Some((&**stage, build?))).collect());
+        if any {
+            // What a stage is given may be made by another build now, and bad no more.
+            self.stages.iter().for_each(|stage| stage.forget_marks());
+        }
         running.transforms = transforms;
         if !old.is_empty() {
             became.transforms.iter().filter(|it| it.exchanged).for_each(|it| tracing::info!("{it}"));

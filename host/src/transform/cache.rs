@@ -7,11 +7,11 @@
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use walkdir::WalkDir;
 use wasmtime::CacheConfig;
 
@@ -21,6 +21,8 @@ pub const FOLDER: &str = "components";
 const CODE: &str = "code";
 /// In it, one file for each component: lines of hash and path below [`CODE`], as `sha256sum` writes them.
 const SEALS: &str = "seals";
+/// In it, what the processes that use it lock.
+const LOCK: &str = "lock";
 /// Beyond this, what was not used for long is deleted. The code of a Python component takes 12 MiB.
 const MOST_BYTES: u64 = 256 << 20;
 /// The same for files.
@@ -32,6 +34,21 @@ pub struct Cache {
     code: PathBuf,
     seals: PathBuf,
     turn: Mutex<()>,
+    /// `validate` and the like may use the folder while a host does.
+    lock: File,
+}
+
+/// Nobody else uses the folder, until this is dropped.
+struct Alone<'a> {
+    _here: MutexGuard<'a, ()>,
+    elsewhere: Option<&'a File>,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        // Closing it would do it, too.
+        let _ = self.elsewhere.map(File::unlock);
+    }
 }
 
 impl Cache {
@@ -67,7 +84,9 @@ impl Cache {
             // What is compressed anew would have no seal, and costs minutes of a processor.
             .with_optimized_compression_usage_counter_threshold(u64::MAX);
         let wasmtime = wasmtime::Cache::new(config).map_err(|error| format!("{error:#}"))?;
-        let cache = Self { wasmtime, code, seals, turn: Mutex::new(()) };
+        let lock = File::options().write(true).create(true).truncate(false).open(folder.join(LOCK));
+        let lock = lock.map_err(|error| format!("its lock cannot be opened: {error}"))?;
+        let cache = Self { wasmtime, code, seals, turn: Mutex::new(()), lock };
         cache.tidy().map_err(|error| format!("it cannot be looked through: {error}"))?;
         Ok(cache)
     }
@@ -84,7 +103,7 @@ impl Cache {
 
     /// Runs what compiles the component of this hash, or finds it compiled; true: it was.
     pub fn keep<T>(&self, component: &str, compile: impl FnOnce() -> T) -> (T, bool) {
-        let _alone = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.alone();
         for (path, seal) in self.sealed(component) {
             let file = self.code.join(&path);
             if file.exists() && hash(&file).is_none_or(|hash| hash != seal) {
@@ -101,8 +120,17 @@ impl Cache {
         (compiled, found)
     }
 
+    /// Waits for who uses it.
+    fn alone(&self) -> Alone<'_> {
+        let here = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        // A file system without locks is one that nobody else is on, as a rule.
+        let elsewhere = self.lock.lock().is_ok().then_some(&self.lock);
+        Alone { _here: here, elsewhere }
+    }
+
     /// Deletes code without a seal (a kill came between, or the disk was full) and seals without code.
     fn tidy(&self) -> io::Result<()> {
+        let _alone = self.alone();
         let mut sealed = HashSet::new();
         for entry in fs::read_dir(&self.seals)? {
             let path = entry?.path();

@@ -8,12 +8,13 @@ mod format;
 
 pub use format::{Capsule, Given, VERSION};
 
+use super::cache::is_ours;
 use super::component::Component;
 use super::error::Failure;
 use crate::event::{Events, Origin};
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -78,6 +79,7 @@ pub struct Capsules {
 impl Capsules {
     /// Of a data dir. Nothing is made before there is a capsule.
     pub fn of(data_dir: &Path) -> Self {
+        let data_dir = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
         Self { folder: data_dir.join(FOLDER), keeping: Mutex::default() }
     }
 
@@ -110,23 +112,34 @@ impl Capsules {
     fn write(&self, path: &Path, capsule: &Capsule) -> io::Result<()> {
         let mut folder = DirBuilder::new();
         folder.recursive(true).mode(0o700).create(&self.folder)?;
+        // It was there before, perhaps.
+        is_ours(&self.folder).map_err(io::Error::other)?;
         let new = path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        // A kill left it.
+        if let Err(error) = std::fs::remove_file(&new)
+            && error.kind() != ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
         let text = serde_json::to_vec_pretty(capsule)?;
         file.write_all(&text)?;
         std::fs::rename(&new, path)?;
-        self.make_room(path)
+        if let Err(error) = self.make_room(path) {
+            tracing::warn!("old capsules cannot be let go of: {error}");
+        }
+        Ok(())
     }
 
     /// Lets go of the oldest while there are too many.
     fn make_room(&self, newest: &Path) -> io::Result<()> {
         let mut kept: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
-            let (path, about) = {
-                let entry = entry?;
-                (entry.path(), entry.metadata()?)
-            };
-            kept.push((about.modified()?, about.len(), path));
+            let entry = entry?;
+            let (path, about) = (entry.path(), entry.metadata()?);
+            if about.is_file() && path.extension().is_some_and(|it| it == "json") {
+                kept.push((about.modified()?, about.len(), path));
+            }
         }
         kept.sort();
         let (mut count, mut bytes) = (kept.len(), kept.iter().map(|(_, len, _)| len).sum::<u64>());
@@ -144,8 +157,7 @@ impl Capsules {
 
 /// Failures are alike if the same component fails for the same reason, whatever the numbers in it.
 fn name(failure: &Failure) -> String {
-    let gist: String = failure.error.to_string().chars().filter(|it| !it.is_numeric()).take(200).collect();
-    let gist = hex::encode(Sha256::digest(gist));
+    let gist = hex::encode(Sha256::digest(failure.error.gist()));
     let hash = failure.hash.get(..12).unwrap_or(&failure.hash);
     format!("{}-{hash}-{}-{}.json", failure.transform, failure.error.kind(), &gist[..8])
 }

@@ -4,12 +4,14 @@
 //! Nothing of this is remembered but where bad lines are: a batch ends before one, and the next begins with it. So the
 //! same batches come again whenever they are asked for.
 
-use super::breaker::Verdict;
+mod way;
+
 use super::capsule::{Capsules, Case};
-use super::error::Failure;
 use super::instance::Instance;
 use super::isolate::first_bad;
+use super::marks::Mark;
 use super::stage::{Build, Stage};
+use super::unit::Unit;
 use super::{GuestError, Halted, check, limits, native};
 use crate::config::OnError;
 use crate::event::{DROPPED, Events};
@@ -17,8 +19,10 @@ use crate::source::Stream;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// A failure that took less is looked into where it happened; that takes some twenty calls more.
+/// A failure that took less is looked into where it happened; that takes some twenty calls more…
 const QUICK: Duration = Duration::from_millis(5);
+/// …and if they were as quick, nothing else is to be done elsewhere.
+const QUICK_CALLS: u32 = 20;
 /// Others are looked into elsewhere: so long the work of the component goes there, at least.
 const TIME_TO_GO: Duration = Duration::from_secs(1);
 
@@ -32,6 +36,8 @@ pub struct Care<'a> {
     pub stream: &'a Stream,
     /// Where the batch begins.
     pub offset: u64,
+    /// It was made before, and delivered.
+    pub again: bool,
     /// Where failures are kept, to be looked at.
     pub capsules: Option<&'a Capsules>,
 }
@@ -58,22 +64,23 @@ impl Care<'_> {
             return Ok((ends.len() as u32, self.pass_by(bytes, events, true, until)?));
         }
         let mut ends = ends;
-        while let Some((at, error)) = self.known(bytes) {
+        while let Some((at, mark)) = self.known(bytes) {
             let before = ends.partition_point(|&end| self.offset + u64::from(end) <= at);
             if before > 0 {
                 ends = &ends[..before];
                 break;
             }
-            let mut alone = bytes[..ends[0] as usize].to_vec();
-            if self.build.on_error(true) == OnError::Halt
-                && self.timed(|| self.lines(&mut alone, &ends[..1], true, false)).is_ok()
-            {
-                self.stage.unmark(self.stream.id, at);
+            let first = &ends[..1];
+            let mut alone = bytes[..first[0] as usize].to_vec();
+            if self.takes_it_now(true, at, &mark, || self.lines(&mut alone, first, true, false).map(drop))? {
                 continue;
             }
-            bytes.truncate(ends[0] as usize);
-            let events = native::lines_as_they_stand(bytes, &ends[..1]);
-            return Ok((1, self.give_way(bytes, events, true, &error)?));
+            bytes.truncate(first[0] as usize);
+            let events =
+                self.give_way(bytes, native::lines_as_they_stand(bytes, first), true, &mark.error)?;
+            self.stage.stats().lines_in.add(1);
+            self.made(0, 0, &events);
+            return Ok((1, events));
         }
         let cut = ends.last().is_none_or(|&end| (end as usize) < bytes.len());
         bytes.truncate(ends.last().map_or(0, |&end| end as usize));
@@ -96,46 +103,77 @@ impl Care<'_> {
         Ok((consumed, events))
     }
 
-    /// Events → events; `bytes` are cut to what those that were done came from.
-    pub fn transform(&self, bytes: &mut Vec<u8>, mut given: Events) -> Result<Events, Stop> {
+    /// Events → events; `bytes` are cut to what those that were done came from, which is at one of the `borders`.
+    pub fn transform(&self, bytes: &mut Vec<u8>, all: &Events, borders: &[u32]) -> Result<Events, Stop> {
         if let Some(until) = self.stage.aside_until() {
-            return self.pass_by(bytes, given, false, until);
+            return self.pass_by(bytes, all.clone(), false, until);
         }
-        while let Some((at, error)) = self.known(bytes) {
-            let units = Unit::all(bytes, &given);
+        let mut some: Option<Events> = None;
+        while let Some((at, mark)) = self.known(bytes) {
+            let units = Unit::all(bytes, all, borders);
             let before = units.partition_point(|unit| self.offset + u64::from(unit.end) <= at);
             let Some(last) = units.get(before.max(1) - 1) else { break };
-            let some = given.slice(bytes, 0..last.events.end, 0..last.end);
+            let part = all.slice(bytes, 0..last.events.end, 0..last.end);
             if before > 0 {
                 bytes.truncate(last.end as usize);
-                given = some;
+                some = Some(part);
                 break;
             }
             let alone = &bytes[..last.end as usize];
-            if self.build.on_error(false) == OnError::Halt
-                && self.timed(|| self.events(alone, &some, false)).is_ok()
-            {
-                self.stage.unmark(self.stream.id, at);
+            if self.takes_it_now(false, at, &mark, || self.events(alone, &part, false).map(drop))? {
                 continue;
             }
             bytes.truncate(last.end as usize);
-            return self.give_way(bytes, some, false, &error);
+            let (given, dropped) = (part.len(), dropped(&part));
+            let events = self.give_way(bytes, part, false, &mark.error)?;
+            self.made(given, dropped, &events);
+            return Ok(events);
         }
-        let (before, dropped) = (given.len(), dropped(&given));
+        let given = some.as_ref().unwrap_or(all);
         let began = Instant::now();
-        let events = match self.events(bytes, &given, false) {
+        let events = match self.events(bytes, given, false) {
             Ok(events) => {
                 self.stage.succeeded();
-                self.stage.trial().events(&self.stream.origin, bytes, &given);
+                self.stage.trial().events(&self.stream.origin, bytes, given);
                 events
             }
             Err(error) => {
                 self.here(began)?;
-                self.timed(|| self.isolate_events(bytes, given, error))?
+                self.timed(|| self.isolate_events(bytes, given, borders, error))?
             }
         };
-        self.made(before, dropped, &events);
+        let done = given.source_ends.partition_point(|&end| end as usize <= bytes.len());
+        let dropped = given.labels[..done].iter().filter(|&&label| label == DROPPED).count();
+        self.made(done, dropped, &events);
         Ok(events)
+    }
+
+    /// Whether a component takes a line by now that it is known to fail on. Only asked where its stream waits for that, and
+    /// less and less often.
+    fn takes_it_now(
+        &self,
+        normalizer: bool,
+        at: u64,
+        mark: &Mark,
+        run: impl FnOnce() -> Result<(), GuestError>,
+    ) -> Result<bool, Stop> {
+        if self.build.on_error(normalizer) != OnError::Halt {
+            return Ok(false);
+        }
+        if mark.again_at > Instant::now() {
+            return Err(Stop::Halt(Halted {
+                transform: self.stage.id().to_owned(),
+                why: mark.error.to_string(),
+                until: Some(mark.again_at),
+            }));
+        }
+        let takes = self.timed(run).is_ok();
+        if takes {
+            self.stage.unmark(self.stream.id, at);
+        } else {
+            self.stage.failed_again(self.stream.id, at);
+        }
+        Ok(takes)
     }
 
     /// Whether a failure that began then may be looked into on this thread, which others may need.
@@ -149,7 +187,7 @@ impl Care<'_> {
     }
 
     /// The first line of the batch's that it is known to fail on.
-    fn known(&self, bytes: &[u8]) -> Option<(u64, GuestError)> {
+    fn known(&self, bytes: &[u8]) -> Option<(u64, Mark)> {
         self.stage.first_mark(self.build, self.stream.id, &(self.offset..self.offset + bytes.len() as u64))
     }
 
@@ -211,8 +249,14 @@ impl Care<'_> {
         }
     }
 
-    fn isolate_events(&self, bytes: &mut Vec<u8>, given: Events, error: GuestError) -> Result<Events, Stop> {
-        let units = Unit::all(bytes, &given);
+    fn isolate_events(
+        &self,
+        bytes: &mut Vec<u8>,
+        given: &Events,
+        borders: &[u32],
+        error: GuestError,
+    ) -> Result<Events, Stop> {
+        let units = Unit::all(bytes, given, borders);
         let found = first_bad(units.len(), error, |count| {
             let Unit { events, end, .. } = &units[count - 1];
             let part = given.slice(bytes, 0..events.end, 0..*end);
@@ -221,7 +265,7 @@ impl Care<'_> {
         let Some((count, events)) = found.good else {
             let (end, given) = match units.first() {
                 Some(Unit { events, end, .. }) => (*end, given.slice(bytes, 0..events.end, 0..*end)),
-                None => (bytes.len() as u32, given),
+                None => (bytes.len() as u32, given.clone()),
             };
             bytes.truncate(end as usize);
             self.spoilt(&Case::events(bytes, &given), 0, u64::from(end), false, &found.error);
@@ -293,145 +337,14 @@ impl Care<'_> {
     fn timed<T>(&self, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let answer = work();
-        self.stage.suffered(began.elapsed(), Duration::ZERO);
+        let took = began.elapsed();
+        if took >= QUICK * QUICK_CALLS {
+            self.stage.suffered(took, Duration::ZERO);
+        }
         answer
-    }
-
-    /// It fails on this, even if that is all it is given.
-    fn spoilt(&self, case: &Case<'_>, start: u64, end: u64, normalizer: bool, error: &GuestError) {
-        if !self.stage.mark(self.build, self.stream.id, self.offset + start, error) {
-            return;
-        }
-        let letters = self.build.failures.as_ref().map_or("", |failures| failures.sink());
-        let outcome = match self.build.on_error(normalizer) {
-            OnError::Pass if normalizer => "it goes on as it stands".to_owned(),
-            OnError::Pass => "its event goes on unchanged".to_owned(),
-            OnError::Drop => "it is dropped".to_owned(),
-            OnError::Halt => {
-                "its stream waits (`on_error: halt`), and it is tried again and again".to_owned()
-            }
-            OnError::DeadLetter => format!("it goes to sink `{letters}`"),
-        };
-        self.report(case, start, end, 1, error, &outcome);
-    }
-
-    /// It fails on these, but not on the last of them alone.
-    fn spoilt_together(&self, case: &Case<'_>, end: u64, units: usize, error: &GuestError) {
-        self.report(case, 0, end, units, error, "it is given less at once");
-    }
-
-    fn report(&self, case: &Case<'_>, start: u64, end: u64, units: usize, error: &GuestError, outcome: &str) {
-        let component = &self.build.component;
-        let failure = Failure {
-            transform: self.stage.id().to_owned(),
-            hash: component.hash().to_owned(),
-            path: self.stream.origin.path.clone(),
-            bytes: self.offset + start..self.offset + end,
-            units,
-            error: error.clone(),
-        };
-        let kept =
-            self.capsules.and_then(|capsules| capsules.keep(case, component, &self.stream.origin, &failure));
-        if let Some(capsule) = kept {
-            tracing::error!("{failure}; {outcome}. To see it again: updraft replay {}", capsule.display());
-        } else {
-            tracing::error!("{failure}; {outcome}");
-        }
-        if let Verdict::Aside(pause) = self.stage.failed_anew(self.build) {
-            tracing::warn!(
-                transform = self.stage.id(),
-                "fails too often: it is put aside for {pause:?}, and what it would be given goes the way of its on_error"
-            );
-        }
-    }
-
-    /// It is put aside, and nothing is shown to it.
-    fn pass_by(
-        &self,
-        bytes: &[u8],
-        events: Events,
-        normalizer: bool,
-        until: Instant,
-    ) -> Result<Events, Stop> {
-        self.stage.stats().passed_by.add(events.len() as u64);
-        let why = "the component is put aside, since it failed too often";
-        self.on_error(bytes, events, normalizer, why, Some(until))
-    }
-
-    /// It failed on these.
-    fn give_way(
-        &self,
-        bytes: &[u8],
-        events: Events,
-        normalizer: bool,
-        error: &GuestError,
-    ) -> Result<Events, Stop> {
-        let count = events.len() as u64;
-        let events = self.on_error(bytes, events, normalizer, &error.to_string(), None)?;
-        self.stage.stats().gave_way.add(count);
-        Ok(events)
-    }
-
-    fn on_error(
-        &self,
-        bytes: &[u8],
-        mut events: Events,
-        normalizer: bool,
-        why: &str,
-        until: Option<Instant>,
-    ) -> Result<Events, Stop> {
-        match self.build.on_error(normalizer) {
-            OnError::Pass => return Ok(events),
-            OnError::Halt => {
-                let (transform, why) = (self.stage.id().to_owned(), why.to_owned());
-                return Err(Stop::Halt(Halted { transform, why, until }));
-            }
-            OnError::Drop => {}
-            // Nothing of it goes on before it is safe there.
-            OnError::DeadLetter => {
-                if let Some(failures) = &self.build.failures {
-                    failures.keep(why, self.stream, self.offset, bytes, &events).map_err(Stop::NotKept)?;
-                }
-            }
-        }
-        native::drop_all(&mut events);
-        Ok(events)
-    }
-
-    fn made(&self, given: usize, dropped_before: usize, events: &Events) {
-        let stats = self.stage.stats();
-        stats.events_in.add(given as u64);
-        stats.events_out.add(events.len() as u64);
-        stats.dropped.add(dropped(events).saturating_sub(dropped_before) as u64);
     }
 }
 
 fn dropped(events: &Events) -> usize {
     events.labels.iter().filter(|&&label| label == DROPPED).count()
-}
-
-/// Events that can stand alone: all those of some whole lines.
-struct Unit {
-    events: std::ops::Range<usize>,
-    /// Where those lines begin in the batch's bytes.
-    start: u32,
-    /// Where they end.
-    end: u32,
-}
-
-impl Unit {
-    /// Of a batch. Reading can begin after each of them: it ends where a line does.
-    fn all(bytes: &[u8], events: &Events) -> Vec<Self> {
-        let ends = &events.source_ends;
-        let mut units: Vec<Self> = Vec::new();
-        for (at, &end) in ends.iter().enumerate() {
-            let ends_a_line =
-                end as usize == bytes.len() || (end > 0 && bytes.get(end as usize - 1) == Some(&b'\n'));
-            if ends_a_line && ends.get(at + 1).is_none_or(|&after| after > end) {
-                let (first, start) = units.last().map_or((0, 0), |before| (before.events.end, before.end));
-                units.push(Self { events: first..at + 1, start, end });
-            }
-        }
-        units
-    }
 }

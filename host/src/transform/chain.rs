@@ -82,7 +82,7 @@ impl Chain {
         {
             return Step::Batch(batch);
         }
-        let step = self.make(stream, offset, clock, stream.snapshot().size, closing);
+        let step = self.make(stream, offset, clock, stream.snapshot().size, closing, false);
         if let (Some(memo), Step::Batch(batch)) = (&self.memo, &step) {
             memo.lock().unwrap_or_else(PoisonError::into_inner).put(key, batch.clone());
         }
@@ -91,7 +91,12 @@ impl Chain {
 
     /// The same, but of nothing from `end` on: what is there belongs to a batch that was made before.
     pub fn step_up_to(&self, stream: &Stream, offset: u64, clock: i64, end: u64) -> Step {
-        self.make(stream, offset, clock, end.min(stream.snapshot().size), true)
+        self.make(stream, offset, clock, end.min(stream.snapshot().size), true, false)
+    }
+
+    /// The batch at an offset that was delivered before: made by components, as it was then, or not now.
+    pub fn step_again(&self, stream: &Stream, offset: u64, clock: i64, closing: bool) -> Step {
+        self.make(stream, offset, clock, stream.snapshot().size, closing, true)
     }
 
     /// A batch that was made before, again.
@@ -115,7 +120,7 @@ impl Chain {
                 format!("the file ends before byte {end}, though it was read up to there before"),
             ));
         }
-        match self.stages(stream, *recipe, lines) {
+        match self.stages(stream, *recipe, lines, true) {
             Ok(Some(batch)) => Step::Batch(Arc::new(batch)),
             // The component is another by now, and takes nothing of it.
             Ok(None) => Step::End,
@@ -123,7 +128,7 @@ impl Chain {
         }
     }
 
-    fn make(&self, stream: &Stream, offset: u64, clock: i64, size: u64, closing: bool) -> Step {
+    fn make(&self, stream: &Stream, offset: u64, clock: i64, size: u64, closing: bool, again: bool) -> Step {
         let now = stream.snapshot();
         if offset >= size {
             return Step::End;
@@ -159,7 +164,7 @@ impl Chain {
             let made_at = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(now.modified);
             let shown = lines.bytes.len() as u64;
             let recipe = Recipe { offset, clock, shown, last, file_time: now.modified, made_at };
-            match self.stages(stream, recipe, lines) {
+            match self.stages(stream, recipe, lines, again) {
                 Ok(Some(batch)) => return Step::Batch(Arc::new(batch)),
                 Ok(None) if at_end => {
                     // Its last event may still grow; the join time decides, or the rest of an unfinished line.
@@ -172,8 +177,14 @@ impl Chain {
         }
     }
 
-    /// None: nothing was consumed.
-    fn stages(&self, stream: &Stream, recipe: Recipe, lines: Lines) -> Result<Option<Batch>, Stop> {
+    /// None: nothing was consumed. `again`: it was made before.
+    fn stages(
+        &self,
+        stream: &Stream,
+        recipe: Recipe,
+        lines: Lines,
+        again: bool,
+    ) -> Result<Option<Batch>, Stop> {
         let Recipe { offset, clock, last, file_time, made_at, .. } = recipe;
         let builds = Stage::builds(&self.stages);
         let care = |at: usize| Care {
@@ -181,6 +192,7 @@ impl Chain {
             build: &builds[at],
             stream,
             offset,
+            again,
             capsules: self.capsules.as_deref(),
         };
         let normalizes = builds.first().is_some_and(|build| build.component.normalizes());
@@ -197,9 +209,11 @@ impl Chain {
         let before = clock;
         let clock = clock::repair(&mut events, bytes.len(), before, file_time, made_at);
         let mut divisible = true;
+        // Where reading may begin: after an event as the lines were put together.
+        let borders = if rest.is_empty() { Vec::new() } else { events.source_ends.clone() };
         for at in rest.clone() {
             let before = events.source_ends.clone();
-            events = care(at).transform(&mut bytes, events)?;
+            events = care(at).transform(&mut bytes, &events, &borders)?;
             divisible &= before.starts_with(&events.source_ends);
         }
         // Transforms may set times, too.

@@ -8,6 +8,7 @@ use super::stats::Stats;
 use super::voice::Pace;
 use crate::config;
 use crate::sink::complaint::Complaint;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wasmtime::Store;
@@ -25,6 +26,8 @@ pub struct Component {
     pre: InstancePre<State>,
     exports: Exports,
     idle: Mutex<Vec<Instance>>,
+    /// One for each core, and one for the thread for failing work.
+    most_idle: usize,
     pace: Pace,
     complaint: Mutex<Complaint>,
     stats: Arc<Stats>,
@@ -54,6 +57,7 @@ impl Component {
             pre,
             exports,
             idle: Mutex::new(Vec::new()),
+            most_idle: std::thread::available_parallelism().map_or(2, NonZero::get) + 1,
             pace: Pace::new(&transform.limits),
             complaint: Mutex::default(),
             stats,
@@ -142,12 +146,24 @@ impl Component {
         Ok(answer)
     }
 
+    /// Runs a call on a fresh instance, for nobody's books: what comes of it says nothing of what works there.
+    pub fn run_aside<T>(
+        &self,
+        work: impl FnOnce(&mut Instance) -> Result<T, GuestError>,
+    ) -> Result<T, GuestError> {
+        let mut fresh = Instance::new(self)?;
+        let answer = work(&mut fresh)?;
+        self.put_back(fresh);
+        Ok(answer)
+    }
+
     /// An instance that had worked before failed. It may be what it remembered: a fresh one is asked.
     fn hiccup(&self, error: &GuestError) {
         self.stats.failed(error);
         let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         if complaint.raise(error.kind(), Instant::now()) {
             tracing::warn!(
+                component = self.hash.get(..12),
                 transform = self.id,
                 "an instance of its component failed: {error}; the same is tried on a fresh one"
             );
@@ -155,8 +171,11 @@ impl Component {
     }
 
     pub(super) fn put_back(&self, instance: Instance) {
-        // No more instances than worker threads ever exist at once, so this stays as short.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(instance);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Fresh ones are made beside those that wait: more than there are threads to use them are of no use.
+        if idle.len() < self.most_idle {
+            idle.push(instance);
+        }
     }
 
     pub(super) fn config_json(&self) -> &str {

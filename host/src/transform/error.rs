@@ -7,10 +7,11 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuestError {
     /// It executed `unreachable`: a panic or an abort, as a rule.
-    #[error(
-        "panicked, or gave up otherwise (wasm `unreachable`); what it said of it is in the log before this"
-    )]
-    Unreachable,
+    #[error("panicked, or gave up otherwise (wasm `unreachable`); its last words: {words}")]
+    Unreachable {
+        /// What it said last in that call.
+        words: String,
+    },
     /// Its calls went too deep.
     #[error("used up its stack of {limit} bytes: it calls itself too deeply")]
     StackOverflow {
@@ -48,6 +49,14 @@ pub enum GuestError {
         wanted: u64,
         /// The limit.
         limit: u64,
+    },
+    /// It is made of too many parts.
+    #[error(
+        "is made of more core instances, tables or memories than it may be (limits.core_instances): {said}"
+    )]
+    Parts {
+        /// wasmtime's words.
+        said: String,
     },
     /// Handed the host more than it may, as a result or as the argument of a host's function.
     #[error("handed over more than {limit} bytes at once (limits.result_mib)")]
@@ -182,27 +191,40 @@ pub enum Broken {
 
 impl GuestError {
     /// Every word of [`kind`](Self::kind), for metrics that show zeros too.
-    pub const KINDS: [&'static str; 9] = [
+    pub const KINDS: [&'static str; 10] = [
         "unreachable",
         "stack_overflow",
         "trap",
         "timeout",
         "memory",
         "table",
+        "parts",
         "too_much",
         "refused",
         "contract",
     ];
 
+    /// What makes it the same failure as another, whatever the lines: its words without numbers; of a panic, where it was.
+    pub fn gist(&self) -> String {
+        let text = match self {
+            Self::Unreachable { words } => {
+                words.split(" | ").find(|line| line.contains("panicked at")).unwrap_or_default().to_owned()
+            }
+            _ => self.to_string(),
+        };
+        text.chars().filter(|it| !it.is_numeric()).take(200).collect()
+    }
+
     /// One word for it.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Unreachable => "unreachable",
+            Self::Unreachable { .. } => "unreachable",
             Self::StackOverflow { .. } => "stack_overflow",
             Self::Trap(_) => "trap",
             Self::Timeout { .. } => "timeout",
             Self::Memory { .. } => "memory",
             Self::Table { .. } => "table",
+            Self::Parts { .. } => "parts",
             Self::TooMuch { .. } => "too_much",
             Self::Refused(_) => "refused",
             Self::Contract(_) => "contract",

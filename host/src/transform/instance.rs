@@ -123,13 +123,19 @@ fn blame(state: &State, trap: &wasmtime::Error, max_result: usize) -> GuestError
         return met;
     }
     match trap.downcast_ref::<Trap>() {
-        Some(Trap::UnreachableCodeReached) => return GuestError::Unreachable,
+        Some(Trap::UnreachableCodeReached) => {
+            let words = state.voice.last_words().unwrap_or_else(|| "none".to_owned());
+            return GuestError::Unreachable { words };
+        }
         Some(Trap::StackOverflow) => return GuestError::StackOverflow { limit: MAX_WASM_STACK },
         _ => {}
     }
     // The backtrace of the wasm stack is long; its cause is what an author needs first.
     let cause = trap.root_cause().to_string();
-    // wasmtime keeps the type of this error to itself.
+    // wasmtime keeps the types of these errors to itself.
+    if cause.contains("resource limit exceeded") {
+        return GuestError::Parts { said: plain(&cause, MAX_SAID) };
+    }
     if cause.contains("fuel allocated for hostcalls") {
         return GuestError::TooMuch { limit: max_result };
     }

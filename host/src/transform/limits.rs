@@ -76,6 +76,7 @@ impl State {
         self.cpu_start = thread_cpu_time();
         self.wall_start = Instant::now();
         self.waited = Duration::ZERO;
+        self.voice.begin_call();
         self.world.begin_call();
     }
 

@@ -17,6 +17,9 @@ use wasmtime::component::{Component as Compiled, InstancePre};
 
 /// The built-in normalizer, made from `guest/airflow` by the build.
 const AIRFLOW: &[u8] = include_bytes!(env!("UPDRAFT_BUILTIN_AIRFLOW"));
+/// How WebAssembly begins.
+/// <https://webassembly.github.io/spec/core/binary/modules.html#binary-module>
+const MAGIC: &[u8] = b"\0asm";
 /// Compiling less than that is not worth a word: it takes a fraction of a second.
 const LARGE: usize = 4 << 20;
 
@@ -199,6 +202,9 @@ impl Engine {
         let kept = self.cache.as_ref();
         if binary.bytes.len() >= LARGE && !kept.is_some_and(|cache| cache.knows(&binary.hash)) {
             tracing::info!(component = %binary.name, "compiling, which takes some seconds");
+        }
+        if !binary.bytes.starts_with(MAGIC) {
+            return Err(Unfit::Compile("it is no WebAssembly at all".to_owned()));
         }
         let compile = || Compiled::new(&self.wasmtime, &binary.bytes);
         let (compiled, from_cache) = match kept {

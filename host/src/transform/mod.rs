@@ -5,7 +5,7 @@
 //!   file that names WIT types). `cache` keeps what was compiled; `imports` and `inspect` say what a component is.
 //! - A batch: `chain` runs it through all stages of a branch, `check` trusts nothing that comes back, `clock` gives every
 //!   event a time it can keep, `native` is what happens without a component, `workers` are the threads for it.
-//! - A failure: `error` names it, `care` decides what becomes of the batch, with `isolate` (what spoils it), `marks`
+//! - A failure: `error` names it, `care` decides what becomes of the batch, with `unit` and `isolate` (what spoils it), `marks`
 //!   (where that is), `breaker` (how often is too often), `capsule` (kept to be looked at) and `replay` (run again).
 //! - `stage` is a transform's place, where one build of its component follows another, after its `trial`; `stats` what it
 //!   has done.
@@ -33,6 +33,7 @@ mod replay;
 mod stage;
 mod stats;
 mod trial;
+mod unit;
 mod voice;
 mod workers;
 mod world;

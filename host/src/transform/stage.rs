@@ -4,7 +4,7 @@
 use super::GuestError;
 use super::breaker::{Breaker, Verdict};
 use super::component::Component;
-use super::marks::Marks;
+use super::marks::{Mark, Marks};
 use super::stats::Stats;
 use super::trial::Trial;
 use crate::config;
@@ -145,7 +145,17 @@ impl Stage {
     /// no more nothing is remembered: the present one may do better.
     pub(super) fn mark(&self, build: &Build, stream: StreamId, at: u64, error: &GuestError) -> bool {
         let mut marks = self.marks();
-        !self.is_now(build) || marks.add(stream, at, error.clone())
+        !self.is_now(build) || marks.add(stream, at, error.clone(), Instant::now())
+    }
+
+    /// It was tried again there, and failed.
+    pub(super) fn failed_again(&self, stream: StreamId, at: u64) {
+        self.marks().failed_again(stream, at, Instant::now());
+    }
+
+    /// What it is given may be other than it was.
+    pub fn forget_marks(&self) {
+        self.marks().clear();
     }
 
     /// It does not, any more.
@@ -159,10 +169,10 @@ impl Stage {
         build: &Build,
         stream: StreamId,
         bytes: &Range<u64>,
-    ) -> Option<(u64, GuestError)> {
+    ) -> Option<(u64, Mark)> {
         let marks = self.marks();
         let known = marks.first_in(stream, bytes).filter(|_| self.is_now(build));
-        known.map(|(at, error)| (at, error.clone()))
+        known.map(|(at, mark)| (at, mark.clone()))
     }
 
     /// A build failed on something that it had not failed on before.
@@ -208,13 +218,13 @@ mod tests {
     fn what_an_old_build_fails_on_after_another_took_over_is_not_held_against_that_one() {
         let stage = Stage::new(build());
         let old = stage.build();
-        assert!(stage.mark(&old, 1, 10, &GuestError::Unreachable));
+        assert!(stage.mark(&old, 1, 10, &GuestError::StackOverflow { limit: 1 }));
         assert!(stage.first_mark(&old, 1, &(0..20)).is_some());
 
         assert_eq!(Stage::exchange(vec![(&stage, build())]).len(), 1);
         let new = stage.build();
         assert!(stage.first_mark(&new, 1, &(0..20)).is_none(), "it is tried again");
-        stage.mark(&old, 1, 10, &GuestError::Unreachable);
+        stage.mark(&old, 1, 10, &GuestError::StackOverflow { limit: 1 });
         assert!(stage.first_mark(&new, 1, &(0..20)).is_none());
         for _ in 0..1_000 {
             assert_eq!(stage.failed_anew(&old), Verdict::GoesOn);

@@ -2,6 +2,7 @@
 
 use super::stats::Stats;
 use crate::config::Limits;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -14,11 +15,19 @@ const MAX_LOG_LINE: usize = 1024;
 /// At once it may say what it may in so many seconds.
 const BURST_SECS: f64 = 10.0;
 
+/// So many lines are remembered of a call, for the error that may end it…
+const LAST_LINES: usize = 4;
+/// …and so many bytes of each.
+const LAST_LINE: usize = 200;
+/// What Rust says after each panic, and nobody can follow here.
+const ADVICE: &str = "note: run with `RUST_BACKTRACE";
+
 /// What one instance says. Clones are the same one.
 #[derive(Clone)]
 pub struct Voice {
     component: Arc<str>,
     unfinished: Arc<Mutex<Vec<u8>>>,
+    last: Arc<Mutex<VecDeque<String>>>,
     pace: Pace,
     stats: Arc<Stats>,
 }
@@ -102,7 +111,7 @@ impl Pace {
 impl Voice {
     /// Nothing said yet.
     pub fn new(component: &str, pace: Pace, stats: Arc<Stats>) -> Self {
-        Self { component: component.into(), unfinished: Arc::default(), pace, stats }
+        Self { component: component.into(), unfinished: Arc::default(), last: Arc::default(), pace, stats }
     }
 
     /// Adds to a counter of the component's.
@@ -113,6 +122,7 @@ impl Voice {
     /// One line from the guest, with an OpenTelemetry severity.
     pub fn say(&self, severity: u8, text: &str) {
         self.stats.said.add(1);
+        self.remember(text);
         let component = &self.component;
         match self.pace.admit(Instant::now()) {
             Admit::Yes => {}
@@ -133,6 +143,30 @@ impl Voice {
             9..13 => tracing::info!(%component, "{text}"),
             _ => tracing::debug!(%component, "{text}"),
         }
+    }
+
+    /// Another call begins.
+    pub fn begin_call(&self) {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// What it said last in this call: of a panic, why and where. None: nothing.
+    pub fn last_words(&self) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let words: Vec<&str> = last.iter().map(String::as_str).collect();
+        (!words.is_empty()).then(|| words.join(" | "))
+    }
+
+    fn remember(&self, text: &str) {
+        let text = text.trim();
+        if text.is_empty() || text.starts_with(ADVICE) {
+            return;
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == LAST_LINES {
+            last.pop_front();
+        }
+        last.push_back(plain(text, LAST_LINE));
     }
 
     fn write(&self, bytes: &[u8]) {

@@ -110,7 +110,13 @@ impl Content {
             return Ok(true);
         }
         let closing = self.closing || self.lane.hurried(self.place.offset);
-        match chain.step(&self.lane.stream, self.place.offset, self.place.clock, closing) {
+        let (stream, Place { offset, clock }) = (&self.lane.stream, self.place);
+        let step = if offset < self.lane.committed() {
+            chain.step_again(stream, offset, clock, closing)
+        } else {
+            chain.step(stream, offset, clock, closing)
+        };
+        match step {
             Step::Batch(batch) => {
                 joined::raw(&batch, part);
                 self.place = Place { offset: batch.range.end, clock: batch.clock };
