@@ -215,3 +215,19 @@ fn a_component_may_speak_as_it_is_configured() {
     says(&done, &["hostile", "poisoned"]);
     assert_eq!(files_in(out.path()), logs.task_files());
 }
+
+#[test]
+fn a_component_of_more_parts_than_it_may_have_stops_the_start() {
+    let (logs, out) = (two_files(), LogFolder::empty());
+    let pipeline = PIPELINE.replace("timeout_ms: 100", "timeout_ms: 100, core_instances: 1");
+    let done = updraft!("run", "--once")
+        .env("AIRFLOW__LOGGING__BASE_LOG_FOLDER", logs.path())
+        .env("COMPONENT", component())
+        .env("OUT", out.path())
+        .env("DO", "nothing")
+        .config("pipeline.yaml", &pipeline)
+        .run();
+    done.exits(3);
+    says(&done, &["transform `hostile`", "limits.core_instances"]);
+    assert!(files_in(out.path()).is_empty());
+}

@@ -251,6 +251,22 @@ pub enum Value<'a> {
 }
 
 impl Batch {
+    /// Of nobody's log, for what is tested by itself.
+    #[cfg(any(test, fuzzing))]
+    pub fn of_nobody(bytes: Vec<u8>, events: Events) -> Self {
+        let origin = Origin {
+            source: String::new(),
+            path: String::new(),
+            host: String::new(),
+            kind: StreamKind::Other,
+            task: None,
+            deployment: Deployment::default(),
+        };
+        let range = 0..bytes.len() as u64;
+        let (lines, clock, recipe, divisible) = (0, 0, Recipe::default(), true);
+        Self { origin: Arc::new(origin), range, bytes, events, lines, clock, recipe, divisible }
+    }
+
     /// The events in order, dropped ones included (see [`EventRef::label`]).
     pub fn iter(&self) -> impl ExactSizeIterator<Item = EventRef<'_>> {
         (0..self.events.len()).map(|index| EventRef { batch: self, index })

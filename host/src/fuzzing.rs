@@ -1,7 +1,7 @@
 //! What the fuzz targets call: the two doors by which a component's author comes in. Only there with `--cfg fuzzing`.
 
 use crate::config;
-use crate::event::{Batch, Deployment, Events, Origin, Recipe, StreamKind};
+use crate::event::{Batch, Events};
 use crate::transform::{Binary, Engine, Stats, check};
 use std::sync::{Arc, OnceLock};
 
@@ -21,10 +21,10 @@ pub fn columns(
     if check::normalized(&mut bytes, ends, last, consumed, &mut normalized, MOST).is_err() {
         return;
     }
-    let given = batch(bytes, normalized);
+    let given = Batch::of_nobody(bytes, normalized);
     check::read_all(&given);
     if check::transformed(&given.bytes, &given.events, &mut transformed, MOST).is_ok() {
-        check::read_all(&batch(given.bytes, transformed));
+        check::read_all(&Batch::of_nobody(given.bytes, transformed));
     }
 }
 
@@ -36,18 +36,4 @@ pub fn component(bytes: &[u8]) {
     let transform = config::Transform::bare("fuzzed", config::Component::Builtin("airflow".to_owned()));
     // What it says is for its author; here it has only to come to an end.
     let _ = engine.load_binary(binary, &transform, &Arc::new(Stats::default()));
-}
-
-fn batch(bytes: Vec<u8>, events: Events) -> Batch {
-    let origin = Origin {
-        source: String::new(),
-        path: String::new(),
-        host: String::new(),
-        kind: StreamKind::Other,
-        task: None,
-        deployment: Deployment::default(),
-    };
-    let range = 0..bytes.len() as u64;
-    let (lines, clock, recipe, divisible) = (0, 0, Recipe::default(), true);
-    Batch { origin: Arc::new(origin), range, bytes, events, lines, clock, recipe, divisible }
 }

@@ -15,7 +15,7 @@ use crate::schedule::Schedule;
 use crate::sink::EventSink;
 use crate::sink::complaint::Complaint;
 use crate::source::{OpenFiles, Stream};
-use crate::transform::{Chain, Step, Workers};
+use crate::transform::{Chain, Halted, Step, Workers};
 use demand::Asked;
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -301,10 +301,7 @@ impl Lanes {
             (Step::Wait { until: Some(at) }, _) => self.schedule.wake_at(id, at),
             (Step::Wait { until: None } | Step::End | Step::Batch(_), _) => {}
             (Step::Elsewhere, _) => self.schedule.wake(id),
-            (Step::Halt(halted), _) => {
-                self.in_trouble(&format!("{path} {halted}"));
-                self.schedule.wake_at(id, halted.until.unwrap_or_else(|| Instant::now() + PAUSE));
-            }
+            (Step::Halt(halted), _) => self.halted(lane, &halted),
             (Step::Unreadable(error), _) => self.unreadable(lane, &error).await,
         }
     }
@@ -314,8 +311,17 @@ impl Lanes {
         vanished(error) && (self.closing() || lane.stream.snapshot().gone)
     }
 
+    /// The stream waits for a component. Who failed on what is said by then.
+    fn halted(&self, lane: &Lane, halted: &Halted) {
+        self.in_trouble(&format!("{} {halted}", lane.stream.origin.path));
+        self.schedule.wake_at(lane.stream.id, halted.until.unwrap_or_else(|| Instant::now() + PAUSE));
+    }
+
     /// The rest of the stream is gone, or cannot be read just now.
     pub async fn unreadable(&self, lane: &Arc<Lane>, error: &std::io::Error) {
+        if let Some(halted) = error.get_ref().and_then(|inner| inner.downcast_ref::<Halted>()) {
+            return self.halted(lane, halted);
+        }
         let path = &lane.stream.origin.path;
         let gone = lane.stream.snapshot().gone;
         if vanished(error) && gone {

@@ -58,26 +58,6 @@ fn events(lines: &[u32], arena: u32) -> impl Strategy<Value = (Vec<u8>, Events)>
         })
 }
 
-fn batch((bytes, events): (Vec<u8>, Events)) -> Batch {
-    Batch {
-        origin: Arc::new(Origin {
-            source: String::new(),
-            path: String::new(),
-            host: String::new(),
-            kind: StreamKind::Other,
-            task: None,
-            deployment: Deployment::default(),
-        }),
-        range: 0..bytes.len() as u64,
-        bytes,
-        events,
-        lines: 0,
-        clock: 0,
-        recipe: Recipe::default(),
-        divisible: true,
-    }
-}
-
 fn shown(event: EventRef<'_>) -> (i64, Vec<u8>, Vec<u8>, u64, Vec<Vec<u8>>) {
     let source = event.source();
     let attributes = event.attributes().map(|(_, value)| match value {
@@ -94,13 +74,13 @@ proptest! {
         from in 0_usize..8,
         to in 1_usize..9,
     ) {
-        let whole = batch(whole);
+        let whole = Batch::of_nobody(whole.0, whole.1);
         let to = to.min(whole.events.len());
         let from = from.min(to - 1);
         let start = if from == 0 { 0 } else { whole.events.source_ends[from - 1] };
         let end = whole.events.source_ends[to - 1];
         let slice = whole.events.slice(&whole.bytes, from..to, start..end);
-        let part = batch((whole.bytes[start as usize..end as usize].to_vec(), slice));
+        let part = Batch::of_nobody(whole.bytes[start as usize..end as usize].to_vec(), slice);
         let before: Vec<_> = whole.iter().skip(from).take(to - from).map(shown).collect();
         let after: Vec<_> = part.iter().map(shown).collect();
         prop_assert_eq!(before, after);

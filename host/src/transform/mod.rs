@@ -38,7 +38,6 @@ mod voice;
 mod workers;
 mod world;
 
-use std::fmt;
 use std::time::Instant;
 
 pub use capsule::Capsules;
@@ -59,7 +58,8 @@ pub use workers::{WorkerGone, Workers};
 pub const WIT_VERSION: &str = "0.1.0";
 
 /// A stream waits for a component.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("waits for transform `{transform}` (`on_error: halt`): {why}")]
 pub struct Halted {
     /// Which transform.
     pub transform: String,
@@ -67,10 +67,4 @@ pub struct Halted {
     pub why: String,
     /// Until when nothing will have changed, as far as is known.
     pub until: Option<Instant>,
-}
-
-impl fmt::Display for Halted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "waits for transform `{}` (`on_error: halt`): {}", self.transform, self.why)
-    }
 }

@@ -132,7 +132,7 @@ impl Content {
                 self.ended = false;
                 Ok(false)
             }
-            Step::Halt(halted) => Err(Error::other(format!("the stream {halted}"))),
+            Step::Halt(halted) => Err(Error::other(halted)),
             Step::Unreadable(error) => Err(error),
         }
     }

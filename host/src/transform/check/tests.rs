@@ -1,9 +1,8 @@
 //! What guests may not return, named; and that nothing else slips through.
 
 use super::*;
-use crate::event::{Batch, Deployment, NO_TIMESTAMP, Origin, Recipe, StreamKind};
+use crate::event::{Batch, NO_TIMESTAMP};
 use proptest::prelude::*;
-use std::sync::Arc;
 
 const MOST: u64 = 1 << 20;
 
@@ -200,20 +199,6 @@ fn anything() -> impl Strategy<Value = (Vec<u8>, Vec<u32>, Events, u32, bool)> {
     )
 }
 
-fn batch(bytes: Vec<u8>, events: Events) -> Batch {
-    let origin = Origin {
-        source: String::new(),
-        path: String::new(),
-        host: String::new(),
-        kind: StreamKind::Other,
-        task: None,
-        deployment: Deployment::default(),
-    };
-    let range = 0..bytes.len() as u64;
-    let (lines, clock, recipe, divisible) = (0, 0, Recipe::default(), true);
-    Batch { origin: Arc::new(origin), range, bytes, events, lines, clock, recipe, divisible }
-}
-
 proptest! {
     #[test]
     fn whatever_a_guest_returns_is_refused_or_can_be_read(
@@ -222,7 +207,7 @@ proptest! {
         all in any::<bool>(),
     ) {
         if normalized(&mut bytes, &ends, last, consumed, &mut events, MOST).is_ok() {
-            let given = batch(bytes, events);
+            let given = Batch::of_nobody(bytes, events);
             read_all(&given);
             // What a transform is most often wrong about is one thing among many that are right.
             if all {
@@ -235,7 +220,7 @@ proptest! {
                 returned.raw_ends.clone_from(&given.events.raw_ends);
             }
             if transformed(&given.bytes, &given.events, &mut returned, MOST).is_ok() {
-                read_all(&batch(given.bytes, returned));
+                read_all(&Batch::of_nobody(given.bytes, returned));
             }
         }
     }
