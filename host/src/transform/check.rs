@@ -32,7 +32,7 @@ pub fn normalized(
     let end = consumed.checked_sub(1).map_or(0, |at| ends[at as usize]);
     source_ends(&events.source_ends, end)?;
     let border = bytes.len() as u32;
-    columns(events, bytes, &[], end, most + free(bytes, ends.len()))?;
+    columns(events, bytes, &[], end, most.saturating_add(free(bytes, ends.len())))?;
     if end < border {
         bytes.truncate(end as usize);
         for column in [
@@ -71,7 +71,7 @@ pub fn transformed(bytes: &[u8], given: &Events, returned: &mut Events, most: u6
             return Err(Broken::Merged { end });
         }
     }
-    let most = most + shown(given).max(free(bytes, given.len()));
+    let most = most.saturating_add(shown(given).max(free(bytes, given.len())));
     columns(returned, bytes, &given.arena, bytes.len() as u32, most)?;
     let mut arena = Vec::with_capacity(given.arena.len() + returned.arena.len());
     arena.extend_from_slice(&given.arena);

@@ -75,6 +75,7 @@ fn the_same_bytes_shown_again_and_again_count_again_and_again() {
     let free = 4 * 12 + 2 * 4 * 128;
     let most = 6 + 5 + 7 + 128 + 10 * (16 + 1 + 1000) - free;
     assert_eq!(checked(with(10, 1), most), Ok(()));
+    assert_eq!(checked(with(10, 1), u64::MAX), Ok(()), "a capsule may say any limit");
     says(checked(with(10, 1), most - 1), "its columns come to");
     says(checked(with(10, 2), most), "limits.result_mib");
 }
