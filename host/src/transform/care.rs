@@ -93,10 +93,7 @@ impl Care<'_> {
                 self.stage.trial().lines(&self.stream.origin, bytes, &ends[..done.0 as usize]);
                 done
             }
-            Err(error) => {
-                self.here(began)?;
-                self.timed_isolation(bytes, ends, last, error)?
-            }
+            Err(error) => self.look_into(began, bytes, ends, last, error)?,
         };
         self.stage.stats().lines_in.add(u64::from(consumed));
         self.made(0, 0, &events);
@@ -194,22 +191,20 @@ impl Care<'_> {
     /// These lines are all that it gets before a bad one.
     fn only_these(&self, bytes: &mut Vec<u8>, ends: &[u32]) -> Result<(u32, Events), Stop> {
         let began = Instant::now();
-        match self.lines(bytes, ends, true, false) {
-            Ok(done) => Ok(done),
-            Err(error) => {
-                self.here(began)?;
-                self.timed_isolation(bytes, ends, true, error)
-            }
-        }
+        let done = self.lines(bytes, ends, true, false);
+        done.or_else(|error| self.look_into(began, bytes, ends, true, error))
     }
 
-    fn timed_isolation(
+    /// Finds out what spoils the lines, if this is the thread for it.
+    fn look_into(
         &self,
+        began: Instant,
         bytes: &mut Vec<u8>,
         ends: &[u32],
         last: bool,
         error: GuestError,
     ) -> Result<(u32, Events), Stop> {
+        self.here(began)?;
         self.timed(|| self.isolate_lines(bytes, ends, last, error))
     }
 
