@@ -17,6 +17,7 @@ mod sink;
 mod sinks;
 #[cfg(test)]
 mod tests;
+mod transforms;
 mod values;
 
 use std::collections::BTreeMap;
