@@ -226,16 +226,16 @@ impl Lanes {
         if offset >= lane.stream.snapshot().size || self.broken() || !sink.has_room(lane) {
             return;
         }
-        let sick = chain.is_sick() || sink.naming().is_sick();
+        let failing = chain.is_sick() || sink.naming().is_sick();
         let _sick_place = match self.sick_places.try_acquire() {
-            _ if !sick => None,
+            _ if !failing => None,
             Ok(place) => Some(place),
             Err(_) => return self.schedule.wake_at(lane.stream.id, Instant::now() + SICK_PAUSE),
         };
         let (lane_there, sink) = (lane.clone(), sink.clone());
         let closing = self.closing() || lane.hurried(offset);
         let outcome = workers
-            .run_apart(sick, move || {
+            .run_apart(failing, move || {
                 let step = loop {
                     break match sink.plan(&lane_there, offset) {
                         Plan::Free => chain.step(&lane_there.stream, offset, clock, closing),

@@ -99,10 +99,10 @@ impl Check<'_> {
             root.transforms.into_iter().map(|(id, value)| self.transform(id, value)).unzip();
         let (route_ids, routes): (Vec<_>, Vec<_>) =
             root.routes.into_iter().map(|(id, value)| self.route(id, value)).unzip();
-        let (mut sink_nodes, mut kinds, mut routed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sink_nodes, mut kinds, mut used_routes) = (Vec::new(), Vec::new(), Vec::new());
         for (id, value) in root.sinks {
             let (node, kind, route) = self.sink(id, value);
-            routed.push(route.and_then(|route| self.find_route(&route, &node.field, &route_ids)));
+            used_routes.push(route.and_then(|route| self.find_route(&route, &node.field, &route_ids)));
             sink_nodes.push(node);
             kinds.push(kind);
         }
@@ -121,7 +121,7 @@ impl Check<'_> {
         }
 
         for (index, id) in route_ids.iter().enumerate() {
-            if !routed.contains(&Some(index)) {
+            if !used_routes.contains(&Some(index)) {
                 self.report.warnings.push(format!("route `{id}` is used by no sink (`route: {id}`)"));
             }
         }
@@ -134,7 +134,7 @@ impl Check<'_> {
         }
         self.keep_out(&data_dir, sink_nodes.iter().zip(&kinds));
         self.dead_letters_have_takers(sink_nodes.iter().zip(&kinds));
-        let sinks = sink_nodes.into_iter().zip(kinds).zip(routed).zip(branches);
+        let sinks = sink_nodes.into_iter().zip(kinds).zip(used_routes).zip(branches);
         let mut sinks: Vec<_> = sinks
             .filter_map(|(((node, kind), route), branches)| {
                 Some(Sink { id: node.id, branches, route, kind: kind? })

@@ -74,6 +74,13 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+impl Config {
+    /// All that is a component: transforms, then routes.
+    pub fn components(&self) -> impl Iterator<Item = &Transform> {
+        self.transforms.iter().chain(&self.routes)
+    }
+}
+
 /// How long receipts are kept, and whether files are hashed for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipts {

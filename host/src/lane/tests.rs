@@ -1,7 +1,7 @@
 //! What a lane promises: the cursor moves over what was acknowledged, and over nothing else.
 
 use super::*;
-use crate::event::{Events, Origin, Recipe, StreamKind};
+use crate::event::{Events, NotHere, Origin, Recipe, StreamKind};
 use crate::receipt::Outcome;
 use crate::source::Stream;
 use proptest::prelude::*;

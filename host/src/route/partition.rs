@@ -129,18 +129,15 @@ fn mark_times(text: &str) -> Result<(String, i64), PartitionError> {
     let mut parts = text.split('%');
     marked.push_str(parts.next().unwrap_or_default());
     while let Some(part) = parts.next() {
-        match part.chars().next() {
-            Some(specifier) => {
-                unit = unit.min(unit_of(specifier)?);
-                marked.push(MARK);
-                marked.push_str(part);
-            }
+        if let Some(specifier) = part.chars().next() {
+            unit = unit.min(unit_of(specifier)?);
+            marked.push(MARK);
+            marked.push_str(part);
+        } else {
             // Two in a row are one that is meant.
-            None => {
-                let after = parts.next().ok_or_else(|| PartitionError::Specifier(String::new()))?;
-                marked.push('%');
-                marked.push_str(after);
-            }
+            let after = parts.next().ok_or_else(|| PartitionError::Specifier(String::new()))?;
+            marked.push('%');
+            marked.push_str(after);
         }
     }
     Ok((marked, unit))
