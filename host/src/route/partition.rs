@@ -49,8 +49,8 @@ impl Partition {
         let (mut marked, mut unit) = (String::new(), i64::MAX);
         let mut rest = source;
         while !rest.is_empty() {
-            let begin =
-                (0..rest.len()).find(|&at| rest[at..].starts_with('{') && tag_at(&rest[at..]).is_some());
+            let mut braces = rest.match_indices('{').map(|(at, _)| at);
+            let begin = braces.find(|&at| tag_at(&rest[at..]).is_some());
             let (literal, after) = rest.split_at(begin.unwrap_or(rest.len()));
             let (text, stays) = mark_times(literal)?;
             let tag = tag_at(after).unwrap_or_default();
