@@ -250,6 +250,8 @@ fn a_file_that_came_to_its_end_while_nobody_ran_is_sealed_by_the_next_run() {
         let proof = proofs(&prove(&logs, &moto, &[])).pop()?;
         (!proof["sha256"].is_null()).then_some(())
     });
+    // The seal comes with the store, and the rest may not be there yet.
+    eventually("it to run", || running.stderr().contains("running;").then_some(()));
     running.terminate();
     running.wait().exits(0);
 }

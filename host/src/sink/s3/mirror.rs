@@ -179,8 +179,8 @@ impl Mirror {
     async fn pass_by(&self, lane: &Arc<Lane>) {
         let (cursor, size) = (lane.cursor(), lane.stream.snapshot().size);
         let bytes = size.saturating_sub(cursor.offset);
-        // Nobody looked at its lines: the file is one.
-        let entry = Entry { fate: Fate::not_here(), range: cursor.offset..size, events: 1, bytes };
+        // Nobody looks at its lines, so nobody knows how many events those are.
+        let entry = Entry { fate: Fate::not_here(), range: cursor.offset..size, events: 0, bytes };
         self.lanes.commit_cursor(lane, CursorRow { offset: size, ..cursor }, entry).await;
     }
 
