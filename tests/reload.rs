@@ -163,7 +163,7 @@ fn what_is_not_good_is_not_taken_over_and_the_error_says_why() {
             "with: A",
             "poison: hunter2, with: s3cr3t",
             1,
-            &["mask", "fails on lines that the present one takes"],
+            &["mask", "fails on what the present one takes"],
         ),
         ("with: A }", "with: A }, limits: { memory_mib: 1 }", 1, &["mask", "limits.memory_mib"]),
         ("path: out", "path: s3cr3t", 1, &["sinks.local", "needs a restart"]),

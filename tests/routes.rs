@@ -163,6 +163,9 @@ fn a_file_that_goes_nowhere_is_passed_by_and_so_is_what_is_left_out_of_standard_
     assert_eq!(done.stdout, "hello\nboom\nbye\n");
     lift.logs.append(TRY, line(5, "INFO", "more"));
     assert_eq!(lift.lift().exits(0).stdout, "more\n", "what is passed is not read again");
+    let lift = Lift::to("  out: { type: blackhole, inputs: [label], route: naming }");
+    let done = lift.lift();
+    assert!(done.exits(0).stderr.contains("2 not for this sink, by its route"), "{}", done.stderr);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Check<'_> {
             }),
             Some("blackhole") => self.section(value, &field).map(|raw: raw::Blackhole| Checked {
                 inputs: raw.inputs,
-                route: None,
+                route: raw.route,
                 kind: Some(SinkKind::Blackhole(codec(&raw.encoding))),
             }),
             _ => None,

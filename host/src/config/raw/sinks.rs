@@ -229,6 +229,8 @@ pub(crate) struct Console {
 pub(crate) struct Blackhole {
     /// Names of sources and transforms whose output it takes.
     pub(crate) inputs: Vec<String>,
+    /// The route that says which events go here. Default: none, all of them.
+    pub(crate) route: Option<String>,
     /// What an event looks like before it is thrown away.
     #[serde(default = "json")]
     pub(crate) encoding: Encoding,
