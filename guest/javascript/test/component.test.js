@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { exportNormalizer, exportRouter, exportTransformer, host } from "../updraft-guest/index.js";
+import { exportNormalizer, exportRouter, exportTransformer, host } from "../updraft-guest.js";
 import { events, lines, origin } from "../updraft-guest/testing.js";
 
 class EveryLine {

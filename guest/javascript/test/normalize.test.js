@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Lines, NO_TIMESTAMP, Severity, timestampNs } from "../updraft-guest/index.js";
+import { Lines, NO_TIMESTAMP, Severity, timestampNs } from "../updraft-guest.js";
 import { ContractBroken, lines as cut, normalize as run } from "../updraft-guest/testing.js";
 import { chances, string } from "./support.js";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Severity } from "../updraft-guest/index.js";
+import { Severity } from "../updraft-guest.js";
 import { events as given, transform } from "../updraft-guest/testing.js";
 import { chances, string } from "./support.js";
 

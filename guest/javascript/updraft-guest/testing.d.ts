@@ -1,6 +1,6 @@
 // The types of testing.js.
 
-import type { Columns, Lines, LogStream, Normalizer, Router, Sink, Target, Transformer } from "./index.js";
+import type { Columns, Lines, LogStream, Normalizer, Router, Sink, Target, Transformer } from "../updraft-guest.js";
 
 /** What the host would refuse. */
 export class ContractBroken extends Error {}

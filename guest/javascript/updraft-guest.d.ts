@@ -1,4 +1,4 @@
-// The types of index.js, for editors and for `tsc --checkJs`.
+// The types of updraft-guest.js, for editors and for `tsc --checkJs`.
 
 /** A text, its bytes, or the span `[start, end]` of a piece of the batch's bytes. */
 export type Text = string | Uint8Array | [start: number, end: number];

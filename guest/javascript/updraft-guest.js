@@ -13,7 +13,7 @@
 //
 //     // component.js: what the component is made of.
 //     import * as host from "updraft:pipeline/host@0.1.0";
-//     import { exportTransformer } from "./updraft-guest/index.js";
+//     import { exportTransformer } from "./updraft-guest.js";
 //     import { Audit } from "./audit.js";
 //
 //     export const { lifecycle, transform } = exportTransformer(Audit, host);
@@ -22,11 +22,11 @@
 // Offsets count bytes, not UTF-16 units, and logs need not be UTF-8: texts are bytes until somebody asks for a string. A
 // text that is a piece of the batch goes back as a span, `[start, end]`; anything else is copied once.
 //
-// All but component.js runs in plain Node.js, too: see testing.js.
+// All but component.js runs in plain Node.js, too: see updraft-guest/testing.js.
 
-export { DROPPED, NO_TIMESTAMP, Severity } from "./columns.js";
-export { exportNormalizer, exportRouter, exportTransformer } from "./component.js";
-export { Attributes, Event, EventSet } from "./edit.js";
-export { host } from "./host.js";
-export { Events, Lines, timestampNs } from "./normalize.js";
-export { isJson } from "./replace.js";
+export { DROPPED, NO_TIMESTAMP, Severity } from "./updraft-guest/columns.js";
+export { exportNormalizer, exportRouter, exportTransformer } from "./updraft-guest/component.js";
+export { Attributes, Event, EventSet } from "./updraft-guest/edit.js";
+export { host } from "./updraft-guest/host.js";
+export { Events, Lines, timestampNs } from "./updraft-guest/normalize.js";
+export { isJson } from "./updraft-guest/replace.js";
