@@ -6,7 +6,7 @@ import re
 from updraft_guest import Events, Lines, LogStream, Normalizer, Severity, export_normalizer, timestamp_ns
 
 # [2026-01-01T00:00:03.512+0000] {warehouse.py:24} INFO - Connected
-HEADER = re.compile(rb"\[([^\]\s]{19,40})\] \{([^}]*)\} (DEBUG|INFO|WARNING|ERROR|CRITICAL) - ?")
+HEADER = re.compile(rb"\[([^\]\s]{19,40})\] \{([^}\n]*)\} (DEBUG|INFO|WARNING|ERROR|CRITICAL) - ?")
 SEVERITIES = {severity.name: int(severity) for severity in Severity}
 SEVERITIES |= {name.encode(): severity for name, severity in SEVERITIES.items()}
 # Longer events are cut: what a batch may hold has its limits.
