@@ -122,17 +122,49 @@ test("a match is gone from message, raw, attributes and their names", () => {
 test("a match behind escapes is found", () => {
   const raw = (json, what, by) => string(replaced({ message: "m", raw: json }, what, by).raw);
   const line = String.raw`{"a":"caf\u00e9 s3cr\"et","b":["x\ns3cr\"et"],"c":1}`;
-  assert.equal(raw(line, 's3cr"et', "***"), String.raw`{"a":"café ***","b":["x\n***"],"c":1}`);
+  assert.equal(raw(line, 's3cr"et', "***"), String.raw`{"a":"caf\u00e9 ***","b":["x\n***"],"c":1}`);
   assert.equal(raw(String.raw`{"a":"caf\u00e9","b":"\u0062ob"}`, "é", "e"), String.raw`{"a":"cafe","b":"\u0062ob"}`);
   assert.equal(raw(String.raw`{"b":"\u0062ob"}`, "bob", "-"), '{"b":"-"}');
   assert.equal(raw(String.raw`{"a":4711,"b":"47\u00311"}`, "4711", "***"), '{"a":***,"b":"***"}');
   assert.equal(raw(String.raw`["bob","bob\n"]`, "bob", "bobby"), String.raw`["bobby","bobby\n"]`);
-  assert.equal(raw(String.raw`["\ud800 x\u0031"]`, "x1", "$&"), '["\ufffd $&"]');
+  assert.equal(raw(String.raw`["\ud800 x\u0031"]`, "x1", "$&"), String.raw`["\ud800 $&"]`);
+});
+
+test("JSON that was torn or is part of a sentence is read, too", () => {
+  const text = (message, what) => replaced(message, what, "***").text;
+  assert.equal(text(String.raw`{"a":"p\u00e4ss\"word hunt`, 'päss"word'), '{"a":"*** hunt');
+  assert.equal(text(String.raw`sent {"a": "p\u00e4ss\"word"}, code 200`, 'päss"word'), 'sent {"a": "***"}, code 200');
+  assert.equal(text(String.raw`C:\users\hunter2`, "hunter2"), String.raw`C:\users\***`);
+  assert.equal(text(String.raw`{"a":"x\ny\u00e9"}`, "u00e9"), String.raw`{"a":"x\ny\u00e9"}`);
+});
+
+test("JSON within JSON is read at every level, and what is put there is escaped as often", () => {
+  for (const by of ["***", '"q"']) {
+    let text = String.raw`caf\u00e9`;
+    for (let level = 1; level < 5; level++) {
+      text = JSON.stringify({ event: `got ${text}`, level });
+      let read = JSON.parse(string(replaced({ message: "m", raw: text }, "café", by).raw));
+      for (let below = 1; below < level; below++) {
+        read = JSON.parse(read.event.replace(/^got /, ""));
+      }
+      assert.equal(read.event, `got ${JSON.stringify(by).slice(1, -1)}`);
+    }
+  }
+});
+
+test("a value that only its key gives away is found behind escapes", () => {
+  for (const [raw, masked] of [
+    [String.raw`{"key":"a\/b","x":"\n"}`, String.raw`{"key":"***","x":"\n"}`],
+    [String.raw`{"k\u0065y":"ab"}`, String.raw`{"k\u0065y":"***"}`],
+    [String.raw`{"a":"{\"key\":\"a\\/b\"}"}`, String.raw`{"a":"{\"key\":\"***\"}"}`],
+  ]) {
+    assert.equal(string(replaced({ message: "m", raw }, /(?<=key":")[^"]*/, "***").raw), masked);
+  }
 });
 
 test("what is no JSON any more is a text", () => {
   assert.deepEqual(replaced({ message: "m", attributes: { n: 4711 } }, "4711", "***").attributes, { n: "***" });
-  assert.deepEqual(replaced({ message: "m", attributes: { j: [1] } }, "1", "1\n").attributes, { j: "[1\n]" });
+  assert.deepEqual(replaced({ message: "m", attributes: { j: [1] } }, "1", "1\n").attributes, { j: "[1\\n]" });
 });
 
 test("names that become the same are told apart, and those of the contract stay", () => {

@@ -270,11 +270,11 @@ export class EventSet {
 
   replaceAt(at, finder) {
     const { messageStarts, messageEnds, rawStarts, rawEnds } = this.columns;
-    const message = finder.inText(this.read(messageStarts[at], messageEnds[at]));
+    const message = finder.replacedBytes(this.read(messageStarts[at], messageEnds[at]));
     if (message !== undefined) {
       [messageStarts[at], messageEnds[at]] = this.made(message);
     }
-    const raw = finder.inMaybeJson(this.read(rawStarts[at], rawEnds[at]));
+    const raw = finder.replacedBytes(this.read(rawStarts[at], rawEnds[at]));
     if (raw !== undefined) {
       [rawStarts[at], rawEnds[at]] = this.made(raw);
     }
@@ -288,8 +288,7 @@ export class EventSet {
 
   /** The row itself, if nothing in its value is to be replaced. */
   #replaced(row, finder) {
-    const value = this.read(row.start, row.end);
-    const replaced = row.isJson ? finder.inMaybeJson(value) : finder.inText(value);
+    const replaced = finder.replacedBytes(this.read(row.start, row.end));
     if (replaced === undefined) {
       return row;
     }
@@ -300,8 +299,8 @@ export class EventSet {
   /** The same for its name. One that is taken then gets a `_` more. */
   #renamed(row, taken, finder) {
     const name = this.keys.names[row.key];
-    let renamed = NAMES.has(name) ? name : finder.replaced(name);
-    if (renamed === name) {
+    let renamed = NAMES.has(name) ? undefined : finder.replaced(name);
+    if (renamed === undefined) {
       return row;
     }
     taken.delete(row.key);

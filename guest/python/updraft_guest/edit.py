@@ -210,10 +210,10 @@ class EventSet:
 
     def _replace(self, at: int, finder: "Finder") -> None:
         columns = self.columns
-        message = finder.in_text(self.read(columns.message_starts[at], columns.message_ends[at]))
+        message = finder.replaced(self.read(columns.message_starts[at], columns.message_ends[at]))
         if message is not None:
             columns.message_starts[at], columns.message_ends[at] = self.made(message)
-        raw = finder.in_maybe_json(self.read(columns.raw_starts[at], columns.raw_ends[at]))
+        raw = finder.replaced(self.read(columns.raw_starts[at], columns.raw_ends[at]))
         if raw is not None:
             columns.raw_starts[at], columns.raw_ends[at] = self.made(raw)
         given = self.rows(at)
@@ -222,8 +222,7 @@ class EventSet:
         rows, taken = [], {row[1] for row in given}
         for row in given:
             _, key, start, end, json_value = row
-            value = self.read(start, end)
-            replaced = finder.in_maybe_json(value) if json_value else finder.in_text(value)
+            replaced = finder.replaced(self.read(start, end))
             if replaced is not None:
                 json_value = json_value and is_json(replaced)
                 start, end = self.made(replaced)
@@ -236,7 +235,7 @@ class EventSet:
     def _renamed(self, key: int, taken: set[int], finder: "Finder") -> int | None:
         """The key of the name with its matches replaced; one that is taken then gets a `_` more."""
         name = self.columns.key_names[key]
-        replaced = None if name in _NAMES else finder.in_text(name.encode())
+        replaced = None if name in _NAMES else finder.replaced(name.encode())
         if replaced is None:
             return key
         name = replaced.decode(errors="replace")
