@@ -16,7 +16,10 @@ const each = (change) => (events) => {
 
 /** One row with something replaced: by an event, and by all of them at once, which must do the same. */
 function replaced(row, what, by) {
-  const [one] = run(each((event) => event.replace(what, by)), row).rows();
+  const [one] = run(
+    each((event) => event.replace(what, by)),
+    row,
+  ).rows();
   assert.deepEqual(run((events) => events.replace(what, by), row).rows(), [one]);
   return one;
 }
@@ -41,7 +44,10 @@ test("each part of an event can be read and changed", () => {
   };
   const row = { message: "größe", timestamp: 5n, severity: 9, label: "l", attributes: { k: "ключ" } };
   const [after] = run(each(change), row).rows();
-  assert.deepEqual([after.text, after.raw, after.timestamp, after.severity, after.label], ["größe!", Uint8Array.of(0xff), 6n, 17, "m"]);
+  assert.deepEqual(
+    [after.text, after.raw, after.timestamp, after.severity, after.label],
+    ["größe!", Uint8Array.of(0xff), 6n, 17, "m"],
+  );
 });
 
 test("attributes are a map", () => {
@@ -50,14 +56,20 @@ test("attributes are a map", () => {
     attributes.set("n", { é: [null, 1.5] });
     attributes.set("old", 2);
     assert.deepEqual(attributes.raw("n"), { bytes: new TextEncoder().encode('{"é":[null,1.5]}'), isJson: true });
-    assert.deepEqual([attributes.delete("gone"), attributes.delete("gone"), attributes.has("gone")], [true, false, false]);
+    assert.deepEqual(
+      [attributes.delete("gone"), attributes.delete("gone"), attributes.has("gone")],
+      [true, false, false],
+    );
     assert.deepEqual([attributes.size, attributes.get("gone"), attributes.raw("gone")], [3, undefined, undefined]);
     assert.throws(() => attributes.set("f", () => 1), TypeError);
   };
   const row = { message: "x", attributes: { gone: "x", old: 1 } };
   const rows = run(each(change), row, row).rows();
   const wanted = { old: 2, team: "данные", n: { é: [null, 1.5] } };
-  assert.deepEqual(rows.map((row) => row.attributes), [wanted, wanted]);
+  assert.deepEqual(
+    rows.map((row) => row.attributes),
+    [wanted, wanted],
+  );
 });
 
 test("attributes of one event change, and those of others stay", () => {
@@ -70,7 +82,12 @@ test("attributes of one event change, and those of others stay", () => {
       }
     };
     const wanted = rows.map((row, at) => (at === changed ? { c: "new" } : row.attributes));
-    assert.deepEqual(run(each(change), ...rows).rows().map((row) => row.attributes), wanted);
+    assert.deepEqual(
+      run(each(change), ...rows)
+        .rows()
+        .map((row) => row.attributes),
+      wanted,
+    );
   }
 });
 
@@ -78,10 +95,21 @@ test("dropped events are counted by the host and seen by nobody", () => {
   const change = (events) => {
     const [first] = events;
     first.drop();
-    assert.deepEqual(Array.from(events, (event) => event.text), ["two"]);
+    assert.deepEqual(
+      Array.from(events, (event) => event.text),
+      ["two"],
+    );
     events.replace("o", "0");
   };
-  assert.deepEqual(run(change, "one", "two").rows().map((row) => [row.text, row.label]), [["one", undefined], ["tw0", "default"]]);
+  assert.deepEqual(
+    run(change, "one", "two")
+      .rows()
+      .map((row) => [row.text, row.label]),
+    [
+      ["one", undefined],
+      ["tw0", "default"],
+    ],
+  );
 });
 
 test("columns can be written directly", () => {
@@ -93,12 +121,18 @@ test("columns can be written directly", () => {
     });
   };
   const rows = run(change, { message: "a", severity: 17 }, { message: "b", severity: 9 }).rows();
-  assert.deepEqual(rows.map((row) => row.label), ["loud", "default"]);
+  assert.deepEqual(
+    rows.map((row) => row.label),
+    ["loud", "default"],
+  );
 });
 
 test("a stage reads what the one before it made", () => {
   const batch = run((events) => events.replace("é", "ß"), "é1");
-  const [row] = transform(does((events) => events.replace("ß1", "ok")), batch).rows();
+  const [row] = transform(
+    does((events) => events.replace("ß1", "ok")),
+    batch,
+  ).rows();
   assert.deepEqual([row.text, string(row.raw)], ["ok", "ok\n"]);
 });
 
@@ -187,8 +221,8 @@ test("what is replaced is gone from any JSON", () => {
   const letters = (alphabet, count) => Array.from({ length: count }, () => chance.pick(alphabet)).join("");
   for (let round = 0; round < 500; round++) {
     // The members' names are none that a secret of these letters could be found in.
-    const secret = letters([..."abc\"\\\n/é検𝄞"], 3 + chance.below(4));
-    const around = letters([..."xyz \"\\{}é"], 4);
+    const secret = letters([...'abc"\\\n/é検𝄞'], 3 + chance.below(4));
+    const around = letters([...'xyz "\\{}é'], 4);
     let text = JSON.stringify({ EVENT: around + secret + around, N: [secret] });
     if (chance.below(3) === 0) {
       text = text.replaceAll("/", "\\/").replaceAll("a", "\\u0061").replaceAll("é", "\\u00e9");

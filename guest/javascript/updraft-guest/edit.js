@@ -64,7 +64,10 @@ export class Attributes {
   delete(name) {
     const row = this.#row(name);
     if (row !== undefined) {
-      this.#events.setRows(this.#at, this.#events.rows(this.#at).filter((other) => other.key !== row.key));
+      this.#events.setRows(
+        this.#at,
+        this.#events.rows(this.#at).filter((other) => other.key !== row.key),
+      );
     }
     return row !== undefined;
   }
@@ -236,7 +239,12 @@ export class EventSet {
     const { attributeEvents, attributeKeys, attributeStarts, attributeEnds, attributeJson } = this.columns;
     const rows = [];
     for (let row = this.#firstRow(at); attributeEvents[row] === at; row++) {
-      const [key, start, end, isJson] = [attributeKeys[row], attributeStarts[row], attributeEnds[row], attributeJson[row]];
+      const [key, start, end, isJson] = [
+        attributeKeys[row],
+        attributeStarts[row],
+        attributeEnds[row],
+        attributeJson[row],
+      ];
       rows.push({ key, start, end, isJson });
     }
     return rows;
@@ -282,7 +290,10 @@ export class EventSet {
     const taken = new Set(given.map(({ key }) => key));
     const rows = given.map((row) => this.#renamed(this.#replaced(row, finder), taken, finder));
     if (rows.some((row, index) => row !== given[index])) {
-      this.#changed.set(at, rows.filter((row) => row.key !== undefined));
+      this.#changed.set(
+        at,
+        rows.filter((row) => row.key !== undefined),
+      );
     }
   }
 

@@ -1,8 +1,8 @@
 // Replacing text wherever an event carries it: what a mask hides must not survive in another spelling.
 //
-// A text is searched as it stands and as it reads, escapes undone: the strings of JSON each for itself, so that it stays
-// JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in the same
-// way: logs quote JSON that quotes JSON.
+// A text is searched as it stands and as it reads, escapes undone: the strings of JSON each for itself, so that it
+// stays JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in the
+// same way: logs quote JSON that quotes JSON.
 
 import { decode, decodeStrictly, encode, latin1 } from "./columns.js";
 import { Unescaped } from "./unescaped.js";
@@ -83,7 +83,7 @@ export class Finder {
     return replaced + text.slice(copied);
   }
 
-  /** The matches in a piece of the text as it stands: where they are, and how often what takes their place is escaped. */
+  /** The matches in a piece of the text as it stands; `escapes`: how often what takes their place is escaped. */
   #findAll(text, start = 0, end = text.length, escapes = 0) {
     const piece = start === 0 && end === text.length ? text : text.slice(start, end);
     const found = [];
@@ -137,8 +137,8 @@ export class Finder {
     if (read.hasEscapes) {
       let inside = 0;
       for (const match of this.#findAll(read.text).map((match) => standing(match, read, 1))) {
-        // Here quotes that are text look like those that hold the JSON together: only within one string is a match what it
-        // seems.
+        // Here quotes that are text look like those that hold the JSON together: only within one string is a match what
+        // it seems.
         while (inside < insides.length && insides[inside].end < match.end) {
           inside += 1;
         }
@@ -178,7 +178,7 @@ function quoted(text) {
 /** The insides of a JSON text's strings. */
 function* strings(text) {
   const mark = /["\\]/g;
-  for (let start = text.indexOf('"'); start !== -1; ) {
+  for (let start = text.indexOf('"'); start !== -1;) {
     let isEscaped = false;
     mark.lastIndex = start + 1;
     while (mark.exec(text)[0] === "\\") {

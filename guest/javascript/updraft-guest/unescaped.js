@@ -37,7 +37,7 @@ export class Unescaped {
   #place(at) {
     // The last escape that begins before it or there.
     let low = 0;
-    for (let high = this.#escapes.length; low < high; ) {
+    for (let high = this.#escapes.length; low < high;) {
       const middle = (low + high) >>> 1;
       if (this.#escapes[middle].reads <= at) {
         low = middle + 1;

@@ -38,13 +38,17 @@ def replaced(row, what, by):
 class Changing(unittest.TestCase):
     def test_what_is_not_touched_goes_back_as_it_came(self):
         given = testing.events([Row(b"x", attributes={"a": "é", "b": [1]}, label="l"), b"\xff"])
-        back = testing.transform(Does(each(lambda event: (event.text, event.raw, event.attributes["a"] if event.attributes else 0))), given)
+        back = testing.transform(
+            Does(each(lambda event: (event.text, event.raw, event.attributes["a"] if event.attributes else 0))), given
+        )
         self.assertEqual(back.columns, given.columns)
         self.assertEqual(run(lambda events: events.replace("x", "y")).rows(), [])
 
     def test_each_part_of_an_event_can_be_read_and_changed(self):
         def change(event):
-            self.assertEqual((event.text, event.raw, event.timestamp, event.severity), ("größe", "größe\n".encode(), 5, 9))
+            self.assertEqual(
+                (event.text, event.raw, event.timestamp, event.severity), ("größe", "größe\n".encode(), 5, 9)
+            )
             self.assertEqual((event.label, dict(event.attributes)), ("l", {"k": "ключ"}))
             event.message = event.text + "!"
             event.raw = b"\xff"
@@ -53,7 +57,9 @@ class Changing(unittest.TestCase):
             event.label = "m"
             self.assertEqual((event.message, event.raw, event.label), ("größe!".encode(), b"\xff", "m"))
 
-        (row,) = run(each(change), Row("größe".encode(), timestamp=5, severity=9, label="l", attributes={"k": "ключ"})).rows()
+        (row,) = run(
+            each(change), Row("größe".encode(), timestamp=5, severity=9, label="l", attributes={"k": "ключ"})
+        ).rows()
         self.assertEqual((row.text, row.raw, row.timestamp, row.severity, row.label), ("größe!", b"\xff", 6, 17, "m"))
 
     def test_attributes_are_a_mapping(self):
@@ -74,6 +80,7 @@ class Changing(unittest.TestCase):
     def test_attributes_of_one_event_change_and_those_of_others_stay(self):
         given = [Row(b"%d" % at, attributes={"a": str(at), "b": at}) for at in range(5)]
         for changed in range(5):
+
             def transform(events):
                 for event in events:
                     if event.at == changed:
@@ -133,7 +140,9 @@ class Replacing(unittest.TestCase):
         self.assertEqual(row.raw, rb'{"b":"-"}')
 
     def test_json_that_was_torn_or_is_part_of_a_sentence_is_read_too(self):
-        row = replaced(Row(rb'sent {"a": "p\u00e4ss\"word"}, code 200', raw=rb'{"a":"p\u00e4ss\"word hunt'), 'päss"word', "***")
+        row = replaced(
+            Row(rb'sent {"a": "p\u00e4ss\"word"}, code 200', raw=rb'{"a":"p\u00e4ss\"word hunt'), 'päss"word', "***"
+        )
         self.assertEqual((row.message, row.raw), (b'sent {"a": "***"}, code 200', b'{"a":"*** hunt'))
         self.assertEqual(replaced(Row(rb"C:\users\hunter2"), "hunter2", "*").message, rb"C:\users\*")
         self.assertEqual(replaced(Row(b"m", raw=rb'{"a":"x\ny\u00e9"}'), "u00e9", "*").raw, rb'{"a":"x\ny\u00e9"}')
@@ -169,7 +178,9 @@ class Replacing(unittest.TestCase):
         self.assertEqual(replaced(Row(b"m", attributes={"j": [1]}), "1", "1\n").attributes, {"j": r"[1\n]"})
 
     def test_names_that_become_the_same_are_told_apart_and_those_of_the_contract_stay(self):
-        row = replaced(Row(b"m", attributes={"a1": 1, "a2": 2, "-": 3, "logger": "a"}), re.compile(rb"a\d?|logger"), "-")
+        row = replaced(
+            Row(b"m", attributes={"a1": 1, "a2": 2, "-": 3, "logger": "a"}), re.compile(rb"a\d?|logger"), "-"
+        )
         self.assertEqual(row.attributes, {"-_": 1, "-__": 2, "-": 3, "logger": "-"})
 
     def test_a_pattern_finds_each_match_and_no_empty_one(self):

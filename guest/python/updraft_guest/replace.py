@@ -1,8 +1,8 @@
 """Replacing text wherever an event carries it: what a mask hides must not survive in another spelling.
 
 A text is searched as it stands and as it reads, escapes undone: the strings of JSON each for itself, so that it stays
-JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in the same way:
-logs quote JSON that quotes JSON.
+JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in the same
+way: logs quote JSON that quotes JSON.
 """
 
 import json

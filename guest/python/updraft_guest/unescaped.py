@@ -9,7 +9,7 @@ _LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 class Unescaped:
-    """What was found behind escapes can be replaced where it stands: in JSON, half of it, or JSON quoted in a sentence."""
+    """What is found behind escapes can be replaced where it stands: in JSON, half of it, or JSON within a sentence."""
 
     def __init__(self, source: bytes) -> None:
         pieces = []
