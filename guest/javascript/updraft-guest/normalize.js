@@ -3,40 +3,48 @@
 import { Arena, Keys, NO_TIMESTAMP, decode, labelIndex, latin1 } from "./columns.js";
 
 const BREAK = 10;
-const TIME = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
+const TIME = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?$/;
 
-// Neighbours in a log are of the same second nearly always.
+// Neighbours in a log are of the same second nearly always, and of the same moment often.
+let lastText = "";
+let lastNs = NO_TIMESTAMP;
 let lastSecond = "";
-let lastSecondNs = 0n;
+let lastSecondNs = NO_TIMESTAMP;
 
 /** Nanoseconds since the epoch of an ISO 8601 time (UTC where it names no zone); NO_TIMESTAMP if it is none. */
 export function timestampNs(text) {
+  if (text !== lastText) {
+    lastNs = readNs(text);
+    lastText = text;
+  }
+  return lastNs;
+}
+
+function readNs(text) {
   const found = TIME.exec(text);
   if (found === null) {
     return NO_TIMESTAMP;
   }
-  const second = `${text.slice(0, 19)}${found[8]}${found[9]}${found[10]}`;
+  const second = text.slice(0, 19) + (found[8] ?? "");
   if (second !== lastSecond) {
-    const ns = secondNs(found);
-    if (ns === NO_TIMESTAMP) {
-      return ns;
-    }
+    lastSecondNs = secondNs(found);
     lastSecond = second;
-    lastSecondNs = ns;
   }
-  const fraction = found[7];
-  return fraction === undefined ? lastSecondNs : lastSecondNs + BigInt(fraction.padEnd(9, "0").slice(0, 9));
+  if (lastSecondNs === NO_TIMESTAMP || found[7] === undefined) {
+    return lastSecondNs;
+  }
+  return lastSecondNs + BigInt(found[7].padEnd(9, "0").slice(0, 9));
 }
 
-function secondNs([, year, month, day, hour, minute, second, , sign, zoneHours, zoneMinutes]) {
+function secondNs([, year, month, day, hour, minute, second, , zone = "Z"]) {
   const ms = Date.UTC(year, month - 1, day, hour, minute, second);
   const given = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
   // The other way about it is not the same for the 31st of February.
   if (Number.isNaN(ms) || !new Date(ms).toISOString().startsWith(given)) {
     return NO_TIMESTAMP;
   }
-  const zone = sign === undefined ? 0 : (sign === "-" ? -60_000 : 60_000) * (60 * zoneHours + 1 * zoneMinutes);
-  const ns = BigInt(ms - zone) * 1_000_000n;
+  const minutes = zone === "Z" ? 0 : Number(`${zone[0]}1`) * (60 * zone.slice(1, 3) + Number(zone.slice(-2)));
+  const ns = BigInt(ms - 60_000 * minutes) * 1_000_000n;
   // A second more or less does not matter at the ends of what 64 bits hold: the years 1677 and 2262.
   return BigInt.asIntN(64, ns) === ns && BigInt.asIntN(64, ns + 1_000_000_000n) > ns ? ns : NO_TIMESTAMP;
 }
@@ -122,7 +130,10 @@ export class Events {
     let start = at === 0 ? 0 : this.#sourceEnds[at - 1];
     let stop = end > start && this.#bytes[end - 1] === BREAK ? end - 1 : end;
     if (message !== undefined) {
-      [start, stop] = this.#span(message);
+      // By index: taking an array apart is slow where there is no compiler, as in a component.
+      const span = this.#span(message);
+      start = span[0];
+      stop = span[1];
     }
     this.#sourceEnds[at] = end;
     this.#timestamps[at] = timestamp;
@@ -148,15 +159,15 @@ export class Events {
       return;
     }
     const event = this.#sourceEnds.length - 1;
-    const [start, end] = this.#span(text);
+    const span = this.#span(text);
     let row = this.#rows[key];
     if (row === undefined || this.#attributeEvents[row] !== event) {
       row = this.#rows[key] = this.#attributeEvents.length;
     }
     this.#attributeEvents[row] = event;
     this.#attributeKeys[row] = key;
-    this.#attributeStarts[row] = start;
-    this.#attributeEnds[row] = end;
+    this.#attributeStarts[row] = span[0];
+    this.#attributeEnds[row] = span[1];
     this.#attributeJson[row] = isJson;
   }
 

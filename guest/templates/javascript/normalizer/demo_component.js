@@ -3,7 +3,7 @@
 import { Severity, timestampNs } from "./updraft-guest.js";
 
 // [2026-01-01T00:00:03.512+0000] {warehouse.py:24} INFO - Connected
-const HEADER = /\[([^\]\s]{19,40})\] \{([^}\n]*)\} (DEBUG|INFO|WARNING|ERROR|CRITICAL) - ?/y;
+const HEADER = /\[([^\]\s]+)\] \{([^}\n]*)\} (DEBUG|INFO|WARNING|ERROR|CRITICAL) - ?/y;
 const BRACKET = "[".charCodeAt(0);
 const BRACE = "{".charCodeAt(0);
 const BREAK = "\n".charCodeAt(0);
@@ -62,10 +62,10 @@ function readHeader({ latin1 }, start, end) {
   if (found === null || HEADER.lastIndex > end) {
     return undefined;
   }
-  const [, time, source, level] = found;
-  // `[time] {source} `: spans of the batch, not copies.
-  const place = start + time.length + 4;
-  return { time, level, source: [place, place + source.length], message: HEADER.lastIndex };
+  const time = found[1];
+  // After `[time] {`. Spans of the batch, not copies.
+  const source = start + time.length + 4;
+  return { time, level: found[3], source: [source, source + found[2].length], message: HEADER.lastIndex };
 }
 
 /** An event of all lines up to `end`; without a header it has nothing but its text. */
