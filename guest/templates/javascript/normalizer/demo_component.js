@@ -97,10 +97,11 @@ function pushJson(events, record, end) {
   if (record.filename !== undefined) {
     events.attributeText("source", `${record.filename}:${record.lineno ?? ""}`);
   }
-  for (const [name, value] of Object.entries(record)) {
+  for (const name of Object.keys(record)) {
     if (KNOWN.has(name)) {
       continue;
     }
+    const value = record[name];
     if (typeof value === "string") {
       events.attributeText(name, value);
     } else {
