@@ -1,0 +1,154 @@
+//! Promise: what `updraft new` writes is built, tested and run by the commands of its README, anywhere and offline.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use updraft_tests::{files_in, updraft};
+use walkdir::WalkDir;
+
+/// A project, in a folder that is gone with it.
+struct Project {
+    home: TempDir,
+    folder: PathBuf,
+}
+
+impl Project {
+    /// What a user does first.
+    fn new(kind: &str, name: &str, lang: &str) -> Self {
+        let home = tempfile::tempdir().expect("the temp folder can be written");
+        let folder = home.path().join(name);
+        let project = Self { home, folder };
+        let done = project.shell(project.home.path(), &format!("updraft new {kind} {name} --lang {lang}"));
+        assert!(text(&done.stdout).contains(&format!("cd {name}\n")), "{}", text(&done.stdout));
+        project
+    }
+
+    /// The commands of a section of its README; what they printed.
+    fn section(&self, title: &str) -> String {
+        let readme = fs::read_to_string(self.folder.join("README.md")).expect("a README");
+        let (_, section) = readme.split_once(&format!("\n## {title}\n")).expect("the section");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let blocks: Vec<&str> =
+            section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or(rest)).collect();
+        assert!(!blocks.is_empty(), "nothing to do in {title}");
+        blocks.iter().map(|block| text(&self.shell(&self.folder, block).stdout)).collect()
+    }
+
+    /// As a user's shell runs it, on a machine without a network that has what `cargo xtask setup` brings.
+    fn shell(&self, folder: &Path, commands: &str) -> Output {
+        let updraft = Path::new(env!("CARGO_BIN_EXE_updraft")).parent().expect("a folder").to_owned();
+        let others = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(std::iter::once(updraft).chain(env::split_paths(&others)))
+            .expect("a search path");
+        let done = Command::new("bash")
+            .args(["-e", "-c", commands])
+            .current_dir(folder)
+            .env("PATH", path)
+            .env("CARGO_NET_OFFLINE", "true")
+            // What the tests are built with is none of a user's business.
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_TARGET_DIR")
+            .output()
+            .expect("there is a bash");
+        let (stdout, stderr) = (text(&done.stdout), text(&done.stderr));
+        assert!(done.status.success(), "{commands}: {}\n{stdout}\n{stderr}", done.status);
+        done
+    }
+
+    /// What `updraft inspect` says of its component, whatever it thinks of it.
+    fn inspected(&self, component: &str) -> Value {
+        let seen = updraft!("inspect", "--format", "json").arg(self.folder.join(component)).run();
+        serde_json::from_str(&seen.stdout).unwrap_or_else(|error| panic!("{error}: {}", seen.stderr))
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Of the log in each project.
+fn is_masked(printed: &str) {
+    assert!(printed.contains("password=***") && printed.contains("Traceback"), "{printed}");
+    assert!(!printed.contains("hunter2") && !printed.contains("\"debug\""), "{printed}");
+}
+
+/// Of the log in each project.
+fn is_normalized(printed: &str) {
+    assert!(printed.contains(r#""timestamp":"2026-01-01T00:00:03.512Z","level":"info""#), "{printed}");
+    assert!(printed.contains(r"exception\nTraceback"), "a record's lines are one event: {printed}");
+}
+
+/// What the Rust projects are built with, which takes a minute, is built once for all of them and kept. What was built of
+/// a project itself is of no use to the next one, which lies elsewhere.
+fn shared_target() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("new");
+    fs::create_dir_all(&target).expect("the target folder can be written");
+    for entry in WalkDir::new(&target).contents_first(true).into_iter().flatten() {
+        let below = entry.path().strip_prefix(&target).expect("below it").to_string_lossy().into_owned();
+        if below.contains("demo") || below.contains("updraft") {
+            let is_folder = entry.file_type().is_dir();
+            let removed =
+                if is_folder { fs::remove_dir(entry.path()) } else { fs::remove_file(entry.path()) };
+            removed.expect("it can be removed");
+        }
+    }
+    target
+}
+
+#[test]
+fn components_in_rust_are_built_tested_and_run_by_their_readmes() {
+    let target = shared_target();
+    let project = |kind: &str| {
+        let project = Project::new(kind, &format!("demo-{kind}"), "rust");
+        symlink(&target, project.folder.join("target")).expect("a link");
+        project.section("Build");
+        project.section("Test");
+        project
+    };
+    is_masked(&project("transform").section("Try"));
+    is_normalized(&project("normalizer").section("Try"));
+    let seen = project("router").inspected("target/wasm32-wasip2/release/demo_router.wasm");
+    assert!(
+        seen["exports"].as_array().is_some_and(|all| all.contains(&"updraft:pipeline/route@0.1.0".into())),
+        "{seen}"
+    );
+}
+
+#[test]
+fn a_name_that_some_language_does_not_take_is_refused_and_nothing_is_written() {
+    let home = tempfile::tempdir().expect("the temp folder can be written");
+    for (name, why) in [
+        ("Mask", "lower-case letter"),
+        ("../mask", "lower-case letter"),
+        ("pii.mask", "no `.`"),
+        ("lambda", "keyword of Python"),
+        ("test", "name of a library"),
+    ] {
+        let folder = home.path().join("it");
+        let done = updraft!("new", "transform", name, "--path").arg(&folder).run();
+        assert!(done.exits(2).stderr.contains(why), "{name}: {}", done.stderr);
+        assert!(!folder.exists(), "{name}");
+    }
+    for arguments in [["transform", "it", "--lang=cobol"], ["filter", "it", "--lang=rust"]] {
+        arguments.iter().fold(updraft!("new"), |updraft, argument| updraft.arg(argument)).run().exits(2);
+    }
+}
+
+#[test]
+fn a_folder_that_holds_something_is_left_as_it_is_and_an_empty_one_is_filled() {
+    let home = tempfile::tempdir().expect("the temp folder can be written");
+    let new = || updraft!("new", "transform", "mask", "--path").arg(home.path()).run();
+    fs::write(home.path().join("mine"), "mine").expect("written");
+    let done = new();
+    assert!(done.exits(2).stderr.contains("the folder is not empty"), "{}", done.stderr);
+    assert_eq!(files_in(home.path()).len(), 1);
+    fs::remove_file(home.path().join("mine")).expect("removed");
+    let done = new();
+    assert!(done.exits(0).stdout.contains("cargo build --release"), "{}", done.stdout);
+    assert!(home.path().join("src/lib.rs").exists());
+}
