@@ -108,6 +108,9 @@ fn components_in_rust_are_built_tested_and_run_by_their_readmes() {
         symlink(&target, project.folder.join("target")).expect("a link");
         project.section("Build");
         project.section("Test");
+        // What a user's editor would say first.
+        let lints = "cargo fmt --check; cargo clippy --quiet --all-targets -- --deny warnings";
+        project.shell(&project.folder, lints);
         project
     };
     is_masked(&project("transform").section("Try"));

@@ -19,6 +19,7 @@ pub fn embed(house: &Path, out: &Path) -> io::Result<()> {
     let mut list = String::from("&[\n");
     for file in files {
         let name = file.strip_prefix(house).map_err(io::Error::other)?;
+        let (name, file) = name.to_str().zip(file.to_str()).ok_or_else(|| io::Error::other("not UTF-8"))?;
         writeln!(list, "    ({name:?}, include_str!({file:?})),").map_err(io::Error::other)?;
     }
     fs::write(out.join("embedded.rs"), list + "]\n")

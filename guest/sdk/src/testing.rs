@@ -126,8 +126,8 @@ impl Batch {
 
 /// What a stage before a transform may have made: an event for each of these lines, as bad as that.
 pub fn events(lines: &[(Severity, &str)]) -> Batch {
-    let bytes: String = lines.iter().map(|(_, line)| format!("{line}\n")).collect();
-    let given = Lines::split(bytes.into_bytes(), true);
+    let bytes = lines.iter().flat_map(|(_, line)| [line, "\n"].concat().into_bytes()).collect();
+    let given = Lines::split(bytes, true);
     let mut events = Events::new(&given);
     for (line, (severity, _)) in given.iter().zip(lines) {
         events.push(line).severity(*severity);

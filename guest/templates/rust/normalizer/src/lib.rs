@@ -40,7 +40,9 @@ updraft_guest::export_normalizer!(Text);
 fn push(events: &mut Events<'_>, source: &[u8]) {
     let mut event = events.push(source);
     if let Some(header) = Header::read(source) {
-        event.severity(header.severity).attribute_text("source", header.source);
+        event
+            .severity(header.severity)
+            .attribute_text("source", header.source);
         event.message(header.message.strip_suffix(b"\n").unwrap_or(header.message));
         if let Some(timestamp) = header.timestamp_ns {
             event.timestamp_ns(timestamp);
@@ -71,7 +73,12 @@ impl<'a> Header<'a> {
             _ => return None,
         };
         let timestamp_ns = std::str::from_utf8(time).ok().and_then(timestamp_ns);
-        Some(Self { timestamp_ns, source, severity, message })
+        Some(Self {
+            timestamp_ns,
+            source,
+            severity,
+            message,
+        })
     }
 }
 
@@ -89,7 +96,11 @@ fn timestamp_ns(text: &str) -> Option<i64> {
         + number(14, 16)? * 60
         + number(17, 19)?;
     let east = number(24, 26)? * 3_600 + number(26, 28)? * 60;
-    let utc = if text.get(23..24)? == "-" { seconds + east } else { seconds - east };
+    let utc = if text.get(23..24)? == "-" {
+        seconds + east
+    } else {
+        seconds - east
+    };
     (utc * 1_000 + number(20, 23)?).checked_mul(1_000_000)
 }
 

@@ -20,15 +20,26 @@ fn a_header_gives_time_level_source_and_message() {
     assert_eq!(rows[0].text(), "Connected");
     assert_eq!(rows[0].timestamp_ns, Some(1_767_225_603_512_000_000));
     assert_eq!(rows[0].severity, 9);
-    assert_eq!(rows[0].attribute("source").as_deref(), Some("warehouse.py:24"));
-    assert_eq!(rows[1].timestamp_ns, Some(1_767_225_604_101_000_000), "offsets are taken off");
+    assert_eq!(
+        rows[0].attribute("source").as_deref(),
+        Some("warehouse.py:24")
+    );
+    assert_eq!(
+        rows[1].timestamp_ns,
+        Some(1_767_225_604_101_000_000),
+        "offsets are taken off"
+    );
 }
 
 #[test]
 fn lines_without_a_header_belong_to_the_event_before() {
     let rows = events(LOG, true).rows();
     assert_eq!(rows.len(), 2);
-    assert!(rows[1].text().ends_with("call last):\nConnectionError: lost the connection"));
+    assert!(
+        rows[1]
+            .text()
+            .ends_with("call last):\nConnectionError: lost the connection")
+    );
 }
 
 #[test]

@@ -10,11 +10,17 @@ pub struct Mask {
 
 impl Transformer for Mask {
     fn configure(config: &str) -> Result<Self, String> {
-        let members = Json::parse(config.as_bytes()).map(Json::members).unwrap_or_default();
-        let secret = members.into_iter().find(|(name, _)| name.plain() == Some(b"secret"));
+        let members = Json::parse(config.as_bytes())
+            .map(Json::members)
+            .unwrap_or_default();
+        let secret = members
+            .into_iter()
+            .find(|(name, _)| name.plain() == Some(b"secret"));
         let mut scratch = Vec::new();
         match secret.and_then(|(_, value)| value.string(&mut scratch)) {
-            Some(secret) if !secret.is_empty() => Ok(Self { secret: secret.to_vec() }),
+            Some(secret) if !secret.is_empty() => Ok(Self {
+                secret: secret.to_vec(),
+            }),
             // The config is not shown: it may hold the secret.
             _ => Err("its config must name the `secret` to hide, as a text".to_owned()),
         }

@@ -7,7 +7,9 @@ use updraft_guest::{Severity, Transformer};
 fn masked(lines: &[(Severity, &str)]) -> Vec<Row> {
     let mut mask = Mask::configure(r#"{"secret": "hunter2"}"#).expect("a good config");
     let given = testing::events(lines);
-    testing::transform(&mut mask, &testing::origin(), &given).expect("within the contract").rows()
+    testing::transform(&mut mask, &testing::origin(), &given)
+        .expect("within the contract")
+        .rows()
 }
 
 #[test]
@@ -19,7 +21,11 @@ fn the_secret_is_gone_from_message_and_raw() {
 
 #[test]
 fn errors_are_labelled_and_debug_is_dropped() {
-    let rows = masked(&[(Severity::DEBUG, "a"), (Severity::INFO, "b"), (Severity::ERROR, "c")]);
+    let rows = masked(&[
+        (Severity::DEBUG, "a"),
+        (Severity::INFO, "b"),
+        (Severity::ERROR, "c"),
+    ]);
     let labels: Vec<_> = rows.iter().map(|row| row.label.as_deref()).collect();
     assert_eq!(labels, [None, Some("default"), Some("error")]);
 }
