@@ -113,6 +113,13 @@ pub async fn check(config: &Config, described: Described, env: &Env, mut say: im
     say(local::data_dir(&config.data_dir));
     say(local::components(config));
     for sink in &config.sinks {
+        if let Some(route) = sink.route.and_then(|at| config.routes.get(at)) {
+            let text = format!(
+                "what `{}` names depends on the logs (ask `updraft explain FILE`); here the sink's own names are tried",
+                route.id
+            );
+            say(Finding::not_applicable(format!("sink {}: route", sink.id), text));
+        }
         match &sink.kind {
             SinkKind::CloudWatch(options) => cloudwatch::check(&sink.id, options, &subject, &mut say).await,
             SinkKind::S3(options) => s3::check(&sink.id, options, &subject, &mut say).await,

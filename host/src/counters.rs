@@ -36,6 +36,8 @@ pub struct Counters {
     pub delivered: Counter,
     /// Events that a transform dropped, as it was meant to.
     pub dropped: Counter,
+    /// Events that its router keeps from it.
+    pub not_here: Counter,
     /// Events that the service refused: too old.
     pub too_old: Counter,
     /// Too far in the future.

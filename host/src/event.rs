@@ -241,6 +241,26 @@ pub struct EventRef<'a> {
     index: usize,
 }
 
+/// Which labels of a batch do not go to one sink: its router says so. By their index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotHere(Vec<bool>);
+
+impl NotHere {
+    /// The events of this label are none of the sink's.
+    pub fn add(&mut self, label: u16) {
+        let at = usize::from(label);
+        if self.0.len() <= at {
+            self.0.resize(at + 1, false);
+        }
+        self.0[at] = true;
+    }
+
+    /// Whether this label's are.
+    pub fn has(&self, label: u16) -> bool {
+        self.0.get(usize::from(label)).is_some_and(|not_here| *not_here)
+    }
+}
+
 /// An attribute's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -270,6 +290,11 @@ impl Batch {
     /// The events in order, dropped ones included (see [`EventRef::label`]).
     pub fn iter(&self) -> impl ExactSizeIterator<Item = EventRef<'_>> {
         (0..self.events.len()).map(|index| EventRef { batch: self, index })
+    }
+
+    /// The events that go to a sink: no transform dropped them, and no router keeps them from it.
+    pub fn going<'a>(&'a self, not_here: &'a NotHere) -> impl Iterator<Item = EventRef<'a>> {
+        self.iter().filter(|event| event.label().is_some() && !not_here.has(event.label_index()))
     }
 
     /// The bytes of a span in `bytes ++ arena`.

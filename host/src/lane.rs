@@ -7,7 +7,7 @@ mod age;
 mod pending;
 
 use crate::cursor::{CursorRow, Loss};
-use crate::event::Batch;
+use crate::event::{Batch, NotHere};
 use crate::receipt::{Entry, Fate, Tally};
 use crate::source::Stream;
 use crate::transform::Chain;
@@ -116,10 +116,10 @@ impl Lane {
         self.push(batch, Pending::whole(batch, open, tally))
     }
 
-    /// A batch leaves, event by event, each in so many parts; none of those that a transform dropped. The cursor moves
-    /// with each event, where reading may begin after it. None: as for [`begin`](Self::begin).
-    pub fn begin_events(&self, batch: &Batch, parts: &[u32]) -> Option<Seq> {
-        self.push(batch, Pending::of_events(batch, parts))
+    /// A batch leaves, event by event, each in so many parts; none of those that a transform dropped, or that are not for
+    /// this sink. The cursor moves with each event, where reading may begin after it. None: as for [`begin`](Self::begin).
+    pub fn begin_events(&self, batch: &Batch, parts: &[u32], not_here: &NotHere) -> Option<Seq> {
+        self.push(batch, Pending::of_events(batch, parts, not_here))
     }
 
     fn push(&self, batch: &Batch, pending: Pending) -> Option<Seq> {

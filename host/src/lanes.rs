@@ -8,7 +8,7 @@ mod demand;
 
 use crate::counters::Counters;
 use crate::cursor::{CursorRow, Store, StreamId};
-use crate::event::{Batch, Recipe};
+use crate::event::{Batch, NotHere, Recipe};
 use crate::lane::Lane;
 use crate::receipt::{Notary, Tally};
 use crate::schedule::Schedule;
@@ -226,16 +226,16 @@ impl Lanes {
         if offset >= lane.stream.snapshot().size || self.broken() || !sink.has_room(lane) {
             return;
         }
+        let failing = chain.is_sick() || sink.naming().is_sick();
         let _sick_place = match self.sick_places.try_acquire() {
-            _ if !chain.is_sick() => None,
+            _ if !failing => None,
             Ok(place) => Some(place),
             Err(_) => return self.schedule.wake_at(lane.stream.id, Instant::now() + SICK_PAUSE),
         };
         let (lane_there, sink) = (lane.clone(), sink.clone());
         let closing = self.closing() || lane.hurried(offset);
-        let sickness = chain.clone();
         let outcome = workers
-            .run_for(Some(&sickness), move || {
+            .run_apart(failing, move || {
                 let step = loop {
                     break match sink.plan(&lane_there, offset) {
                         Plan::Free => chain.step(&lane_there.stream, offset, clock, closing),
@@ -251,7 +251,10 @@ impl Lanes {
                     };
                 };
                 let taken = match &step {
-                    Step::Batch(batch) => Some(sink.take(&lane_there, batch)),
+                    Step::Batch(batch) => {
+                        let names = sink.naming().of_batch(&lane_there, batch);
+                        Some(sink.take(&lane_there, batch, &names).map(|taken| (taken, names.not_here)))
+                    }
                     _ => None,
                 };
                 (step, taken)
@@ -264,17 +267,17 @@ impl Lanes {
         self.after(lane, step, taken).await;
     }
 
-    async fn after(&self, lane: &Arc<Lane>, step: Step, taken: Option<std::io::Result<Taken>>) {
+    async fn after(&self, lane: &Arc<Lane>, step: Step, taken: Option<std::io::Result<(Taken, NotHere)>>) {
         let (id, path) = (lane.stream.id, &lane.stream.origin.path);
         match (step, taken) {
-            (Step::Batch(batch), Some(Ok(taken))) => {
+            (Step::Batch(batch), Some(Ok((taken, not_here)))) => {
                 let begun = match &taken {
                     Taken::Done { tally, .. } => lane.begin(&batch, 0, tally.clone()).is_some(),
                     Taken::UnderWay => true,
                     Taken::Stale => false,
                 };
                 if begun {
-                    self.count(lane, &batch);
+                    self.count(lane, &batch, &not_here);
                 }
                 if let (true, Taken::Done { events, target, .. }) = (begun, taken) {
                     self.counters.delivered.add(events);
@@ -347,14 +350,19 @@ impl Lanes {
     }
 
     /// Counts what of a batch never left before: a lane may have been rewound.
-    fn count(&self, lane: &Lane, batch: &Batch) {
+    fn count(&self, lane: &Lane, batch: &Batch, not_here: &NotHere) {
         let known = lane.count_up_to(batch.range.end).saturating_sub(batch.range.start);
         let known = usize::try_from(known).unwrap_or(usize::MAX).min(batch.bytes.len());
-        let dropped = batch.iter().filter(|event| event.label().is_none());
-        let dropped = dropped.filter(|event| event.source().end > batch.range.start + known as u64).count();
+        let new = batch.iter().filter(|event| event.source().end > batch.range.start + known as u64);
+        let (mut dropped, mut away) = (0, 0);
+        for event in new {
+            dropped += u64::from(event.label().is_none());
+            away += u64::from(not_here.has(event.label_index()));
+        }
         let again = memchr::memchr_iter(b'\n', &batch.bytes[..known]).count() as u64;
         self.counters.lines.add(u64::from(batch.lines).saturating_sub(again));
-        self.counters.dropped.add(dropped as u64);
+        self.counters.dropped.add(dropped);
+        self.counters.not_here.add(away);
     }
 
     /// Where cursors and uploads are written down.

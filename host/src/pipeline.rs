@@ -36,9 +36,9 @@ use crate::sink::Flush;
 use crate::source::airflow::Shared;
 use crate::source::discover::Discovery;
 use crate::source::{Airflow, OpenFiles};
-use crate::transform::{Capsules, Engine, Stage, Workers};
+use crate::transform::{Capsules, Engine, Router, Stage, Workers};
 use all_lanes::AllLanes;
-use chains::{Chains, load};
+use chains::{Chains, load, load_routers};
 use ends::Ends;
 use sinks::Starting;
 use std::collections::HashMap;
@@ -93,6 +93,8 @@ impl Pipeline {
         let engine = Engine::new(Some(&config.data_dir))?;
         let spools = dead_letter::open(config)?;
         let stages = load(&engine, &config.transforms, &spools)?;
+        let router_stages = load_routers(&engine, config)?;
+        let routers: Vec<_> = router_stages.iter().map(|it| Arc::new(Router::new(it.clone()))).collect();
         let workers = Arc::new(Workers::start().map_err(StartError::Threads)?);
         let (files, progress) = (Arc::new(OpenFiles::default()), Arc::new(Notify::new()));
         let notary = Notary::new(store.clone(), files.clone(), config.receipts);
@@ -110,12 +112,19 @@ impl Pipeline {
                 progress.clone(),
                 notary.clone(),
             ));
-            let starting =
-                Starting { config, lanes: &lanes, store: &store, workers: &workers, letters: &spools };
+            let starting = Starting {
+                config,
+                lanes: &lanes,
+                store: &store,
+                workers: &workers,
+                letters: &spools,
+                routers: &routers,
+            };
             let flush = starting.start(sink, &mut loops).await?;
             sinks.push(Sink { lanes, flush });
         }
 
+        let stages: Vec<_> = stages.into_iter().chain(router_stages).collect();
         let (closing, watched) = watch::channel(false);
         let (closing_letters, watched_by_letters) = watch::channel(false);
         let lanes: Vec<_> = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
@@ -261,5 +270,7 @@ pub fn try_components(config: &Config) -> Result<(), StartError> {
 
 /// Loads what transforms name, and throws it away.
 pub(crate) fn load_components(config: &Config) -> Result<(), StartError> {
-    load(&Engine::for_a_look(&config.data_dir)?, &config.transforms, &HashMap::new()).map(drop)
+    let engine = Engine::for_a_look(&config.data_dir)?;
+    load(&engine, &config.transforms, &HashMap::new())?;
+    load_routers(&engine, config).map(drop)
 }

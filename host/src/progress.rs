@@ -18,6 +18,8 @@ pub struct SinkProgress {
     pub delivered: u64,
     /// Events that a transform dropped, as it was meant to.
     pub dropped: u64,
+    /// Events that its router keeps from it.
+    pub not_here: u64,
     /// Events that the service refused, by reason: too old, too new, malformed.
     pub too_old: u64,
     /// See above.
@@ -139,6 +141,7 @@ pub(crate) fn of(lanes: &Lanes) -> SinkProgress {
         lines: counters.lines.get(),
         delivered: counters.delivered.get(),
         dropped: counters.dropped.get(),
+        not_here: counters.not_here.get(),
         too_old: counters.too_old.get(),
         too_new: counters.too_new.get(),
         invalid: counters.invalid.get(),

@@ -140,12 +140,12 @@ fn try_data_dir(dir: &Path) -> Result<(), StoreError> {
 /// They load.
 pub fn components(config: &Config) -> Finding {
     let what = "components";
-    if config.transforms.is_empty() {
+    if config.components().next().is_none() {
         return Finding::not_applicable(what, "the pipeline has none");
     }
     match pipeline::load_components(config) {
         Ok(()) => {
-            let ids: Vec<&str> = config.transforms.iter().map(|transform| transform.id.as_str()).collect();
+            let ids: Vec<&str> = config.components().map(|it| it.id.as_str()).collect();
             Finding::well(what, format!("{} load", ids.join(", ")))
         }
         Err(error) => {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
-use updraft::config::{Component, Env, Grants, Limits, OnError, Transform};
+use updraft::config::{Component, Config, Env, Grants, Limits, OnError, Role, Transform};
 use updraft::{Inspection, Inspector, LoadError, StartError, Supply};
 
 /// With one of them no pipeline starts.
@@ -71,7 +71,7 @@ pub fn inspect(options: &Inspect, env: &Env) -> Result<u8, StartError> {
     for component in named {
         show(inspector.component(component), None);
     }
-    for transform in config.iter().flat_map(|config| &config.transforms) {
+    for transform in config.iter().flat_map(Config::components) {
         show(inspector.transform(transform), Some(transform));
     }
     Ok(code)
@@ -109,7 +109,7 @@ fn text(seen: &Inspection, transform: Option<&Transform>) -> String {
     rows.push(("limits", limits.collect::<Vec<_>>().join(", ")));
     let granted = grants.names();
     rows.push(("grants", if granted.is_empty() { "none".to_owned() } else { granted.join(", ") }));
-    if let Some(transform) = transform {
+    if let Some(transform) = transform.filter(|it| it.role == Role::Transform) {
         let default = "not set: `pass` where it makes events of lines, else `halt`";
         rows.push(("on_error", transform.on_error.map_or(default, on_error).to_owned()));
     }
@@ -117,7 +117,7 @@ fn text(seen: &Inspection, transform: Option<&Transform>) -> String {
         rows.push(("PROBLEM", problem.clone()));
     }
     let mut text = match transform {
-        Some(transform) => format!("transform `{}`: {}\n", transform.id, seen.component),
+        Some(transform) => format!("{}: {}\n", transform.place(), seen.component),
         None => format!("{}\n", seen.component),
     };
     for (what, said) in rows {
@@ -193,8 +193,10 @@ fn object(seen: &Inspection, transform: Option<&Transform>) -> Value {
         }
         import
     });
+    let in_role = |role| transform.filter(|it| it.role == role).map(|it| &it.id);
     json!({
-        "transform": transform.map(|it| &it.id),
+        "transform": in_role(Role::Transform),
+        "route": in_role(Role::Router),
         "component": seen.component,
         "sha256": seen.sha256,
         "pinned": transform.and_then(|it| it.sha256.as_ref()),

@@ -127,6 +127,7 @@ fn write(out: &mut String, proof: &Proof) -> std::fmt::Result {
             let what = match entry.fate.outcome {
                 Outcome::Delivered => format!("-> {target}"),
                 Outcome::Dropped => "dropped by a transform".to_owned(),
+                Outcome::NotHere => "not for this sink, by its route".to_owned(),
                 Outcome::Lost => format!("lost at the source ({target})"),
                 Outcome::Repeated => "not read: the file that took its place begins with it".to_owned(),
                 refused if target.is_empty() => format!("rejected: {refused}"),

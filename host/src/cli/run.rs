@@ -171,12 +171,17 @@ pub fn validate(options: &ConfigFile, env: &Env) -> Result<u8, StartError> {
     }
     let names = |ids: Vec<&str>| ids.join(", ");
     anstream::println!(
-        "good: sources {}; transforms {}; sinks {}; data dir {}",
+        "good: sources {}; transforms {}; {}sinks {}; data dir {}",
         names(config.sources.iter().filter(|it| !it.dead_letters).map(|it| it.id.as_str()).collect()),
         if config.transforms.is_empty() {
             "none".to_owned()
         } else {
             names(config.transforms.iter().map(|it| it.id.as_str()).collect())
+        },
+        if config.routes.is_empty() {
+            String::new()
+        } else {
+            format!("routes {}; ", names(config.routes.iter().map(|it| it.id.as_str()).collect()))
         },
         names(config.sinks.iter().map(|it| it.id.as_str()).collect()),
         config.data_dir.display()

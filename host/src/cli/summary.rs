@@ -30,6 +30,7 @@ fn for_people(report: &Report) {
             (it.invalid, "rejected as malformed"),
             (it.dead_lettered, "of the rejected sent to dead letters"),
             (it.dropped, "dropped by transforms"),
+            (it.not_here, "not for this sink, by its route"),
             (it.lost_at_source, "bytes lost at the source"),
             (it.behind, "bytes not delivered"),
             (it.files_behind, "files not wholly delivered"),
@@ -52,7 +53,7 @@ fn for_machines(report: &Report) {
             "timestamp": timestamp.to_string(), "level": "INFO", "message": "summary", "sink": it.sink,
             "seconds": report.elapsed.as_secs_f64(), "files": it.files, "lines": it.lines, "delivered": it.delivered,
             "rejected": it.rejected(), "too_old": it.too_old, "too_new": it.too_new, "malformed": it.invalid,
-            "dead_lettered": it.dead_lettered, "dropped": it.dropped, "bytes": it.bytes,
+            "dead_lettered": it.dead_lettered, "dropped": it.dropped, "not_here": it.not_here, "bytes": it.bytes,
             "lost_at_source": it.lost_at_source, "behind": it.behind, "files_behind": it.files_behind,
         });
         anstream::eprintln!("{line}");

@@ -62,7 +62,7 @@ impl Watch {
 
     /// The config names these components by now. What they are is seen here: what is read after this is that, or newer.
     pub fn also(&mut self, config: &Config) {
-        let named = config.transforms.iter().filter_map(|transform| match &transform.component {
+        let named = config.components().filter_map(|transform| match &transform.component {
             Component::Path(path) => Some(path),
             Component::Builtin(_) => None,
         });

@@ -1,6 +1,6 @@
 //! From the raw shape of a config file to the checked types: what serde cannot know.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -42,7 +42,9 @@ pub(super) fn config(
             problems: vec![Problem::of_file(name, Some(1), "a config is a mapping with sources and sinks")],
         });
     }
-    let as_written = value.get("transforms").cloned().unwrap_or_default();
+    let as_written =
+        ["transforms", "routes"].map(|kind| (kind, value.get(kind).cloned().unwrap_or_default()));
+    let as_written = HashMap::from(as_written);
     let from_variables = interpolate(&mut value, env, &mut report);
     let root: Option<raw::Root> = section(value, "", &from_variables, &mut report);
     let dead_letters = BTreeMap::new();
@@ -58,8 +60,8 @@ pub(super) fn config(
 pub(super) struct Check<'a> {
     pub(super) folder: &'a Path,
     pub(super) env: &'a Env,
-    /// The transforms, with variables not replaced.
-    pub(super) as_written: Value,
+    /// Transforms and routes, with variables not replaced.
+    pub(super) as_written: HashMap<&'static str, Value>,
     pub(super) from_variables: HashSet<String>,
     pub(super) report: Report,
     /// Names of sinks that others send their dead letters to, with where they are named.
@@ -68,10 +70,19 @@ pub(super) struct Check<'a> {
 
 impl Check<'_> {
     fn root(&mut self, root: raw::Root) -> Option<Config> {
-        for (kind, ids) in
-            [("sources", &root.sources), ("transforms", &root.transforms), ("sinks", &root.sinks)]
-        {
-            self.check_ids(kind, ids, if kind == "transforms" { Some(&root.sources) } else { None });
+        for (kind, ids) in [
+            ("sources", &root.sources),
+            ("transforms", &root.transforms),
+            ("routes", &root.routes),
+            ("sinks", &root.sinks),
+        ] {
+            let taken = match kind {
+                "transforms" => Some(("a source", &root.sources)),
+                // Both are components, and counted by their names.
+                "routes" => Some(("a transform", &root.transforms)),
+                _ => None,
+            };
+            self.check_ids(kind, ids, taken);
         }
         if root.sources.is_empty() && !self.report.has("sources") {
             self.report.add("sources", "there is no source");
@@ -86,8 +97,15 @@ impl Check<'_> {
             root.sources.into_iter().filter_map(|(id, value)| self.source(id, value)).collect();
         let (transform_nodes, transforms): (Vec<_>, Vec<_>) =
             root.transforms.into_iter().map(|(id, value)| self.transform(id, value)).unzip();
-        let (sink_nodes, kinds): (Vec<_>, Vec<_>) =
-            root.sinks.into_iter().map(|(id, value)| self.sink(id, value)).unzip();
+        let (route_ids, routes): (Vec<_>, Vec<_>) =
+            root.routes.into_iter().map(|(id, value)| self.route(id, value)).unzip();
+        let (mut sink_nodes, mut kinds, mut used_routes) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, value) in root.sinks {
+            let (node, kind, route) = self.sink(id, value);
+            used_routes.push(route.and_then(|route| self.find_route(&route, &node.field, &route_ids)));
+            sink_nodes.push(node);
+            kinds.push(kind);
+        }
         let branches = graph::branches(&source_ids, &transform_nodes, &sink_nodes, &mut self.report);
 
         let used = |of: &dyn Fn(&super::Branch) -> bool| branches.iter().flatten().any(of);
@@ -102,6 +120,12 @@ impl Check<'_> {
             }
         }
 
+        for (index, id) in route_ids.iter().enumerate() {
+            if !used_routes.contains(&Some(index)) {
+                self.report.warnings.push(format!("route `{id}` is used by no sink (`route: {id}`)"));
+            }
+        }
+
         let data_dir = root.data_dir.map(|path| self.folder.join(path));
         let data_dir =
             data_dir.or_else(|| Some(defaults::data_dir(&sources.first()?.base_log_folder, self.env)))?;
@@ -110,9 +134,11 @@ impl Check<'_> {
         }
         self.keep_out(&data_dir, sink_nodes.iter().zip(&kinds));
         self.dead_letters_have_takers(sink_nodes.iter().zip(&kinds));
-        let sinks = sink_nodes.into_iter().zip(kinds).zip(branches);
+        let sinks = sink_nodes.into_iter().zip(kinds).zip(used_routes).zip(branches);
         let mut sinks: Vec<_> = sinks
-            .filter_map(|((node, kind), branches)| Some(Sink { id: node.id, branches, kind: kind? }))
+            .filter_map(|(((node, kind), route), branches)| {
+                Some(Sink { id: node.id, branches, route, kind: kind? })
+            })
             .collect();
         self.bring_dead_letters(&data_dir, &mut sources, &mut sinks);
         Some(Config {
@@ -122,10 +148,21 @@ impl Check<'_> {
             receipts: self.receipts(&root.receipts),
             sources,
             transforms: transforms.into_iter().flatten().collect(),
+            routes: routes.into_iter().flatten().collect(),
             sinks,
             env: Env::new(),
             warnings: Vec::new(),
         })
+    }
+
+    /// The place of the route that a sink names.
+    fn find_route(&mut self, route: &str, sink: &str, routes: &[String]) -> Option<usize> {
+        let found = routes.iter().position(|id| id == route);
+        if found.is_none() {
+            let help = suggest(route, routes.iter().map(String::as_str));
+            self.report.add_with_help(&member(sink, "route"), format!("there is no route `{route}`"), help);
+        }
+        found
     }
 
     fn receipts(&mut self, raw: &raw::Receipts) -> Receipts {
@@ -170,7 +207,12 @@ impl Check<'_> {
     }
 
     /// An id goes into paths and messages; and `inputs` must know which of two is meant.
-    fn check_ids(&mut self, kind: &str, ids: &Map<String, Value>, taken: Option<&Map<String, Value>>) {
+    fn check_ids(
+        &mut self,
+        kind: &str,
+        ids: &Map<String, Value>,
+        taken: Option<(&str, &Map<String, Value>)>,
+    ) {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         for id in ids.keys() {
             let field = member(kind, id);
@@ -178,8 +220,8 @@ impl Check<'_> {
                 self.report
                     .add(&field, format!("the name `{id}` may have letters, digits, `_` and `-` only"));
             }
-            if taken.is_some_and(|taken| taken.contains_key(id)) {
-                self.report.add(&field, format!("a source is named `{id}` too"));
+            if let Some((what, _)) = taken.filter(|(_, taken)| taken.contains_key(id)) {
+                self.report.add(&field, format!("{what} is named `{id}` too"));
             }
         }
     }

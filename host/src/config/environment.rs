@@ -170,11 +170,13 @@ impl<'e> Variables<'e> {
         let normalized = cloudwatch.map(|kind| Sink {
             id: "cloudwatch".to_owned(),
             branches: vec![Branch { source: 0, transforms: vec![0] }],
+            route: None,
             kind,
         });
         let copied = s3.map(|kind| Sink {
             id: "s3".to_owned(),
             branches: vec![Branch { source: 0, transforms: vec![] }],
+            route: None,
             kind,
         });
         Some(Config {
@@ -184,6 +186,7 @@ impl<'e> Variables<'e> {
             receipts: defaults::receipts(&raw::Receipts::default()),
             sources: vec![source],
             transforms: normalized.iter().map(|_| normalizer()).collect(),
+            routes: Vec::new(),
             sinks: normalized.into_iter().chain(copied).collect(),
             env: Env::new(),
             warnings: Vec::new(),

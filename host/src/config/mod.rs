@@ -24,6 +24,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Deployment;
 
 pub use environment::{Misspelt, from_environment, idle, misspelt};
@@ -62,12 +64,21 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// What makes events of them.
     pub transforms: Vec<Transform>,
+    /// What names log streams and objects: components, too.
+    pub routes: Vec<Transform>,
     /// Where events go; never empty.
     pub sinks: Vec<Sink>,
     /// The environment variables that templates name as `env.NAME`, and no others.
     pub env: Env,
     /// What looks like a mistake but is none for certain; to be said once at start.
     pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// All that is a component: transforms, then routes.
+    pub fn components(&self) -> impl Iterator<Item = &Transform> {
+        self.transforms.iter().chain(&self.routes)
+    }
 }
 
 /// How long receipts are kept, and whether files are hashed for them.
@@ -115,11 +126,13 @@ pub enum ReadFrom {
     End,
 }
 
-/// A component between sources and sinks.
+/// A component between sources and sinks, or beside a sink.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transform {
     /// Its name in the config.
     pub id: String,
+    /// What it does there.
+    pub role: Role,
     /// Which component.
     pub component: Component,
     /// SHA-256 of the only component that will do, in lower-case hex; none: any.
@@ -144,6 +157,7 @@ impl Transform {
         let config = serde_json::Value::Object(serde_json::Map::new());
         Self {
             id: id.to_owned(),
+            role: Role::Transform,
             component,
             sha256: None,
             grants: Grants::default(),
@@ -153,6 +167,34 @@ impl Transform {
             on_error: None,
             dead_letter: None,
         }
+    }
+}
+
+impl Transform {
+    /// What messages call it; empty where it is no part of a config.
+    pub fn place(&self) -> String {
+        if self.id.is_empty() { String::new() } else { format!("{} `{}`", self.role, self.id) }
+    }
+}
+
+/// What a component does in a pipeline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It makes or changes events.
+    #[default]
+    Transform,
+    /// It names log streams and objects.
+    Router,
+}
+
+impl std::fmt::Display for Role {
+    /// As the singular of the section that it is written in.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Transform => "transform",
+            Self::Router => "route",
+        })
     }
 }
 

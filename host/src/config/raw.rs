@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::reference::{any_sink, any_source, any_transform};
+use super::reference::{any_route, any_sink, any_source, any_transform};
 
 /// A pipeline: sources, transforms and sinks, each under a name of your choice (letters, digits, `_`, `-`). In every
 /// value `${NAME}` and `${NAME:-default}` are replaced from the environment; `$$` is a literal `$`. Relative paths are
@@ -41,6 +41,11 @@ pub(super) struct Root {
     #[serde(default)]
     #[schemars(schema_with = "any_transform")]
     pub(super) transforms: Map<String, Value>,
+    /// What chooses names and says what goes where. Optional: without a route a sink's own templates do. A sink names its
+    /// route as `route`.
+    #[serde(default)]
+    #[schemars(schema_with = "any_route")]
+    pub(super) routes: Map<String, Value>,
     /// Where events go.
     #[serde(default)]
     #[schemars(schema_with = "any_sink")]
@@ -185,6 +190,27 @@ pub(super) struct Wasm {
     pub(super) on_error: Option<OnError>,
     /// With `on_error: dead_letter`: the sink (`aws_s3` or `file`) that gets the lines it fails on, with the reason.
     pub(super) dead_letter: Option<String>,
+}
+
+/// A WebAssembly component that chooses names: it is asked once for each file, label and sink, is shown what the sink's own
+/// templates say, and may change that or say that the events of that label do not go to the sink. If it fails, or gives a
+/// name that the service does not take, the sink's own name is used, and that is said.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Router {
+    /// The path of a `.wasm` file.
+    pub(super) component: String,
+    /// SHA-256 of the component, 64 hex digits: any other is refused at start. `updraft inspect` prints it.
+    pub(super) sha256: Option<String>,
+    /// Given to the component as JSON. Variables in it stay strings.
+    #[serde(default)]
+    pub(super) config: Value,
+    /// What it may use of the world outside: `clock` and `random`, as in transforms.
+    #[serde(default)]
+    pub(super) grants: Vec<Grant>,
+    /// What one instance may take.
+    #[serde(default)]
+    pub(super) limits: Limits,
 }
 
 /// What a component may be granted.

@@ -23,6 +23,11 @@ pub(super) fn any_transform(generator: &mut SchemaGenerator) -> Schema {
     any_of_type(&[tagged::<raw::Wasm>("wasm", generator)])
 }
 
+/// What goes under `routes`.
+pub(super) fn any_route(generator: &mut SchemaGenerator) -> Schema {
+    any_of_type(&[tagged::<raw::Router>("wasm", generator)])
+}
+
 /// What goes under `sinks`.
 pub(super) fn any_sink(generator: &mut SchemaGenerator) -> Schema {
     any_of_type(&[
@@ -61,7 +66,7 @@ pub fn reference() -> String {
     let top: Vec<_> =
         ["data_dir", "deployment", "receipts"].map(|name| (name, &schema["properties"][name])).to_vec();
     page.table(&mut text, &top, &[]);
-    for kind in ["sources", "transforms", "sinks"] {
+    for kind in ["sources", "transforms", "routes", "sinks"] {
         let section = &schema["properties"][kind];
         let _ = writeln!(text, "\n## {kind}\n\n{}", prose(section));
         for one in section["additionalProperties"]["oneOf"].as_array().into_iter().flatten() {

@@ -10,12 +10,6 @@ use serde_path_to_error::{Path, Segment};
 use super::error::{Report, suggest};
 use super::parse::{item, member};
 
-/// Options of the design that later versions bring, and what to say to those who use them already.
-const NOT_YET: [(&str, &str); 2] = [
-    ("routes", "component routers are not in this version (templates are)"),
-    ("route", "component routers are not in this version (templates are)"),
-];
-
 /// The section at `field`. What is wrong in it is reported and left out, so that the rest can still be looked at; none
 /// when what is left does not make a section.
 pub(super) fn section<T: DeserializeOwned>(
@@ -60,14 +54,7 @@ fn describe(message: &str, at: &str, report: &mut Report) {
     match &quoted[..] {
         [word, known @ ..] if message.starts_with("unknown") => {
             let kind = if message.starts_with("unknown field") { "key" } else { "value" };
-            match NOT_YET.iter().find(|(name, _)| name == word) {
-                Some((_, said)) => report.add(at, *said),
-                None => report.add_with_help(
-                    at,
-                    format!("unknown {kind} `{word}`"),
-                    suggest(word, known.iter().copied()),
-                ),
-            }
+            report.add_with_help(at, format!("unknown {kind} `{word}`"), suggest(word, known.iter().copied()));
         }
         [name] if message.starts_with("missing field") => report.add(at, format!("`{name}` is missing")),
         _ => match message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {

@@ -16,6 +16,8 @@ pub struct Sink {
     pub id: String,
     /// The ways that lead to it: at least one, and at most one from each source.
     pub branches: Vec<Branch>,
+    /// Who has a say in its names: an index into [`Config::routes`](super::Config::routes).
+    pub route: Option<usize>,
     /// What it is, with its options.
     pub kind: SinkKind,
 }

@@ -43,36 +43,46 @@ const LEAST_BATCH_BYTES: usize = 1024;
 
 const KINDS: [&str; 5] = ["aws_cloudwatch_logs", "aws_s3", "file", "console", "blackhole"];
 
-/// The inputs of a sink, and what it is if it is right.
-type Checked = Option<(Vec<String>, Option<SinkKind>)>;
+/// What a sink takes, whose names it goes by, and what it is if it is right.
+struct Checked {
+    inputs: Vec<String>,
+    route: Option<String>,
+    kind: Option<SinkKind>,
+}
 
 impl Check<'_> {
-    pub(super) fn sink(&mut self, id: String, mut value: Value) -> (Node, Option<SinkKind>) {
+    pub(super) fn sink(&mut self, id: String, mut value: Value) -> (Node, Option<SinkKind>, Option<String>) {
         let field = member("sinks", &id);
         let kind = self.kind(&mut value, &field, &KINDS);
         let checked = match kind {
             Some("aws_cloudwatch_logs") => self.cloudwatch(value, &field),
             Some("aws_s3") => self.s3(value, &field),
             Some("file") => self.file(value, &field),
-            Some("console") => self
-                .section(value, &field)
-                .map(|raw: raw::Console| (raw.inputs, Some(SinkKind::Console(codec(&raw.encoding))))),
-            Some("blackhole") => self
-                .section(value, &field)
-                .map(|raw: raw::Blackhole| (raw.inputs, Some(SinkKind::Blackhole(codec(&raw.encoding))))),
+            Some("console") => self.section(value, &field).map(|raw: raw::Console| Checked {
+                inputs: raw.inputs,
+                route: raw.route,
+                kind: Some(SinkKind::Console(codec(&raw.encoding))),
+            }),
+            Some("blackhole") => self.section(value, &field).map(|raw: raw::Blackhole| Checked {
+                inputs: raw.inputs,
+                route: None,
+                kind: Some(SinkKind::Blackhole(codec(&raw.encoding))),
+            }),
             _ => None,
         };
         let takes_dead_letters = self.dead_letters.contains_key(&id);
-        let (inputs, kind) = match checked {
-            Some((inputs, kind)) if inputs.is_empty() && takes_dead_letters => (inputs, kind),
-            Some((inputs, kind)) => (self.inputs(inputs, &field), kind),
-            None => (Vec::new(), None),
+        let Checked { inputs, route, kind } = match checked {
+            Some(checked) if checked.inputs.is_empty() && takes_dead_letters => checked,
+            Some(Checked { inputs, route, kind }) => {
+                Checked { inputs: self.inputs(inputs, &field), route, kind }
+            }
+            None => Checked { inputs: Vec::new(), route: None, kind: None },
         };
         let takes_dead_letters = takes_dead_letters && kind.is_some();
-        (Node { field, id, inputs, takes_dead_letters }, kind)
+        (Node { field, id, inputs, takes_dead_letters }, kind, route)
     }
 
-    fn cloudwatch(&mut self, value: Value, field: &str) -> Checked {
+    fn cloudwatch(&mut self, value: Value, field: &str) -> Option<Checked> {
         let mut raw: raw::CloudWatch = self.section(value, field)?;
         let aws = self.aws(aws::Access::of_cloudwatch(&mut raw), field);
         let group_name = self.template(&raw.group_name, &member(field, "group_name"));
@@ -110,7 +120,7 @@ impl Check<'_> {
                 dead_letter: raw.dead_letter,
             }))
         });
-        Some((raw.inputs, kind))
+        Some(Checked { inputs: raw.inputs, route: raw.route, kind })
     }
 
     fn new_groups(&mut self, raw: &raw::CloudWatch, field: &str) -> NewGroups {
@@ -165,7 +175,7 @@ impl Check<'_> {
         }
     }
 
-    fn file(&mut self, value: Value, field: &str) -> Checked {
+    fn file(&mut self, value: Value, field: &str) -> Option<Checked> {
         let raw: raw::File = self.section(value, field)?;
         if let Some(key) = &raw.key
             && leads_upward(key)
@@ -199,7 +209,8 @@ impl Check<'_> {
                 self.object_batch(shape, field).map(Layout::Batch)
             }
         };
-        Some((raw.inputs, layout.map(|layout| SinkKind::File(File { path, layout }))))
+        let kind = layout.map(|layout| SinkKind::File(File { path, layout }));
+        Some(Checked { inputs: raw.inputs, route: raw.route, kind })
     }
 
     /// Options that were set and have no effect without another.

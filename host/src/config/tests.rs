@@ -200,12 +200,24 @@ fn a_config_that_leads_nowhere_is_refused() {
 }
 
 #[test]
-fn what_only_later_versions_have_is_refused_and_says_so() {
-    let error =
-        problem(yaml("sources: {a: {type: airflow}}\nsinks: {c: {type: console, inputs: [a]}}\nroutes: {}"));
-    assert_eq!(error, "p.yaml:3: routes: component routers are not in this version (templates are)");
-    let error = problem(sink("type: console, route: naming"));
-    assert_eq!(error, "p.yaml:3: sinks.s.route: component routers are not in this version (templates are)");
+fn a_sink_may_name_a_route_that_there_is() {
+    let config = |route: &str, sink: &str| {
+        yaml(&format!(
+            "sources: {{a: {{type: airflow}}}}\nroutes: {{naming: {{{route}}}}}\nsinks: {{c: {{inputs: [a], {sink}}}}}"
+        ))
+    };
+    let route = "type: wasm, component: 'builtin:airflow', config: {a: 1}";
+    let good = config(route, "type: console, route: naming").expect("good");
+    assert_eq!((good.routes[0].place(), good.sinks[0].route), ("route `naming`".to_owned(), Some(0)));
+    assert_eq!(good.routes[0].config_as_written, serde_json::json!({"a": 1}));
+    let error = problem(config(route, "type: console, route: namin"));
+    assert_eq!(error, "p.yaml:3: sinks.c.route: there is no route `namin`; did you mean `naming`?");
+    let error = problem(config(route, "type: blackhole, route: naming"));
+    assert!(error.starts_with("p.yaml:3: sinks.c.route: unknown key `route`"), "{error}");
+    let error = problem(config(&format!("{route}, inputs: [a]"), "type: console"));
+    assert!(error.starts_with("p.yaml:2: routes.naming.inputs: unknown key `inputs`"), "{error}");
+    let unused = config(route, "type: console").expect("good").warnings;
+    assert_eq!(unused, ["route `naming` is used by no sink (`route: naming`)"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::check::Check;
 use super::graph::Node;
 use super::parse::member;
 use super::values::{self, within};
-use super::{Component, Grants, Limits, OnError, Transform, UnknownBuiltin, defaults, raw};
+use super::{Component, Grants, Limits, OnError, Role, Transform, UnknownBuiltin, defaults, raw};
 
 /// Memory of one instance, in MiB: a 32-bit WebAssembly memory has at most 65,536 pages of 64 KiB.
 /// <https://webassembly.github.io/spec/core/syntax/types.html#memory-types>
@@ -20,6 +20,16 @@ const MAX_TABLE_ELEMENTS: u64 = 10_000_000;
 /// Core instances of one component.
 const MAX_CORE_INSTANCES: usize = 1_000;
 
+/// A component as a section describes it.
+struct Guest {
+    role: Role,
+    component: String,
+    sha256: Option<String>,
+    config: Value,
+    grants: Vec<raw::Grant>,
+    limits: raw::Limits,
+}
+
 impl Check<'_> {
     pub(super) fn transform(&mut self, id: String, mut value: Value) -> (Node, Option<Transform>) {
         let field = member("transforms", &id);
@@ -28,10 +38,6 @@ impl Check<'_> {
         let Some(raw) = raw else {
             return (Node { field, id, inputs: Vec::new(), takes_dead_letters: false }, None);
         };
-        let component = self.component(&raw.component, &member(&field, "component"));
-        let sha256 =
-            raw.sha256.and_then(|pin| values::sha256(&pin, &member(&field, "sha256"), &mut self.report));
-        let limits = self.limits(&raw.limits, &member(&field, "limits"));
         let inputs = self.inputs(raw.inputs, &field);
         match (raw.on_error, &raw.dead_letter) {
             (Some(raw::OnError::DeadLetter), None) => {
@@ -44,18 +50,15 @@ impl Check<'_> {
             }
             _ => {}
         }
-        let as_written = self.as_written.get(&id).and_then(|transform| transform.get("config"));
-        let transform = component.map(|component| Transform {
-            id: id.clone(),
-            component,
-            sha256,
-            grants: Grants {
-                clock: raw.grants.contains(&raw::Grant::Clock),
-                random: raw.grants.contains(&raw::Grant::Random),
-            },
-            config: or_empty(raw.config),
-            config_as_written: or_empty(as_written.cloned().unwrap_or_default()),
-            limits,
+        let guest = Guest {
+            role: Role::Transform,
+            component: raw.component,
+            sha256: raw.sha256,
+            config: raw.config,
+            grants: raw.grants,
+            limits: raw.limits,
+        };
+        let transform = self.guest(&id, &field, guest).map(|transform| Transform {
             on_error: raw.on_error.map(|on_error| match on_error {
                 raw::OnError::Pass => OnError::Pass,
                 raw::OnError::Drop => OnError::Drop,
@@ -63,8 +66,43 @@ impl Check<'_> {
                 raw::OnError::DeadLetter => OnError::DeadLetter,
             }),
             dead_letter: raw.dead_letter,
+            ..transform
         });
         (Node { field, id, inputs, takes_dead_letters: false }, transform)
+    }
+
+    pub(super) fn route(&mut self, id: String, mut value: Value) -> (String, Option<Transform>) {
+        let field = member("routes", &id);
+        let kind = self.kind(&mut value, &field, &["wasm"]);
+        let raw: Option<raw::Router> = kind.and_then(|_| self.section(value, &field));
+        let route = raw.and_then(|raw| {
+            let raw::Router { component, sha256, config, grants, limits } = raw;
+            let guest = Guest { role: Role::Router, component, sha256, config, grants, limits };
+            self.guest(&id, &field, guest)
+        });
+        (id, route)
+    }
+
+    /// What transforms and routes have in common.
+    fn guest(&mut self, id: &str, field: &str, guest: Guest) -> Option<Transform> {
+        let component = self.component(&guest.component, &member(field, "component"));
+        let pin = |pin: String| values::sha256(&pin, &member(field, "sha256"), &mut self.report);
+        let sha256 = guest.sha256.and_then(pin);
+        let limits = self.limits(&guest.limits, &member(field, "limits"));
+        let kind = if guest.role == Role::Router { "routes" } else { "transforms" };
+        let as_written = self.as_written.get(kind).and_then(|all| all.get(id)?.get("config"));
+        Some(Transform {
+            role: guest.role,
+            sha256,
+            grants: Grants {
+                clock: guest.grants.contains(&raw::Grant::Clock),
+                random: guest.grants.contains(&raw::Grant::Random),
+            },
+            config: or_empty(guest.config),
+            config_as_written: or_empty(as_written.cloned().unwrap_or_default()),
+            limits,
+            ..Transform::bare(id, component?)
+        })
     }
 
     fn limits(&mut self, raw: &raw::Limits, field: &str) -> Limits {

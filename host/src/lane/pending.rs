@@ -1,7 +1,7 @@
 //! A batch that is under way: which of its events are acknowledged, how far the cursor may go for it, and what the
 //! receipt says of it then.
 
-use crate::event::Batch;
+use crate::event::{Batch, NotHere};
 use crate::receipt::{Entry, Fate, Tally};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -28,7 +28,7 @@ pub struct Pending {
     lost: Option<Range<u64>>,
 }
 
-/// An event, a run of events that a transform dropped, or all that is acknowledged together.
+/// An event, a run of events that do not leave, or all that is acknowledged together.
 #[derive(Debug)]
 struct Awaited {
     /// Place of the event, or of the first of the run, in the batch; events of the run.
@@ -54,20 +54,23 @@ impl Pending {
         Self { tally, ..Self::awaiting(batch.range.start, (batch.range.end, batch.clock), awaited) }
     }
 
-    /// A batch whose events move the cursor each. `parts`: in how many each of them leaves; none where a transform dropped it.
-    pub fn of_events(batch: &Batch, parts: &[u32]) -> Self {
-        let dropped = Fate::dropped();
+    /// A batch whose events move the cursor each. `parts`: in how many each of them leaves; none where a transform dropped
+    /// it, or it is not for this sink.
+    pub fn of_events(batch: &Batch, parts: &[u32], not_here: &NotHere) -> Self {
+        let (dropped, elsewhere) = (Fate::dropped(), Fate::not_here());
         let mut awaited: Vec<Awaited> = Vec::new();
         let mut start = 0;
         for ((place, &end), &parts) in (0_u32..).zip(&batch.events.source_ends).zip(parts) {
             let stop = stop_after(batch, place as usize);
+            let away = batch.events.labels.get(place as usize).is_some_and(|&label| not_here.has(label));
+            let fate = if away { &elsewhere } else { &dropped };
             match awaited.last_mut() {
                 // Most of a batch may be dropped: a run of such is one.
-                Some(run) if parts == 0 && run.parts == 0 => {
+                Some(run) if parts == 0 && run.parts == 0 && run.fate.as_ref() == Some(fate) => {
                     (run.events, run.bytes.end, run.stop) = (run.events + 1, end, stop);
                 }
                 _ => {
-                    let (events, open, bytes, fate) = (1, parts, start..end, Some(dropped.clone()));
+                    let (events, open, bytes, fate) = (1, parts, start..end, Some(fate.clone()));
                     awaited.push(Awaited { place, events, parts, open, bytes, stop, fate });
                 }
             }

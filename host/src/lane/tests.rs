@@ -1,7 +1,7 @@
 //! What a lane promises: the cursor moves over what was acknowledged, and over nothing else.
 
 use super::*;
-use crate::event::{Events, Origin, Recipe, StreamKind};
+use crate::event::{Events, NotHere, Origin, Recipe, StreamKind};
 use crate::receipt::Outcome;
 use crate::source::Stream;
 use proptest::prelude::*;
@@ -127,7 +127,7 @@ fn a_batch_without_events_moves_the_cursor_only_after_those_before_it() {
 #[test]
 fn the_cursor_moves_with_each_event_that_reading_may_begin_after() {
     let lane = lane();
-    let seq = lane.begin_events(&lines(4), &[1, 2, 0, 1]).unwrap();
+    let seq = lane.begin_events(&lines(4), &[1, 2, 0, 1], &NotHere::default()).unwrap();
     lane.acknowledge_each(seq, [(1, 1, &here())]);
     assert_eq!(offset(&lane), None, "the first is missing");
     lane.acknowledge_each(seq, [(0, 1, &here())]);
@@ -142,7 +142,7 @@ fn the_cursor_moves_with_each_event_that_reading_may_begin_after() {
 #[test]
 fn the_receipt_says_of_each_event_what_became_of_it_and_only_when_the_cursor_passes_it() {
     let lane = lane();
-    let seq = lane.begin_events(&lines(5), &[1, 2, 0, 1, 1]).unwrap();
+    let seq = lane.begin_events(&lines(5), &[1, 2, 0, 1, 1], &NotHere::default()).unwrap();
     let refused = Fate { outcome: Outcome::TooOld, target: "".into() };
     lane.acknowledge_each(seq, [(0, 1, &here()), (1, 1, &refused), (3, 1, &here())]);
     let Advance { entries, .. } = lane.advance().expect("the first is acknowledged");
@@ -164,7 +164,7 @@ fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
     twice_the_same_line.events.source_ends = vec![20, 20];
     for batch in [split, within_a_line, twice_the_same_line] {
         let lane = lane();
-        let seq = lane.begin_events(&batch, &[1, 1]).unwrap();
+        let seq = lane.begin_events(&batch, &[1, 1], &NotHere::default()).unwrap();
         lane.acknowledge_each(seq, [(0, 1, &here())]);
         assert_eq!(offset(&lane), None);
         lane.acknowledge_each(seq, [(1, 1, &here())]);
@@ -176,7 +176,7 @@ fn a_batch_that_cannot_be_divided_moves_the_cursor_as_a_whole() {
 #[test]
 fn a_lane_that_is_rewound_reads_again_from_its_cursor() {
     let lane = lane();
-    let seq = lane.begin_events(&lines(4), &[1; 4]).unwrap();
+    let seq = lane.begin_events(&lines(4), &[1; 4], &NotHere::default()).unwrap();
     lane.acknowledge_each(seq, [(0, 1, &here())]);
     lane.advance().unwrap();
     assert!(!lane.rewind(2), "somebody else holds an event of it");
@@ -196,13 +196,13 @@ fn a_lane_is_not_rewound_over_what_was_acknowledged() {
     let split = Batch { divisible: false, ..lines(2) };
     for (batch, acknowledged) in [(lines(2), 1), (split, 0)] {
         let lane = lane();
-        let seq = lane.begin_events(&batch, &[1, 1]).unwrap();
+        let seq = lane.begin_events(&batch, &[1, 1], &NotHere::default()).unwrap();
         lane.acknowledge_each(seq, [(acknowledged, 1, &here())]);
         assert_eq!(offset(&lane), None);
         assert!(!lane.rewind(1));
     }
     let lane = lane();
-    let seq = lane.begin_events(&lines(2), &[2, 1]).unwrap();
+    let seq = lane.begin_events(&lines(2), &[2, 1], &NotHere::default()).unwrap();
     lane.acknowledge_each(seq, [(0, 1, &here())]);
     assert!(!lane.rewind(2), "a part of an event is there");
 }
@@ -212,7 +212,7 @@ fn what_is_acknowledged_behind_others_is_told_when_they_are_and_needs_no_memory_
     let lane = lane();
     let first = lane.begin(&batch(0, 10), 1, Tally::default()).unwrap();
     let lines = Batch { range: 10..50, ..lines(4) };
-    let second = lane.begin_events(&lines, &[0, 0, 1, 0]).unwrap();
+    let second = lane.begin_events(&lines, &[0, 0, 1, 0], &NotHere::default()).unwrap();
     assert_eq!(lane.ahead(), 0);
     lane.acknowledge_each(second, [(2, 1, &here())]);
     assert_eq!((lane.ahead(), offset(&lane)), (1, None));
@@ -237,7 +237,7 @@ proptest! {
         order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
     ) {
         let lane = lane();
-        let seq = lane.begin_events(&lines(12), &[1; 12]).unwrap();
+        let seq = lane.begin_events(&lines(12), &[1; 12], &NotHere::default()).unwrap();
         let mut there = [false; 12];
         let (mut told, mut events) = (0, 0);
         for at in order {
@@ -300,7 +300,7 @@ proptest! {
         };
         let begin = |lane: &Lane, batch: &Batch, held: &mut Vec<(Seq, usize, usize)>| {
             let (first, count) = (batch.range.start as usize / 10, batch.bytes.len() / 10);
-            if let Some(seq) = lane.begin_events(batch, &vec![1; count]) {
+            if let Some(seq) = lane.begin_events(batch, &vec![1; count], &NotHere::default()) {
                 held.extend((0..count).map(|at| (seq, at, first + at)));
             }
         };

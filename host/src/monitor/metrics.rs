@@ -79,10 +79,15 @@ fn families() -> Vec<Family> {
         counter(
             "events",
             "Events by what became of them: delivered (the service acknowledged them; to an S3 mirror each line is \
-             one) or dropped (by a transform, or by the on_error of one that failed).",
+             one), dropped (by a transform, or by the on_error of one that failed) or not_here (its router keeps them from \
+             it).",
             BySink(|it| {
                 let by = |outcome: &str, count| (vec![("outcome", outcome.to_owned())], count as f64);
-                vec![by("delivered", it.progress.delivered), by("dropped", it.progress.dropped)]
+                vec![
+                    by("delivered", it.progress.delivered),
+                    by("dropped", it.progress.dropped),
+                    by("not_here", it.progress.not_here),
+                ]
             }),
         ),
         counter(

@@ -21,6 +21,11 @@ pub fn load(
     transforms.iter().map(load).collect()
 }
 
+/// Those of routes, which keep nothing: each answers for a sink that names it.
+pub fn load_routers(engine: &Engine, config: &Config) -> Result<Vec<Arc<Stage>>, StartError> {
+    load(engine, &config.routes, &HashMap::new())
+}
+
 /// One of them, to take over from another where there is one. Blocks.
 pub fn build(
     engine: &Engine,

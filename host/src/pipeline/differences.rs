@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 /// What differs besides the transforms themselves; none: all of it can be taken over. That two are in another order means
 /// nothing.
 pub fn needs_restart(now: &Config, new: &Config) -> Vec<String> {
-    let Config { data_dir, host, deployment, receipts, sources, transforms, sinks, env, warnings: _ } = new;
+    let Config { data_dir, host, deployment, receipts, sources, transforms, routes, sinks, env, warnings: _ } =
+        new;
     let mut fields: Vec<String> = [
         ("data_dir", *data_dir != now.data_dir),
         ("the name of this machine", *host != now.host),
@@ -33,8 +34,14 @@ pub fn needs_restart(now: &Config, new: &Config) -> Vec<String> {
             fields.push(format!("transforms.{id} (added or removed)"));
         }
     }
+    for id in ids(routes.iter().chain(&now.routes).map(|route| &*route.id)) {
+        let there = |config: &Config| config.routes.iter().any(|it| it.id == id);
+        if there(now) != there(new) {
+            fields.push(format!("routes.{id} (added or removed)"));
+        }
+    }
     for id in ids(sinks.iter().chain(&now.sinks).map(|sink| &*sink.id)) {
-        if sink(now, id) != sink(new, id) {
+        if sink(now, id) != sink(new, id) || route(now, id) != route(new, id) {
             fields.push(format!("sinks.{id}"));
         } else if ways(now, id) != ways(new, id) {
             fields.push(format!("the inputs on the way to sinks.{id}"));
@@ -55,6 +62,12 @@ fn source<'a>(config: &'a Config, id: &str) -> Option<&'a Source> {
 
 fn sink<'a>(config: &'a Config, id: &str) -> Option<&'a SinkKind> {
     config.sinks.iter().find(|sink| sink.id == id).map(|sink| &sink.kind)
+}
+
+/// Id of the route that a sink names.
+fn route<'a>(config: &'a Config, sink: &str) -> Option<&'a str> {
+    let sink = config.sinks.iter().find(|it| it.id == sink)?;
+    config.routes.get(sink.route?).map(|route| &*route.id)
 }
 
 /// The ways that lead to a sink, by ids; none of dead letters.
@@ -124,6 +137,13 @@ sinks:
                     "  three: { type: wasm, inputs: [a], component: 'builtin:airflow' }\nsinks:",
                 )],
                 vec!["transforms.three (added or removed)"],
+            ),
+            (
+                vec![
+                    ("sinks:", "routes: { r: { type: wasm, component: 'builtin:airflow' } }\nsinks:"),
+                    ("type: file", "type: file, route: r"),
+                ],
+                vec!["routes.r (added or removed)", "sinks.t"],
             ),
             (
                 vec![("config: { secret: hunter2 }", "on_error: dead_letter, dead_letter: t")],

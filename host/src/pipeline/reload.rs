@@ -3,7 +3,7 @@
 
 use super::chains::{build, placed};
 use super::differences::needs_restart;
-use crate::config::{self, Config, Transform};
+use crate::config::{self, Config, Role, Transform};
 use crate::dead_letter::DeadLetters;
 use crate::lanes::Lanes;
 use crate::transform::{Build, Engine, GuestError, LoadError, Stage, hash_of};
@@ -22,22 +22,25 @@ pub struct Reloader {
     stages: Vec<Arc<Stage>>,
     spools: HashMap<String, DeadLetters>,
     lanes: Vec<Arc<Lanes>>,
-    /// What runs, its transforms in the order of `stages`. One reload at a time: others wait here.
+    /// What runs, its transforms and then its routes in the order of `stages`. One reload at a time: others wait here.
     running: Arc<Mutex<Config>>,
 }
 
-/// What became of each transform.
+/// What became of each transform and route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
     /// In the order of the config.
     pub transforms: Vec<Exchange>,
 }
 
-/// What became of one transform.
+/// What became of one transform, or route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// Its id.
     pub transform: String,
+    /// Which of the two it is.
+    #[serde(default)]
+    pub role: Role,
     /// SHA-256 of the component that worked there, in hex.
     pub before: String,
     /// Of the one that works there now.
@@ -56,7 +59,7 @@ impl Reloaded {
 impl fmt::Display for Reloaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.transforms.is_empty() {
-            return write!(f, "there are no transforms: nothing to exchange");
+            return write!(f, "there are no transforms and no routes: nothing to exchange");
         }
         for (at, transform) in self.transforms.iter().enumerate() {
             write!(f, "{}{transform}", if at > 0 { "\n" } else { "" })?;
@@ -67,9 +70,9 @@ impl fmt::Display for Reloaded {
 
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { transform, before, after, exchanged } = self;
+        let Self { transform, role, before, after, exchanged } = self;
         let [before, after] = [before, after].map(|hash| hash.get(..12).unwrap_or(hash));
-        write!(f, "transform `{transform}`: ")?;
+        write!(f, "{role} `{transform}`: ")?;
         match (exchanged, before == after) {
             (false, _) => write!(f, "unchanged ({after})"),
             (true, false) => write!(f, "exchanged, {before} -> {after}"),
@@ -87,7 +90,7 @@ pub enum ReloadError {
     /// More than components would change.
     #[error(
         "{} {} from what runs and that needs a restart; without one, only the component, config, limits, grants and \
-         on_error of transforms can be exchanged",
+         on_error of transforms, and those of routes, can be exchanged",
         .0.join(", "), if .0.len() == 1 { "differs" } else { "differ" }
     )]
     NeedsRestart(Vec<String>),
@@ -104,10 +107,10 @@ pub enum ReloadError {
         id: String,
     },
     /// It fails where the present one does not.
-    #[error("transform `{id}`: {component} fails on lines that the present one takes: {error}")]
+    #[error("{place}: {component} fails on what the present one takes: {error}")]
     Trial {
-        /// Transform.
-        id: String,
+        /// Which transform or route.
+        place: String,
         /// Path or builtin name.
         component: String,
         /// How.
@@ -162,13 +165,18 @@ impl Reloader {
     }
 
     fn take_over(&self, running: &mut Config, config: &Config) -> Result<Reloaded, ReloadError> {
-        let of = |id: &str| config.transforms.iter().find(|it| it.id == id);
-        let transforms: Vec<Transform> =
-            running.transforms.iter().filter_map(|transform| of(&transform.id).cloned()).collect();
+        let [transforms, routes] =
+            [(&running.transforms, &config.transforms), (&running.routes, &config.routes)].map(
+                |(now, new)| {
+                    let of = |id: &str| new.iter().find(|it| it.id == id);
+                    now.iter().filter_map(|it| of(&it.id).cloned()).collect::<Vec<Transform>>()
+                },
+            );
+        let all_now = running.transforms.iter().chain(&running.routes);
         let present: Vec<Arc<Build>> = self.stages.iter().map(|stage| stage.build()).collect();
         let mut others: Vec<Option<Build>> = Vec::new();
         for ((stage, present), (before, transform)) in
-            self.stages.iter().zip(&present).zip(running.transforms.iter().zip(&transforms))
+            self.stages.iter().zip(&present).zip(all_now.zip(transforms.iter().chain(&routes)))
         {
             let same = before == transform && hash_of(transform)? == present.component.hash();
             others.push(if same {
@@ -181,14 +189,15 @@ impl Reloader {
         for (stage, build) in self.stages.iter().zip(&others) {
             let Some(build) = build else { continue };
             stage.trial().run(&build.component, &stage.build().component).map_err(|error| {
-                let (id, component) = (stage.id().to_owned(), build.component.name().to_owned());
-                ReloadError::Trial { id, component, error }
+                let (place, component) = (build.component.place(), build.component.name().to_owned());
+                ReloadError::Trial { place, component, error }
             })?;
         }
         let became = self.stages.iter().zip(&present).zip(&others).map(|((stage, present), other)| {
             let after = other.as_ref().map_or(present.component.hash(), |build| build.component.hash());
             Exchange {
                 transform: stage.id().to_owned(),
+                role: present.component.role(),
                 before: present.component.hash().to_owned(),
                 after: after.to_owned(),
                 exchanged: other.is_some(),
@@ -202,7 +211,7 @@ impl Reloader {
             // What a stage is given may be made by another build now, and bad no more.
             self.stages.iter().for_each(|stage| stage.forget_marks());
         }
-        running.transforms = transforms;
+        (running.transforms, running.routes) = (transforms, routes);
         if !old.is_empty() {
             became.transforms.iter().filter(|it| it.exchanged).for_each(|it| tracing::info!("{it}"));
             self.wake();
@@ -248,7 +257,7 @@ mod tests {
     fn what_became_of_each_transform_is_a_line() {
         let of = |transform: &str, before: &str, after: &str, exchanged| {
             let (transform, before, after) = (transform.to_owned(), before.repeat(64), after.repeat(64));
-            Exchange { transform, before, after, exchanged }
+            Exchange { transform, role: Role::Transform, before, after, exchanged }
         };
         let reloaded = Reloaded {
             transforms: vec![of("a", "1", "1", false), of("b", "1", "2", true), of("c", "3", "3", true)],

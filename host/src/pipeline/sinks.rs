@@ -6,6 +6,8 @@ use crate::cursor::Store;
 use crate::dead_letter::DeadLetters;
 use crate::error::StartError;
 use crate::lanes::Lanes;
+use crate::route::Naming;
+use crate::route::standard::{Folders, Keys, LogStreams, Nameless, Standard};
 use crate::sink::Flush;
 use crate::sink::blackhole::Blackhole;
 use crate::sink::cloudwatch::turns::Turns;
@@ -15,7 +17,7 @@ use crate::sink::file::File;
 use crate::sink::healthcheck::Question;
 use crate::sink::objects::{self, Objects, Place};
 use crate::sink::s3;
-use crate::transform::Workers;
+use crate::transform::{Router, Workers};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -35,9 +37,16 @@ pub struct Starting<'a> {
     pub workers: &'a Arc<Workers>,
     /// Where dead letters wait, by the sink that takes them.
     pub letters: &'a HashMap<String, DeadLetters>,
+    /// The routers, in the order of the config.
+    pub routers: &'a [Arc<Router>],
 }
 
 impl Starting<'_> {
+    fn naming<S: Standard>(&self, sink: &config::Sink, standard: S) -> Naming<S> {
+        let router = sink.route.and_then(|at| self.routers.get(at)).cloned();
+        Naming::new(&sink.id, sink.kind.as_str(), standard, self.config.env.clone(), router)
+    }
+
     /// Starts it; what is to be told that nothing more comes, where it holds events back.
     pub async fn start(
         &self,
@@ -49,13 +58,19 @@ impl Starting<'_> {
             SinkKind::CloudWatch(options) => {
                 let access = aws::access(&sink.id, &options.aws, &lanes.counters.requests).await?;
                 let client = cloudwatch::client::Client::new(&access);
-                let env = self.config.env.clone();
+                let naming = self.naming(
+                    sink,
+                    LogStreams {
+                        group_name: options.group_name.clone(),
+                        stream_name: options.stream_name.clone(),
+                    },
+                );
                 let question = Question::of_log_groups(self.config, options, &client, &access);
                 healthcheck(question, options.aws.healthcheck, &sink.id, loops).await?;
                 let letters = options.dead_letter.as_ref().and_then(|sink| self.letters.get(sink)).cloned();
                 let turns = Turns::of(&access, options);
                 let cloudwatch =
-                    CloudWatch::new(client, turns, (**options).clone(), env, lanes.clone(), letters);
+                    CloudWatch::new(client, turns, (**options).clone(), naming, lanes.clone(), letters);
                 loops.spawn(lanes.run(Arc::new(cloudwatch::Handle(cloudwatch.clone())), workers));
                 return Ok(Some(cloudwatch));
             }
@@ -67,8 +82,11 @@ impl Starting<'_> {
                 match &options.layout {
                     Layout::Mirror(layout) => {
                         let env = self.config.env.clone();
+                        let key = Keys { key: layout.key.clone(), prefix: options.key_prefix.clone() };
+                        let naming = self.naming(sink, key);
+                        let options = (**options).clone();
                         let mirror =
-                            s3::Mirror::new(client, (**options).clone(), layout.clone(), env, lanes, workers);
+                            s3::Mirror::new(client, options, layout.clone(), env, naming, lanes, workers);
                         loops.spawn(mirror.run());
                     }
                     Layout::Batch(layout) => {
@@ -84,9 +102,10 @@ impl Starting<'_> {
             }
             SinkKind::File(options) => match &options.layout {
                 Layout::Mirror(layout) => {
-                    let (path, env) = (options.path.clone(), self.config.env.clone());
+                    let naming = self.naming(sink, Keys { key: layout.key.clone(), prefix: String::new() });
+                    let (path, store) = (options.path.clone(), self.store.clone());
                     let runtime = tokio::runtime::Handle::current();
-                    let file = File::new(&sink.id, path, layout.clone(), env, self.store.clone(), runtime);
+                    let file = File::new(&sink.id, path, layout.codec, naming, store, runtime);
                     loops.spawn(lanes.run(Arc::new(file), own_workers()?));
                 }
                 Layout::Batch(layout) => {
@@ -95,10 +114,12 @@ impl Starting<'_> {
                 }
             },
             SinkKind::Console(codec) => {
-                loops.spawn(lanes.run(Arc::new(Console::new(*codec)), own_workers()?));
+                let console = Console::new(*codec, self.naming(sink, Nameless));
+                loops.spawn(lanes.run(Arc::new(console), own_workers()?));
             }
             SinkKind::Blackhole(codec) => {
-                loops.spawn(lanes.run(Arc::new(Blackhole::new(*codec)), workers));
+                let blackhole = Blackhole::new(*codec, self.naming(sink, Nameless));
+                loops.spawn(lanes.run(Arc::new(blackhole), workers));
             }
         }
         Ok(None)
@@ -113,8 +134,12 @@ impl Starting<'_> {
         loops: &mut JoinSet<()>,
     ) -> Result<Arc<dyn Flush>, StartError> {
         let sources = sink.branches.iter().map(|way| self.config.sources[way.source].id.clone()).collect();
-        let env = self.config.env.clone();
-        let options = objects::Options { layout: layout.clone(), place, concurrency, env, sources };
+        let prefix = match &sink.kind {
+            SinkKind::S3(options) => options.key_prefix.len(),
+            _ => 0,
+        };
+        let naming = self.naming(sink, Folders { folder: layout.folder.clone(), prefix });
+        let options = objects::Options { layout: layout.clone(), place, concurrency, naming, sources };
         let (lanes, workers) = (self.lanes.clone(), self.workers.clone());
         let objects = Objects::start(options, lanes.clone(), self.store.clone(), workers.clone()).await?;
         loops.spawn(lanes.run(Arc::new(objects::Handle(objects.clone())), workers));

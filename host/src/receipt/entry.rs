@@ -1,6 +1,6 @@
 //! What became of some events of a stream: one line of a receipt, and how many of them are put together. Pure.
 
-use crate::event::{Batch, EventRef};
+use crate::event::{Batch, EventRef, NotHere};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ pub enum Outcome {
     Delivered,
     /// A transform dropped it, as it was meant to.
     Dropped,
+    /// A router said that it does not go to this sink.
+    NotHere,
     /// Refused: older than the service takes.
     TooOld,
     /// Refused: older than the log group keeps events.
@@ -28,9 +30,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Delivered,
         Self::Dropped,
+        Self::NotHere,
         Self::TooOld,
         Self::Expired,
         Self::TooNew,
@@ -44,6 +47,7 @@ impl Outcome {
         match self {
             Self::Delivered => "delivered",
             Self::Dropped => "dropped",
+            Self::NotHere => "not_here",
             Self::TooOld => "too_old",
             Self::Expired => "expired",
             Self::TooNew => "too_new",
@@ -90,6 +94,11 @@ impl Fate {
     pub fn dropped() -> Self {
         Self { outcome: Outcome::Dropped, target: "".into() }
     }
+
+    /// A router said that it does not go to this sink.
+    pub fn not_here() -> Self {
+        Self { outcome: Outcome::NotHere, target: "".into() }
+    }
 }
 
 /// Events of one fate.
@@ -110,22 +119,23 @@ pub struct Entry {
 pub struct Tally(Vec<Entry>);
 
 impl Tally {
-    /// What all events of a batch came to that was taken whole; those that a transform dropped apart.
-    pub fn of_batch(batch: &Batch, target: &str) -> Self {
-        let mut tally = Self::default();
-        let (delivered, dropped) = (Fate::delivered(target), Fate::dropped());
-        for event in batch.iter() {
-            let fate = if event.label().is_some() { &delivered } else { &dropped };
-            tally.add_event(fate, event);
-        }
+    /// What all events of a batch came to that was taken whole; those that do not go to the sink apart.
+    pub fn of_batch(batch: &Batch, not_here: &NotHere, target: &str) -> Self {
+        let mut tally = Self::of_left_out(batch, not_here);
+        let delivered = Fate::delivered(target);
+        batch.going(not_here).for_each(|event| tally.add_event(&delivered, event));
         tally
     }
 
-    /// What a transform dropped of a batch.
-    pub fn of_dropped(batch: &Batch) -> Self {
-        let (mut tally, dropped) = (Self::default(), Fate::dropped());
-        for event in batch.iter().filter(|event| event.label().is_none()) {
-            tally.add_event(&dropped, event);
+    /// What of a batch does not go to the sink: a transform dropped it, or a router keeps it away.
+    pub fn of_left_out(batch: &Batch, not_here: &NotHere) -> Self {
+        let (mut tally, dropped, elsewhere) = (Self::default(), Fate::dropped(), Fate::not_here());
+        for event in batch.iter() {
+            match event.label() {
+                None => tally.add_event(&dropped, event),
+                Some(_) if not_here.has(event.label_index()) => tally.add_event(&elsewhere, event),
+                Some(_) => {}
+            }
         }
         tally
     }

@@ -1,7 +1,16 @@
-//! Where events go: names from templates, made to fit what each service allows.
+//! Where events go: names from templates, made to fit what each service allows, and what a router makes of them.
+//!
+//! `template` and `partition` are Jinja; `standard` what a sink's own templates say; `target` a name as routers see it, and
+//! the rules of each service; `naming` all of that for one sink, cached.
 
+pub mod naming;
 pub mod partition;
+pub mod standard;
+pub mod target;
 pub mod template;
+
+pub use naming::{Named, Naming};
+pub use target::{BadName, LogStreamName, Question, Rules, Target};
 
 use sha2::{Digest, Sha256};
 

@@ -48,29 +48,16 @@ impl Partition {
     pub fn parse(source: &str) -> Result<Self, PartitionError> {
         let (mut marked, mut unit) = (String::new(), i64::MAX);
         let mut rest = source;
-        while let Some(at) = rest.find(['%', '{']) {
-            marked.push_str(&rest[..at]);
-            rest = &rest[at..];
-            if let Some(tag) = tag_at(rest) {
-                marked.push_str(tag);
-                rest = &rest[tag.len()..];
-            } else if let Some(after) = rest.strip_prefix('%') {
-                let Some(specifier) = after.chars().next() else {
-                    return Err(PartitionError::Specifier(String::new()));
-                };
-                if specifier == '%' {
-                    marked.push('%');
-                } else {
-                    unit = unit.min(unit_of(specifier)?);
-                    marked.extend([MARK, specifier]);
-                }
-                rest = &after[specifier.len_utf8()..];
-            } else {
-                marked.push('{');
-                rest = &rest[1..];
-            }
+        while !rest.is_empty() {
+            let mut braces = rest.match_indices('{').map(|(at, _)| at);
+            let begin = braces.find(|&at| tag_at(&rest[at..]).is_some());
+            let (literal, after) = rest.split_at(begin.unwrap_or(rest.len()));
+            let (text, stays) = mark_times(literal)?;
+            let tag = tag_at(after).unwrap_or_default();
+            marked.extend([&text, tag]);
+            unit = unit.min(stays);
+            rest = &after[tag.len()..];
         }
-        marked.push_str(rest);
         Ok(Self { source: source.to_owned(), template: Template::parse(&marked)?, unit })
     }
 
@@ -98,6 +85,17 @@ impl Folder {
         Self { text: path.to_owned(), unit: i64::MAX, fell_back: true }
     }
 
+    /// A folder as [`written`](Self::written).
+    pub fn of_written(text: &str) -> Result<Self, PartitionError> {
+        let (text, unit) = mark_times(text)?;
+        Ok(Self { text, unit, fell_back: false })
+    }
+
+    /// As a config would have it, with times as `%F`, and `%%` for a `%`.
+    pub fn written(&self) -> String {
+        self.text.replace('%', "%%").replace(MARK, "%")
+    }
+
     /// Two times (ns since the epoch) with the same number have the same folder.
     pub fn period(&self, timestamp: i64) -> i64 {
         timestamp.div_euclid(1_000_000_000).div_euclid(self.unit)
@@ -118,6 +116,31 @@ impl Folder {
         }
         text
     }
+}
+
+/// Whether all times in the text of a folder are such as there are.
+pub fn check_times(text: &str) -> Result<(), PartitionError> {
+    mark_times(text).map(drop)
+}
+
+/// The text with its times marked, and for how many seconds it stays the same.
+fn mark_times(text: &str) -> Result<(String, i64), PartitionError> {
+    let (mut marked, mut unit) = (String::with_capacity(text.len()), i64::MAX);
+    let mut parts = text.split('%');
+    marked.push_str(parts.next().unwrap_or_default());
+    while let Some(part) = parts.next() {
+        if let Some(specifier) = part.chars().next() {
+            unit = unit.min(unit_of(specifier)?);
+            marked.push(MARK);
+            marked.push_str(part);
+        } else {
+            // Two in a row are one that is meant.
+            let after = parts.next().ok_or_else(|| PartitionError::Specifier(String::new()))?;
+            marked.push('%');
+            marked.push_str(after);
+        }
+    }
+    Ok((marked, unit))
 }
 
 /// The Jinja tag that the text begins with.
@@ -190,6 +213,14 @@ mod tests {
         for bad in ["%Q", "a%", "%é", "{{ nothing }}", ""] {
             assert!(Partition::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_written_down_reads_as_it_was() {
+        let folder = folder("{{ dag_id }}/%F/100%%", "50%F");
+        assert_eq!(folder.written(), "50%%F/%F/100%%");
+        assert_eq!(Folder::of_written(&folder.written()), Ok(folder));
+        assert!(Folder::of_written("%").is_err() && Folder::of_written("%Q").is_err());
     }
 
     proptest! {

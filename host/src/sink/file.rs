@@ -3,15 +3,15 @@
 //! The cursor keeps which file it is and how long it was when the cursor was written. Whatever a crash left
 //! beyond that length is cut off and written again, so every byte is there exactly once.
 
-use super::{EventSink, generation, joined};
-use crate::config::{self, Codec, Env};
+use super::{EventSink, NamesOf, generation, joined};
+use crate::config::Codec;
 use crate::cursor::{CursorMove, CursorRow, Store};
 use crate::event::{Batch, DEFAULT_LABEL};
 use crate::lane::Lane;
 use crate::lanes::Taken;
 use crate::receipt::Tally;
-use crate::route;
-use crate::route::template::Names;
+use crate::route::Naming;
+use crate::route::standard::Keys;
 use std::collections::HashSet;
 use std::fs::File as Handle;
 use std::io::{Error, ErrorKind, Result, Seek, SeekFrom, Write};
@@ -27,8 +27,8 @@ const CLAIMS_MORE: usize = 4096;
 pub struct File {
     id: String,
     folder: PathBuf,
-    layout: config::Mirror,
-    env: Env,
+    codec: Codec,
+    naming: Naming<Keys>,
     store: Store,
     runtime: runtime::Handle,
     claimed: Mutex<Claimed>,
@@ -47,12 +47,12 @@ impl File {
     pub fn new(
         id: &str,
         folder: PathBuf,
-        layout: config::Mirror,
-        env: Env,
+        codec: Codec,
+        naming: Naming<Keys>,
         store: Store,
         runtime: runtime::Handle,
     ) -> Self {
-        Self { id: id.to_owned(), folder, layout, env, store, runtime, claimed: Mutex::default() }
+        Self { id: id.to_owned(), folder, codec, naming, store, runtime, claimed: Mutex::default() }
     }
 
     /// The names that are claimed.
@@ -69,9 +69,9 @@ impl File {
     /// crash in between, the file is still known as ours.
     fn claim(&self, lane: &Lane, claimed: &mut Claimed) -> Result<String> {
         let stream = &lane.stream;
-        let names = Names { origin: &stream.origin, label: DEFAULT_LABEL, env: &self.env };
-        let rendered = self.layout.key.render(&names).map_err(Error::other)?;
-        let own = route::object_key("", &rendered.text);
+        // One file for all labels: of those that do not go there nothing is in it.
+        let own = self.naming.name(lane, DEFAULT_LABEL);
+        let own = own.unwrap_or_else(|| self.naming.own_name(lane, DEFAULT_LABEL));
         let (key, unique_key) = (generation::key(&own, stream), generation::unique_key(&own, stream));
         for name in [own, key, unique_key] {
             let name = generation::file_name(&name);
@@ -130,11 +130,22 @@ impl File {
 }
 
 impl EventSink for File {
+    type Standard = Keys;
+
+    fn naming(&self) -> &Naming<Keys> {
+        &self.naming
+    }
+
     fn has_room(&self, _: &Arc<Lane>) -> bool {
         true
     }
 
-    fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> Result<Taken> {
+    fn take(&self, lane: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> Result<Taken> {
+        let not_here = &names.not_here;
+        if batch.going(not_here).next().is_none() {
+            let tally = Tally::of_left_out(batch, not_here);
+            return Ok(Taken::Done { events: 0, tally, target: None });
+        }
         let mut claimed = self.claimed()?;
         let row = lane.cursor();
         let (name, written) = match row.target {
@@ -143,16 +154,16 @@ impl EventSink for File {
         };
         drop(claimed);
         let mut text = Vec::with_capacity(batch.bytes.len() * 2);
-        let events = match joined::codec_for(batch, self.layout.codec) {
-            Codec::Raw => joined::raw(batch, &mut text),
-            codec => joined::lines(batch, codec, &mut text),
+        let events = match joined::codec_for(batch, self.codec) {
+            Codec::Raw => joined::raw(batch, not_here, &mut text),
+            codec => joined::lines(batch, not_here, codec, &mut text),
         };
         let (mut file, start) = self.open(lane, &name, written)?;
         file.write_all(&text)?;
         file.sync_data()?;
         let file = self.folder.join(&name);
         let file = std::path::absolute(&file).unwrap_or(file);
-        let tally = Tally::of_batch(batch, &file.display().to_string());
+        let tally = Tally::of_batch(batch, not_here, &file.display().to_string());
         Ok(Taken::Done { events, tally, target: Some((name, start + text.len() as u64)) })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::encode;
 use crate::config::Codec;
-use crate::event::{Batch, EventRef, StreamKind};
+use crate::event::{Batch, EventRef, NotHere, StreamKind};
 
 /// What a sink of this codec makes of a batch: dead letters are records as they stand.
 pub fn codec_for(batch: &Batch, codec: Codec) -> Codec {
@@ -10,9 +10,9 @@ pub fn codec_for(batch: &Batch, codec: Codec) -> Codec {
 }
 
 /// Each event a line of its own; returns how many.
-pub fn lines(batch: &Batch, codec: Codec, out: &mut Vec<u8>) -> u64 {
+pub fn lines(batch: &Batch, not_here: &NotHere, codec: Codec, out: &mut Vec<u8>) -> u64 {
     let mut count = 0;
-    for event in batch.iter().filter(|event| event.label().is_some()) {
+    for event in batch.going(not_here) {
         line(event, codec, out);
         count += 1;
     }
@@ -30,9 +30,9 @@ pub fn line(event: EventRef<'_>, codec: Codec, out: &mut Vec<u8>) {
 }
 
 /// The bytes of the events as they are; returns how many events.
-pub fn raw(batch: &Batch, out: &mut Vec<u8>) -> u64 {
+pub fn raw(batch: &Batch, not_here: &NotHere, out: &mut Vec<u8>) -> u64 {
     let mut count = 0;
-    for event in batch.iter().filter(|event| event.label().is_some()) {
+    for event in batch.going(not_here) {
         out.extend_from_slice(event.raw());
         count += 1;
     }

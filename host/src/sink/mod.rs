@@ -23,10 +23,21 @@ pub mod waiting;
 use crate::event::Batch;
 use crate::lane::Lane;
 use crate::lanes::{Plan, Taken};
+use crate::route::standard::Standard;
+use crate::route::{Named, Naming};
 use std::sync::Arc;
+
+/// Where the events of a batch go in a sink.
+pub type NamesOf<S> = Named<<<S as EventSink>::Standard as Standard>::Name>;
 
 /// A sink that takes events, batch by batch. (The S3 mirror takes whole files and is driven by itself.)
 pub trait EventSink: Send + Sync + 'static {
+    /// How it names what it writes to.
+    type Standard: Standard;
+
+    /// Its names.
+    fn naming(&self) -> &Naming<Self::Standard>;
+
     /// Whether there is room for another batch of this lane. If not, the sink wakes the lane when there is.
     fn has_room(&self, lane: &Arc<Lane>) -> bool;
 
@@ -38,9 +49,9 @@ pub trait EventSink: Send + Sync + 'static {
     /// The batch that was planned at this offset cannot be made any more.
     fn give_up_plan(&self, _lane: &Lane, _offset: u64) {}
 
-    /// Takes a batch; called on a worker thread, may block for a local disk, never for the network.
-    /// An error leaves the lane where it is: the same batch comes again.
-    fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken>;
+    /// Takes a batch, whose events go to these names; called on a worker thread, may block for a local disk, never for the
+    /// network. An error leaves the lane where it is: the same batch comes again.
+    fn take(&self, lane: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> std::io::Result<Taken>;
 }
 
 /// A sink that holds events back until they are many.

@@ -2,6 +2,7 @@
 
 use super::limits::State;
 use crate::event::{Events, Origin, StreamKind};
+use crate::route::{LogStreamName, Question, Target};
 use wasmtime::component::{HasSelf, InstancePre, Linker, Resource};
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::io::poll as async_poll;
@@ -16,7 +17,7 @@ mod generated {
     });
 }
 
-use generated::exports::updraft::pipeline::{lifecycle, normalize, transform};
+use generated::exports::updraft::pipeline::{lifecycle, normalize, route, transform};
 use generated::updraft::pipeline::{host, types};
 
 impl host::Host for State {
@@ -65,6 +66,7 @@ pub struct Exports {
     lifecycle: lifecycle::GuestIndices,
     normalize: Option<normalize::GuestIndices>,
     transform: Option<transform::GuestIndices>,
+    route: Option<route::GuestIndices>,
 }
 
 impl Exports {
@@ -74,6 +76,7 @@ impl Exports {
             lifecycle: lifecycle::GuestIndices::new(component)?,
             normalize: normalize::GuestIndices::new(component).ok(),
             transform: transform::GuestIndices::new(component).ok(),
+            route: route::GuestIndices::new(component).ok(),
         })
     }
 
@@ -87,6 +90,11 @@ impl Exports {
         self.transform.is_some()
     }
 
+    /// It names log streams and objects.
+    pub fn routes(&self) -> bool {
+        self.route.is_some()
+    }
+
     /// The functions of one instance.
     pub fn load(
         &self,
@@ -97,6 +105,7 @@ impl Exports {
             lifecycle: self.lifecycle.load(&mut store, instance)?,
             normalize: self.normalize.as_ref().map(|it| it.load(&mut store, instance)).transpose()?,
             transform: self.transform.as_ref().map(|it| it.load(&mut store, instance)).transpose()?,
+            route: self.route.as_ref().map(|it| it.load(&mut store, instance)).transpose()?,
         })
     }
 }
@@ -106,6 +115,7 @@ pub struct Calls {
     lifecycle: lifecycle::Guest,
     normalize: Option<normalize::Guest>,
     transform: Option<transform::Guest>,
+    route: Option<route::Guest>,
 }
 
 /// Outer error: the call trapped. Inner: the guest said no.
@@ -167,6 +177,38 @@ impl Calls {
         };
         let answer = transform.call_process(store, origin_param(origin), bytes, columns)?;
         Ok(answer.map(events_result))
+    }
+}
+
+impl Calls {
+    /// `route.route`: where events go; none: not to that sink. Not yet checked.
+    pub fn route(
+        &self,
+        store: impl wasmtime::AsContextMut<Data = State>,
+        origin: &Origin,
+        question: &Question,
+    ) -> Answer<Option<Target>> {
+        let Some(route) = &self.route else {
+            return Ok(Err("the component does not export route".into()));
+        };
+        let standard = match &question.standard {
+            Target::LogStream(LogStreamName { group, name }) => {
+                route::TargetParam::LogStream(route::LogStreamNameParam { group, name })
+            }
+            Target::Object(key) => route::TargetParam::ObjectKey(key),
+        };
+        let sink = route::Sink { id: &question.sink, kind: question.kind };
+        let answer = route.call_route(store, origin_param(origin), &question.label, sink, standard)?;
+        Ok(answer.map(|target| target.map(target_result)))
+    }
+}
+
+fn target_result(target: route::TargetResult) -> Target {
+    match target {
+        route::TargetResult::LogStream(route::LogStreamNameResult { group, name }) => {
+            Target::LogStream(LogStreamName { group, name })
+        }
+        route::TargetResult::ObjectKey(key) => Target::Object(key),
     }
 }
 

@@ -17,6 +17,8 @@ use wasmtime::component::InstancePre;
 /// A compiled component with its config, and the instances of it that wait for work.
 pub struct Component {
     id: String,
+    role: config::Role,
+    place: String,
     name: String,
     hash: String,
     limits: config::Limits,
@@ -48,6 +50,8 @@ impl Component {
     ) -> Self {
         Self {
             id: transform.id.clone(),
+            role: transform.role,
+            place: transform.place(),
             name,
             hash,
             limits: transform.limits,
@@ -68,6 +72,16 @@ impl Component {
     /// Its id in the config.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What it does in the pipeline.
+    pub fn role(&self) -> config::Role {
+        self.role
+    }
+
+    /// What messages call its place there.
+    pub fn place(&self) -> String {
+        self.place.clone()
     }
 
     /// Its path, or `builtin:NAME`.
@@ -93,6 +107,11 @@ impl Component {
     /// It changes events.
     pub fn transforms(&self) -> bool {
         self.exports.transforms()
+    }
+
+    /// It names log streams and objects.
+    pub fn routes(&self) -> bool {
+        self.exports.routes()
     }
 
     /// What it may take.
@@ -164,7 +183,7 @@ impl Component {
         if complaint.raise(error.kind(), Instant::now()) {
             tracing::warn!(
                 component = self.hash.get(..12),
-                transform = self.id,
+                place = self.place,
                 "an instance of its component failed: {error}; the same is tried on a fresh one"
             );
         }

@@ -1,5 +1,6 @@
 //! Why a guest failed, each cause by its own name: for the log, for metrics, for capsules.
 
+use crate::route::BadName;
 use std::fmt;
 
 /// Why a guest failed on a batch. The instance is thrown away, and the same batch is tried once more on a fresh one; if
@@ -70,6 +71,9 @@ pub enum GuestError {
     /// What it returned breaks the contract.
     #[error("returned something that the WIT forbids: {0}")]
     Contract(#[from] Broken),
+    /// It is a router, and the service does not take its name.
+    #[error(transparent)]
+    Name(#[from] BadName),
 }
 
 /// How what a guest returned breaks the contract of the WIT.
@@ -191,7 +195,7 @@ pub enum Broken {
 
 impl GuestError {
     /// Every word of [`kind`](Self::kind), for metrics that show zeros too.
-    pub const KINDS: [&'static str; 10] = [
+    pub const KINDS: [&'static str; 11] = [
         "unreachable",
         "stack_overflow",
         "trap",
@@ -202,6 +206,7 @@ impl GuestError {
         "too_much",
         "refused",
         "contract",
+        "bad_name",
     ];
 
     /// What makes it the same failure as another, whatever the lines: its words without numbers; of a panic, where it was.
@@ -228,6 +233,7 @@ impl GuestError {
             Self::TooMuch { .. } => "too_much",
             Self::Refused(_) => "refused",
             Self::Contract(_) => "contract",
+            Self::Name(_) => "bad_name",
         }
     }
 }

@@ -5,7 +5,7 @@ use super::component::Component;
 use super::engine::Engine;
 use super::imports::{self, Supply};
 use super::instance::Instance;
-use super::load::{Binary, LoadError, Unfit, apart};
+use super::load::{Binary, LoadError, Unfit, Wanted, apart};
 use super::stats::Stats;
 use crate::config;
 use std::path::Path;
@@ -72,7 +72,7 @@ impl Inspector {
 
     fn inspect(&self, transform: &config::Transform, configure: bool) -> Result<Inspection, LoadError> {
         let binary = Binary::read(&transform.component).map_err(|why| LoadError::Unfit {
-            id: transform.id.clone(),
+            place: transform.place(),
             component: transform.component.to_string(),
             why,
         })?;
@@ -114,7 +114,8 @@ impl Inspector {
         });
         let imports = imports::of(&self.engine.wasmtime, &compiled).into_iter();
         seen.imports = imports.map(|(name, supply)| Import { name, supply }).collect();
-        let (pre, exports) = self.engine.link(&compiled)?;
+        let wanted = if configure { Wanted::Role(transform.role) } else { Wanted::Any };
+        let (pre, exports) = self.engine.link(&compiled, wanted)?;
         let stats = Arc::new(Stats::default());
         let epochs = self.engine.epochs.clone();
         let component = Component::new(transform, binary.name, binary.hash, pre, exports, stats, epochs);

@@ -8,6 +8,7 @@ use super::limits::{State, ticks};
 use super::stats::Stats;
 use super::voice::{Voice, plain};
 use crate::event::{Events, Origin};
+use crate::route::{Question, Target};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{Store, Trap};
@@ -89,6 +90,13 @@ impl Instance {
         events: &Events,
     ) -> Result<Events, GuestError> {
         self.work(|calls, store| calls.transform(store, origin, bytes, events))
+    }
+
+    /// Where events go; none: not to that sink. A name that is given is good.
+    pub fn route(&mut self, origin: &Origin, question: &Question) -> Result<Option<Target>, GuestError> {
+        let target = self.work(|calls, store| calls.route(store, origin, question))?;
+        target.iter().try_for_each(|target| question.rules.check(target))?;
+        Ok(target)
     }
 
     fn work<T>(

@@ -27,10 +27,10 @@ const LARGE: usize = 4 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A component cannot be used.
-    #[error("{}{component} {why}", if id.is_empty() { String::new() } else { format!("transform `{id}`: ") })]
+    #[error("{}{component} {why}", if place.is_empty() { String::new() } else { format!("{place}: ") })]
     Unfit {
-        /// Transform; empty where the component is looked at for itself.
-        id: String,
+        /// Which transform or route; empty where the component is looked at for itself.
+        place: String,
         /// Path or builtin name.
         component: String,
         /// Why.
@@ -86,17 +86,51 @@ pub enum Unfit {
         wasmtime: String,
     },
     /// It is something else.
-    #[error(
-        "exports neither `updraft:pipeline/normalize@0.1.0` nor `…/transform@0.1.0` (or lacks `…/lifecycle@0.1.0`) but {}; build it against wit/v0.1",
-        list(.0)
-    )]
-    Exports(Vec<String>),
+    #[error("exports {} (or lacks `…/lifecycle@0.1.0`) but {}; build it against wit/v0.1", wanted.for_whom(), list(exports))]
+    Exports {
+        /// What it would have to be.
+        wanted: Wanted,
+        /// What it is.
+        exports: Vec<String>,
+    },
     /// It does not come to life.
     #[error("cannot be instantiated: {0}")]
     Instantiate(#[source] GuestError),
     /// `configure` failed.
     #[error("does not accept its config: {0}")]
     Configure(#[source] GuestError),
+}
+
+/// What a component has to export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Any of the three.
+    Any,
+    /// What works in this role.
+    Role(config::Role),
+}
+
+impl Wanted {
+    fn met(self, exports: &Exports) -> bool {
+        let (events, names) = (exports.normalizes() || exports.transforms(), exports.routes());
+        match self {
+            Self::Any => events || names,
+            Self::Role(config::Role::Transform) => events,
+            Self::Role(config::Role::Router) => names,
+        }
+    }
+
+    fn for_whom(self) -> &'static str {
+        match self {
+            Self::Any => {
+                "none of `updraft:pipeline/normalize@0.1.0`, `…/transform@0.1.0` and `…/route@0.1.0`"
+            }
+            Self::Role(config::Role::Transform) => {
+                "neither `updraft:pipeline/normalize@0.1.0` nor `…/transform@0.1.0`"
+            }
+            Self::Role(config::Role::Router) => "no `updraft:pipeline/route@0.1.0`",
+        }
+    }
 }
 
 fn wants(missing: &[String], wasmtime: &str) -> String {
@@ -156,7 +190,7 @@ impl Binary {
 /// SHA-256 of the component that a transform names, as it is on disk now.
 pub fn hash_of(transform: &config::Transform) -> Result<String, LoadError> {
     Binary::read(&transform.component).map(|binary| binary.hash).map_err(|why| LoadError::Unfit {
-        id: transform.id.clone(),
+        place: transform.place(),
         component: transform.component.to_string(),
         why,
     })
@@ -172,7 +206,7 @@ impl Engine {
             self.load_binary(binary, transform, stats)
         };
         load().map_err(|why| LoadError::Unfit {
-            id: transform.id.clone(),
+            place: transform.place(),
             component: transform.component.to_string(),
             why,
         })
@@ -189,7 +223,7 @@ impl Engine {
         let (compiled, from_cache) = self.compile(&binary)?;
         tracing::debug!(transform = %transform.id, component = %binary.name, from_cache,
             "loaded in {} ms", began.elapsed().as_millis());
-        let (pre, exports) = self.link(&compiled)?;
+        let (pre, exports) = self.link(&compiled, Wanted::Role(transform.role))?;
         let component = Component::new(
             transform,
             binary.name,
@@ -221,17 +255,21 @@ impl Engine {
     }
 
     /// Looks at what it imports and exports.
-    pub(super) fn link(&self, compiled: &Compiled) -> Result<(InstancePre<State>, Exports), Unfit> {
+    pub(super) fn link(
+        &self,
+        compiled: &Compiled,
+        wanted: Wanted,
+    ) -> Result<(InstancePre<State>, Exports), Unfit> {
         let pre = self.linker.instantiate_pre(compiled).map_err(|error| {
             let all = imports::of(&self.wasmtime, compiled).into_iter();
             let missing: Vec<String> =
                 all.filter(|(_, supply)| *supply == Supply::Missing).map(|(name, _)| name).collect();
             of_another_version(&missing).unwrap_or(Unfit::Imports { missing, wasmtime: format!("{error:#}") })
         })?;
-        let exports = Exports::of(&pre).ok().filter(|it| it.normalizes() || it.transforms());
+        let exports = Exports::of(&pre).ok().filter(|it| wanted.met(it));
         exports.map(|exports| (pre, exports)).ok_or_else(|| {
-            let exported = self.exports(compiled);
-            of_another_version(&exported).unwrap_or(Unfit::Exports(exported))
+            let exports = self.exports(compiled);
+            of_another_version(&exports).unwrap_or(Unfit::Exports { wanted, exports })
         })
     }
 

@@ -7,6 +7,7 @@
 //!   event a time it can keep, `native` is what happens without a component, `workers` are the threads for it.
 //! - A failure: `error` names it, `care` decides what becomes of the batch, with `unit` and `isolate` (what spoils it), `marks`
 //!   (where that is), `breaker` (how often is too often), `capsule` (kept to be looked at) and `replay` (run again).
+//! - Names: `router` asks a component where events go.
 //! - `stage` is a transform's place, where one build of its component follows another, after its `trial`; `stats` what it
 //!   has done.
 
@@ -30,6 +31,7 @@ mod load;
 mod marks;
 mod native;
 mod replay;
+mod router;
 mod stage;
 mod stats;
 mod trial;
@@ -50,6 +52,7 @@ pub use inspect::{Import, Inspection, Inspector};
 pub use load::Binary;
 pub use load::{LoadError, Unfit, hash_of};
 pub use replay::{Made, Replay, ReplayError, replay};
+pub use router::{Router, Unanswered};
 pub use stage::{Build, Stage};
 pub use stats::Stats;
 pub use workers::{WorkerGone, Workers};

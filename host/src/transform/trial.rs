@@ -3,6 +3,7 @@
 use super::component::Component;
 use super::{GuestError, check};
 use crate::event::{Events, Origin};
+use crate::route::Question;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ struct Sample {
 enum Given {
     Lines { bytes: Vec<u8>, ends: Vec<u32> },
     Events { bytes: Vec<u8>, events: Box<Events> },
+    Question(Box<Question>),
 }
 
 impl Trial {
@@ -55,6 +57,11 @@ impl Trial {
             let events = Box::new(events.slice(bytes, 0..fit, 0..end));
             Some(Given::Events { bytes: bytes.get(..end as usize)?.to_vec(), events })
         });
+    }
+
+    /// This question was answered.
+    pub fn question(&self, origin: &Arc<Origin>, question: &Question) {
+        self.keep(origin, || Some(Given::Question(Box::new(question.clone()))));
     }
 
     fn keep(&self, origin: &Arc<Origin>, cut: impl FnOnce() -> Option<Given>) {
@@ -94,8 +101,11 @@ impl Sample {
                 check::transformed(bytes, events, &mut returned, most)?;
                 Ok(())
             }),
+            Given::Question(question) if component.routes() => {
+                component.run_aside(|instance| instance.route(origin, question).map(drop))
+            }
             // It takes the other kind now; nothing of that is known.
-            Given::Lines { .. } | Given::Events { .. } => Ok(()),
+            Given::Lines { .. } | Given::Events { .. } | Given::Question(_) => Ok(()),
         }
     }
 }
@@ -127,6 +137,7 @@ mod tests {
         last.as_ref().map(|(_, sample)| match &sample.given {
             Given::Lines { bytes, ends } => (ends.len(), bytes.len()),
             Given::Events { bytes, events } => (events.len(), bytes.len()),
+            Given::Question(question) => (1, question.label.len()),
         })
     }
 

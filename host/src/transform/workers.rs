@@ -57,7 +57,15 @@ impl Workers {
         chain: Option<&Chain>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, WorkerGone> {
-        let sick = chain.is_some_and(Chain::is_sick);
+        self.run_apart(chain.is_some_and(Chain::is_sick), work).await
+    }
+
+    /// Runs `work` where work is run of which something fails just now, or where other work is.
+    pub async fn run_apart<T: Send + 'static>(
+        &self,
+        sick: bool,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, WorkerGone> {
         run_on(if sick { &self.infirmary } else { &self.jobs }, work).await
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct S3 {
     /// files, byte for byte. May be left out where another section names this sink as its `dead_letter`.
     #[serde(default)]
     pub(crate) inputs: Vec<String>,
+    /// The route that has a say in its names. Default: none, its own templates decide.
+    pub(crate) route: Option<String>,
     /// Default: the ambient region of the AWS SDK.
     pub(crate) region: Option<String>,
     /// URL to talk to instead of the region's own.

@@ -15,6 +15,8 @@ use super::s3::{Compression, Layout, ObjectBatch};
 pub(crate) struct CloudWatch {
     /// Names of sources and transforms whose output it takes.
     pub(crate) inputs: Vec<String>,
+    /// The route that has a say in its names. Default: none, its own templates decide.
+    pub(crate) route: Option<String>,
     /// Default: the ambient region of the AWS SDK.
     pub(crate) region: Option<String>,
     /// URL to talk to instead of the region's own.
@@ -188,6 +190,8 @@ pub(crate) struct File {
     /// its `dead_letter`.
     #[serde(default)]
     pub(crate) inputs: Vec<String>,
+    /// The route that has a say in its names. Default: none, its own templates decide.
+    pub(crate) route: Option<String>,
     /// The folder to write below.
     pub(crate) path: PathBuf,
     /// How Airflow's files become these files.
@@ -212,6 +216,8 @@ pub(crate) struct File {
 pub(crate) struct Console {
     /// Names of sources and transforms whose output it takes.
     pub(crate) inputs: Vec<String>,
+    /// The route that says which events go here. Default: none, all of them.
+    pub(crate) route: Option<String>,
     /// What an event looks like.
     #[serde(default = "json")]
     pub(crate) encoding: Encoding,

@@ -36,7 +36,7 @@ pub(super) struct Shape {
 }
 
 impl Check<'_> {
-    pub(super) fn s3(&mut self, value: serde_json::Value, field: &str) -> Checked {
+    pub(super) fn s3(&mut self, value: serde_json::Value, field: &str) -> Option<Checked> {
         let mut raw: raw::S3 = self.section(value, field)?;
         let force_path_style = raw
             .force_path_style
@@ -79,7 +79,7 @@ impl Check<'_> {
         let kind = layout.map(|layout| {
             SinkKind::S3(Box::new(S3 { aws, bucket, force_path_style, key_prefix, layout, objects }))
         });
-        Some((raw.inputs, kind))
+        Some(Checked { inputs: raw.inputs, route: raw.route, kind })
     }
 
     fn s3_mirror(&mut self, raw: &mut raw::S3, field: &str) -> Option<Mirror> {

@@ -1,6 +1,5 @@
 //! The client of CloudWatch Logs for one sink; each operation is in a file of its own.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,27 +8,7 @@ use aws_sdk_cloudwatchlogs::config::Builder;
 use crate::aws::Access;
 use crate::sink::service_error::{Call, Caller};
 
-/// Where events go.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogStreamName {
-    /// Log group.
-    pub group: String,
-    /// Log stream in it.
-    pub name: String,
-}
-
-impl LogStreamName {
-    /// As receipts name it. Neither name can hold a `:`.
-    pub fn target(&self) -> String {
-        format!("log-group:{}:log-stream:{}", self.group, self.name)
-    }
-}
-
-impl fmt::Display for LogStreamName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "log stream {:?} of log group {:?}", self.name, self.group)
-    }
-}
+pub use crate::route::LogStreamName;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]

@@ -25,18 +25,17 @@ pub mod turns;
 #[cfg(test)]
 mod verdict_tests;
 
-use crate::config::{self, Env};
+use crate::config;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, DEFAULT_LABEL};
 use crate::lane::{Lane, Seq};
 use crate::lanes::{Lanes, Taken};
 use crate::receipt::Tally;
-use crate::route;
-use crate::route::template::{Names, Template};
+use crate::route::Naming;
+use crate::route::standard::LogStreams;
 use crate::sink::batch::{Encoded, Limits};
-use crate::sink::complaint::Complaint;
 use crate::sink::waiting::Waiting;
-use crate::sink::{EventSink, Flush, encode};
+use crate::sink::{EventSink, Flush, NamesOf, encode};
 pub use canary::Put;
 use client::{Client, LogStreamName};
 use groups::Groups;
@@ -60,7 +59,7 @@ const AHEAD: usize = 64;
 pub struct CloudWatch {
     client: Client,
     config: config::CloudWatch,
-    env: Env,
+    naming: Naming<LogStreams>,
     limits: Limits,
     lanes: Arc<Lanes>,
     outlets: Mutex<HashMap<Arc<LogStreamName>, Arc<Outlet>>>,
@@ -99,7 +98,7 @@ impl CloudWatch {
         client: Client,
         new_streams: Arc<Turns>,
         config: config::CloudWatch,
-        env: Env,
+        naming: Naming<LogStreams>,
         lanes: Arc<Lanes>,
         letters: Option<DeadLetters>,
     ) -> Arc<Self> {
@@ -113,7 +112,7 @@ impl CloudWatch {
             puts: Semaphore::new(config.aws.concurrency),
             client,
             config,
-            env,
+            naming,
             limits,
             lanes,
             letters,
@@ -149,33 +148,6 @@ impl CloudWatch {
     /// Nothing is left but what goes on for as long as the sink runs.
     pub fn settled(&self) -> bool {
         self.groups.settled()
-    }
-
-    /// Where events of this stream and label go.
-    fn name(&self, lane: &Lane, label: &str) -> LogStreamName {
-        let names = Names { origin: &lane.stream.origin, label, env: &self.env };
-        let render = |template: &Template, what: &str| {
-            let rendered = template.render(&names);
-            match rendered {
-                Ok(rendered) => {
-                    if rendered.fell_back && lane.first_time(Complaint::FELL_BACK) {
-                        tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
-                            "{what} `{}` names what this stream lacks; its path is used instead", template.source());
-                    }
-                    rendered.text
-                }
-                Err(error) => {
-                    if lane.first_time(Complaint::FELL_BACK) {
-                        tracing::error!(sink = %self.lanes.sink, path = %lane.stream.origin.path, "{what}: {error}; the path is used instead");
-                    }
-                    lane.stream.origin.path.clone()
-                }
-            }
-        };
-        LogStreamName {
-            group: route::log_group_name(&render(&self.config.group_name, "group_name")),
-            name: route::log_stream_name(&render(&self.config.stream_name, "stream_name")),
-        }
     }
 
     /// Hands events to the outlet of their log stream, which is made if there is none.
@@ -242,27 +214,35 @@ impl Flush for CloudWatch {
 pub struct Handle(pub Arc<CloudWatch>);
 
 impl EventSink for Handle {
+    type Standard = LogStreams;
+
+    fn naming(&self) -> &Naming<LogStreams> {
+        &self.0.naming
+    }
+
     fn has_room(&self, lane: &Arc<Lane>) -> bool {
         let sink = &self.0;
-        let name = sink.name(lane, DEFAULT_LABEL);
-        if let Some(outlet) = sink.outlet(&name).filter(|outlet| outlet.is_shut()) {
+        // Where nearly all of it goes, as far as that is known without asking anybody.
+        let outlet =
+            sink.naming.known_name(lane, DEFAULT_LABEL).flatten().and_then(|name| sink.outlet(&name));
+        if let Some(outlet) = outlet.as_ref().filter(|outlet| outlet.is_shut()) {
             return outlet.waiting.has_room(lane, || !outlet.is_shut());
         }
         sink.waiting.has_room(lane, || {
             // Of a file that goes to several log streams, one may be dead: then nothing of it can be let go of.
             let ahead = lane.ahead();
             let stuck = ahead >= AHEAD || (ahead > 0 && sink.room.is_crowded());
-            !stuck && sink.outlet(&name).map_or_else(|| sink.room.has_space(), |it| it.has_space(&sink.room))
+            !stuck && outlet.as_ref().map_or_else(|| sink.room.has_space(), |it| it.has_space(&sink.room))
         })
     }
 
-    fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken> {
-        let sink = &self.0;
+    fn take(&self, lane: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> std::io::Result<Taken> {
+        let (sink, not_here) = (&self.0, &names.not_here);
         let labels = &batch.events.label_names;
         let max_event = limits::max_event_bytes(&sink.limits);
         let mut parts: Vec<Part> = Vec::with_capacity(batch.events.len());
         let mut parts_of: Vec<u32> = vec![0; batch.events.len()];
-        for event in batch.iter().filter(|event| event.label().is_some()) {
+        for event in batch.going(not_here) {
             let label = usize::from(event.label_index());
             // The service takes no time before the epoch; that old it refuses anyway.
             let timestamp_ms = event.timestamp().div_euclid(1_000_000).max(0);
@@ -278,9 +258,9 @@ impl EventSink for Handle {
             }
         }
         if parts.is_empty() {
-            return Ok(Taken::Done { events: 0, tally: Tally::of_dropped(batch), target: None });
+            return Ok(Taken::Done { events: 0, tally: Tally::of_left_out(batch, not_here), target: None });
         }
-        let Some(seq) = lane.begin_events(batch, &parts_of) else { return Ok(Taken::Stale) };
+        let Some(seq) = lane.begin_events(batch, &parts_of, not_here) else { return Ok(Taken::Stale) };
         let arrived = Instant::now();
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
         for Part { event, label, timestamp_ms, text, original, holds } in parts {
@@ -288,8 +268,10 @@ impl EventSink for Handle {
             let lane = lane.stream.id.cast_unsigned();
             by_label[label].push(Encoded { lane, timestamp_ms, text, ticket });
         }
-        for (label, events) in labels.iter().zip(by_label).filter(|(_, events)| !events.is_empty()) {
-            sink.push(sink.name(lane, label), events);
+        for (label, events) in (0..).zip(by_label).filter(|(_, events)| !events.is_empty()) {
+            if let Some(name) = names.of(label) {
+                sink.push(name.clone(), events);
+            }
         }
         Ok(Taken::UnderWay)
     }

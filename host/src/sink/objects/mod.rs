@@ -14,15 +14,16 @@ pub use place::Place;
 
 use super::complaint::Complaint;
 use super::waiting::Waiting;
-use super::{EventSink, Flush, joined};
-use crate::config::{Codec, Env, ObjectBatch};
+use super::{EventSink, Flush, NamesOf, joined};
+use crate::config::{Codec, ObjectBatch};
 use crate::cursor::{ChunkRow, Store};
 use crate::event::{Batch, EventRef};
 use crate::lane::{Lane, Seq};
 use crate::lanes::{Lanes, Plan, Taken};
 use crate::receipt::{Fate, Tally};
 use crate::route::partition::Folder;
-use crate::route::template::Names;
+use crate::route::standard::Folders;
+use crate::route::{Named, Naming};
 use crate::transform::Workers;
 use gather::{CHUNK_WEIGHT, Gather, Gathered, Limits};
 use repeat::Before;
@@ -47,7 +48,7 @@ pub struct Objects {
     layout: ObjectBatch,
     shape: Shape,
     place: Place,
-    env: Env,
+    naming: Naming<Folders>,
     lanes: Arc<Lanes>,
     store: Store,
     workers: Arc<Workers>,
@@ -121,8 +122,8 @@ pub struct Options {
     pub place: Place,
     /// Puts that may be under way at once.
     pub concurrency: usize,
-    /// For templates.
-    pub env: Env,
+    /// Names of folders.
+    pub naming: Naming<Folders>,
     /// Ids of the sources that it takes from.
     pub sources: Vec<String>,
 }
@@ -135,7 +136,7 @@ impl Objects {
         store: Store,
         workers: Arc<Workers>,
     ) -> Result<Arc<Self>, crate::cursor::StoreError> {
-        let Options { layout, place, concurrency, env, sources } = options;
+        let Options { layout, place, concurrency, naming, sources } = options;
         let shape = Shape::new(&layout);
         store.forget_passed(&lanes.sink).await?;
         let found = store.objects(&lanes.sink, sources.clone()).await?;
@@ -159,7 +160,7 @@ impl Objects {
             most: SINK_BYTES.max(2 * layout.max_bytes),
             layout,
             place,
-            env,
+            naming,
             lanes,
             store,
             workers,
@@ -234,17 +235,16 @@ impl Objects {
     }
 
     /// The events of a batch by folder, in the order of the first event of each.
-    fn parts(&self, lane: &Lane, batch: &Batch) -> Vec<Part> {
+    fn parts(&self, batch: &Batch, names: &Named<Folder>) -> Vec<Part> {
         let codec = joined::codec_for(batch, self.layout.codec);
-        let mut folders: Vec<Option<Folder>> = batch.events.label_names.iter().map(|_| None).collect();
         let mut parts: Vec<Part> = Vec::new();
         let mut by_folder: HashMap<String, usize> = HashMap::new();
         let mut by_period: HashMap<(u16, i64), usize> = HashMap::new();
         // Nearly always that of the event before.
         let mut last: Option<((u16, i64), usize)> = None;
-        for event in batch.iter().filter(|event| event.label().is_some()) {
+        for event in batch.going(&names.not_here) {
             let label = event.label_index();
-            let folder = folders[usize::from(label)].get_or_insert_with(|| self.folder(lane, event));
+            let Some(folder) = names.of(label) else { continue };
             let period = (label, folder.period(event.timestamp()));
             let at = match last {
                 Some((same, at)) if same == period => at,
@@ -259,27 +259,6 @@ impl Objects {
             parts[at].add(event, codec);
         }
         parts
-    }
-
-    fn folder(&self, lane: &Lane, event: EventRef<'_>) -> Folder {
-        let origin = &lane.stream.origin;
-        let names = Names { origin, label: event.label().unwrap_or_default(), env: &self.env };
-        let template = &self.layout.folder;
-        match template.render(&names) {
-            Ok(folder) => {
-                if folder.fell_back && lane.first_time(Complaint::FELL_BACK) {
-                    tracing::warn!(sink = %self.lanes.sink, path = %origin.path,
-                        "key `{template}` names what this stream lacks; its path is used instead");
-                }
-                folder
-            }
-            Err(error) => {
-                if lane.first_time(Complaint::FELL_BACK) {
-                    tracing::error!(sink = %self.lanes.sink, path = %origin.path, "key: {error}; the path is used instead");
-                }
-                Folder::of_path(&origin.path)
-            }
-        }
     }
 
     fn gather(&self) -> MutexGuard<'_, Gather<Chunk>> {
@@ -310,6 +289,12 @@ impl Flush for Objects {
 pub struct Handle(pub Arc<Objects>);
 
 impl EventSink for Handle {
+    type Standard = Folders;
+
+    fn naming(&self) -> &Naming<Folders> {
+        &self.0.naming
+    }
+
     fn has_room(&self, lane: &Arc<Lane>) -> bool {
         let sink = &self.0;
         sink.waiting.has_room(lane, || !sink.before.is_undone(lane.stream.id) && sink.has_space())
@@ -323,11 +308,11 @@ impl EventSink for Handle {
         self.0.before.take(lane.stream.id, offset);
     }
 
-    fn take(&self, lane: &Arc<Lane>, batch: &Batch) -> std::io::Result<Taken> {
+    fn take(&self, lane: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> std::io::Result<Taken> {
         let sink = &self.0;
-        let mut parts = sink.parts(lane, batch);
+        let mut parts = sink.parts(batch, names);
         let there = sink.before.take(lane.stream.id, batch.range.start);
-        let mut tally = Tally::of_dropped(batch);
+        let mut tally = Tally::of_left_out(batch, &names.not_here);
         parts.retain(|part| {
             let held = there.iter().find(|held| held.holds(part));
             if let Some(held) = held {

@@ -197,8 +197,10 @@ impl Objects {
                 let (lane, chain) = there;
                 Ok(Some(match chain.remake(&lane.stream, &recipe) {
                     Step::Batch(batch) => {
-                        let part =
-                            sink.parts(&lane, &batch).into_iter().find(|part| part.is(&folder, events));
+                        let part = {
+                            let names = sink.naming.of_batch(&lane, &batch);
+                            sink.parts(&batch, &names).into_iter().find(|part| part.is(&folder, events))
+                        };
                         part.map_or(Again::Not, Again::Text)
                     }
                     Step::End => Again::Not,

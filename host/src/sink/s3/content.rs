@@ -3,6 +3,8 @@
 
 use crate::event::NO_TIMESTAMP;
 use crate::lane::Lane;
+use crate::route::Naming;
+use crate::route::standard::Keys;
 use crate::sink::joined;
 use crate::source::OpenFiles;
 use crate::source::tail;
@@ -29,6 +31,8 @@ impl Place {
 pub struct Content {
     lane: Arc<Lane>,
     files: Arc<OpenFiles>,
+    /// Which events are the sink's, where a router has a say in that.
+    naming: Option<Arc<Naming<Keys>>>,
     /// How far it goes: the file's size when it was begun.
     size: u64,
     place: Place,
@@ -39,9 +43,15 @@ pub struct Content {
 
 impl Content {
     /// The stream as it is now. `closing`: its unfinished end belongs to it.
-    pub fn new(lane: Arc<Lane>, files: Arc<OpenFiles>, closing: bool, from: Place) -> Self {
+    pub fn new(
+        lane: Arc<Lane>,
+        files: Arc<OpenFiles>,
+        naming: Option<Arc<Naming<Keys>>>,
+        closing: bool,
+        from: Place,
+    ) -> Self {
         let size = lane.stream.snapshot().size;
-        Self { lane, files, size, place: from, closing, ended: false, waits_until: None }
+        Self { lane, files, naming, size, place: from, closing, ended: false, waits_until: None }
     }
 
     /// What makes it; none where it is the file's bytes.
@@ -118,7 +128,9 @@ impl Content {
         };
         match step {
             Step::Batch(batch) => {
-                joined::raw(&batch, part);
+                let names = self.naming.as_ref().map(|naming| naming.of_batch(&self.lane, &batch));
+                let not_here = names.map(|names| names.not_here).unwrap_or_default();
+                joined::raw(&batch, &not_here, part);
                 self.place = Place { offset: batch.range.end, clock: batch.clock };
                 self.ended = false;
                 Ok(true)

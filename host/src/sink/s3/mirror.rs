@@ -21,7 +21,8 @@ use crate::event::DEFAULT_LABEL;
 use crate::lane::Lane;
 use crate::lanes::Lanes;
 use crate::receipt::{Entry, Fate};
-use crate::route;
+use crate::route::Naming;
+use crate::route::standard::Keys;
 use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
 use crate::sink::generation;
@@ -42,6 +43,7 @@ pub struct Mirror {
     config: config::S3,
     layout: config::Mirror,
     env: Env,
+    naming: Arc<Naming<Keys>>,
     lanes: Arc<Lanes>,
     workers: Arc<Workers>,
     /// What is wrong.
@@ -58,11 +60,13 @@ impl Mirror {
         config: config::S3,
         layout: config::Mirror,
         env: Env,
+        naming: Naming<Keys>,
         lanes: Arc<Lanes>,
         workers: Arc<Workers>,
     ) -> Arc<Self> {
         let state = Mutex::new(State::fine(&lanes.counters.troubles));
-        Arc::new(Self { client, config, layout, env, lanes, workers, state })
+        let naming = Arc::new(naming);
+        Arc::new(Self { client, config, layout, env, naming, lanes, workers, state })
     }
 
     /// Copies for as long as it is polled.
@@ -129,6 +133,11 @@ impl Mirror {
 
     /// None: there may be more to do.
     async fn bring_up_to_date(&self, lane: &Arc<Lane>) -> Result<Option<Rest>, UploadError> {
+        // What has an object goes on into that.
+        if lane.chain.is_none() && lane.cursor().target.is_none() && self.name(lane).await?.is_none() {
+            self.pass_by(lane).await;
+            return Ok(None);
+        }
         let before = lane.cursor();
         let done = match self.write(lane).await {
             // What stood in the way is forgotten.
@@ -166,10 +175,20 @@ impl Mirror {
         Ok(None)
     }
 
+    /// The file does not go to this sink, and its cursor is past all that is there.
+    async fn pass_by(&self, lane: &Arc<Lane>) {
+        let (cursor, size) = (lane.cursor(), lane.stream.snapshot().size);
+        let bytes = size.saturating_sub(cursor.offset);
+        // Nobody looked at its lines: the file is one.
+        let entry = Entry { fate: Fate::not_here(), range: cursor.offset..size, events: 1, bytes };
+        self.lanes.commit_cursor(lane, CursorRow { offset: size, ..cursor }, entry).await;
+    }
+
     async fn write(&self, lane: &Arc<Lane>) -> Result<Done, UploadError> {
         let settings = self.settings(lane);
         let (client, workers, lanes) = (&self.client, &self.workers, &self.lanes);
-        let writer = Writer { client, workers, lanes, lane, settings: &settings };
+        let naming = self.naming.is_routed().then_some(&self.naming);
+        let writer = Writer { client, workers, lanes, lane, settings: &settings, naming };
         if let Some(upload) = self.lanes.store().upload(lane.stream.id, &self.lanes.sink).await? {
             match writer.resume(upload).await {
                 // The key was free when it was begun.
@@ -262,7 +281,7 @@ impl Mirror {
     async fn first_write(&self, writer: &Writer<'_>) -> Result<Done, UploadError> {
         let (lane, stream) = (writer.lane, &writer.lane.stream);
         let cursor = lane.cursor();
-        let key = self.key(lane);
+        let key = self.key(lane).await?;
         let others = [generation::key(&key, stream), generation::unique_key(&key, stream)];
         let asked_for = cursor.target.filter(|_| cursor.written == 0);
         for key in asked_for.into_iter().chain([key]).chain(others) {
@@ -312,24 +331,18 @@ impl Mirror {
         settings
     }
 
-    fn key(&self, lane: &Lane) -> String {
-        let origin = &lane.stream.origin;
-        let names = Names { origin, label: DEFAULT_LABEL, env: &self.env };
-        let text = match self.layout.key.render(&names) {
-            Ok(rendered) => {
-                if rendered.fell_back && lane.first_time(Complaint::FELL_BACK) {
-                    tracing::warn!(sink = %self.lanes.sink, path = %origin.path,
-                        "key `{}` names what this stream lacks; its path is used instead", self.layout.key.source());
-                }
-                rendered.text
-            }
-            Err(error) => {
-                if lane.first_time(Complaint::FELL_BACK) {
-                    tracing::error!(sink = %self.lanes.sink, path = %origin.path, "key: {error}; the path is used instead");
-                }
-                origin.path.clone()
-            }
-        };
-        route::object_key(&self.config.key_prefix, &text)
+    /// The key of a stream's object. There is one for all labels, so it is that of the label that nearly all events have.
+    async fn key(&self, lane: &Arc<Lane>) -> Result<String, UploadError> {
+        Ok(self.name(lane).await?.unwrap_or_else(|| self.naming.own_name(lane, DEFAULT_LABEL)))
+    }
+
+    /// What its router, or its own template, says; none: not to this sink.
+    async fn name(&self, lane: &Arc<Lane>) -> Result<Option<String>, UploadError> {
+        if let Some(known) = self.naming.known_name(lane, DEFAULT_LABEL) {
+            return Ok(known);
+        }
+        let (naming, lane) = (self.naming.clone(), lane.clone());
+        let sick = naming.is_sick();
+        Ok(self.workers.run_apart(sick, move || naming.name(&lane, DEFAULT_LABEL)).await?)
     }
 }

@@ -15,6 +15,8 @@ use super::upload_part_copy::{CopySource, cannot_be_copied, source_changed};
 use crate::cursor::{PartRow, Store, UploadRow};
 use crate::lane::Lane;
 use crate::lanes::Lanes;
+use crate::route::Naming;
+use crate::route::standard::Keys;
 use crate::sink::service_error::ServiceError;
 use crate::transform::Workers;
 use bytes::Bytes;
@@ -31,6 +33,8 @@ pub struct Writer<'a> {
     pub lane: &'a Arc<Lane>,
     /// What the object is to be like.
     pub settings: &'a ObjectSettings,
+    /// Which events are the sink's, where a router has a say in that.
+    pub naming: Option<&'a Arc<Naming<Keys>>>,
 }
 
 impl Writer<'_> {
@@ -345,7 +349,8 @@ impl Writer<'_> {
         let part_size = limits::part_size_for(left, parts).and_then(|size| usize::try_from(size).ok());
         let part_size = part_size.ok_or(UploadError::TooLarge(left))?;
         let (lane, files) = (self.lane.clone(), self.lanes.files().clone());
-        Ok(Reader::new(Content::new(lane, files, self.lanes.closing(), from), part_size))
+        let content = Content::new(lane, files, self.naming.cloned(), self.lanes.closing(), from);
+        Ok(Reader::new(content, part_size))
     }
 }
 
