@@ -6,24 +6,37 @@ use std::collections::BTreeMap;
 
 /// All that the build has embedded: paths below the repository's root, and the files' texts.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
-/// What stands for the name in templates, and for its form without hyphens.
-const PLACEHOLDERS: [&str; 2] = ["demo-component", "demo_component"];
+/// Templates that are the same in every language.
+const ANY: &str = "any";
+/// Templates that are the same for every kind of component.
+const COMMON: &str = "common";
+/// What stands in templates for where the component is once it is built, for its name, and for the name without hyphens.
+const PLACEHOLDERS: [&str; 3] = ["demo-component.wasm", "demo-component", "demo_component"];
 
 /// The files of a project: paths in its folder, and their texts.
 pub fn files(kind: Kind, lang: Lang, name: &Name) -> BTreeMap<String, String> {
-    let (kind, folder) = (kind.folder(), lang.folder());
+    let named = |text: &str| {
+        let names = [component(lang, name), name.as_str().to_owned(), name.snake()];
+        PLACEHOLDERS.iter().zip(names).fold(text.to_owned(), |text, (it, name)| text.replace(it, &name))
+    };
     let mut files = BTreeMap::new();
-    // What all have in common first, so that what is special may stand in its place.
-    for layer in [
-        "guest/templates/common/".to_owned(),
-        format!("guest/templates/{folder}/common/"),
-        format!("guest/templates/{folder}/{kind}/"),
-    ] {
-        files.extend(below(&layer).map(|(path, text)| (named(path, name), named(text, name))));
+    for lang in [ANY, lang.folder()] {
+        for kind in [COMMON, kind.folder()] {
+            let layer = format!("guest/templates/{lang}/{kind}/");
+            files.extend(below(&layer).map(|(path, text)| (named(path), named(text))));
+        }
     }
     files.extend(below("wit/").map(|(path, text)| (format!("wit/{path}"), text.to_owned())));
     files.extend(sdk(lang));
     files
+}
+
+/// Where the component is once it is built.
+fn component(lang: Lang, name: &Name) -> String {
+    match lang {
+        Lang::Rust => format!("target/wasm32-wasip2/release/{}.wasm", name.snake()),
+        Lang::Python | Lang::Javascript => format!("{name}.wasm"),
+    }
 }
 
 /// The commands of a project's README, in order.
@@ -43,11 +56,6 @@ pub fn commands(files: &BTreeMap<String, String>) -> Vec<&str> {
 
 fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     EMBEDDED.iter().filter_map(move |(path, text)| Some((path.strip_prefix(folder)?, *text)))
-}
-
-fn named(text: &str, name: &Name) -> String {
-    let [kebab, snake] = PLACEHOLDERS;
-    text.replace(kebab, name.as_str()).replace(snake, &name.snake())
 }
 
 /// Where the language looks for its SDK.

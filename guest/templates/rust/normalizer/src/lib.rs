@@ -1,14 +1,24 @@
-//! Makes events of Airflow 2's text logs: a header begins one, and lines without a header belong to the one before.
+//! Makes events of Airflow's logs: of JSON lines, and of text records, whose headers begin one that goes on without.
 
-use updraft_guest::{Events, Lines, LogStream, Normalizer, Severity};
+use updraft_guest::json::{Json, Kind};
+use updraft_guest::{Events, Line, Lines, LogStream, Normalizer, Severity, timestamp};
 
 /// Longer events are cut: what a batch may hold has its limits.
 const MAX_LINES: usize = 500;
+/// Members of a JSON line that the path of the log says already.
+const KNOWN: [&str; 6] = [
+    "ti_id",
+    "dag_id",
+    "run_id",
+    "task_id",
+    "map_index",
+    "try_number",
+];
 
 /// The component. It has no config.
-pub struct Text;
+pub struct Airflow;
 
-impl Normalizer for Text {
+impl Normalizer for Airflow {
     fn configure(_config: &str) -> Result<Self, String> {
         Ok(Self)
     }
@@ -19,32 +29,38 @@ impl Normalizer for Text {
         lines: &Lines,
         events: &mut Events<'_>,
     ) -> Result<usize, String> {
-        let mut start = 0;
-        for (at, line) in lines.iter().enumerate().skip(1) {
-            if at - start == MAX_LINES || Header::read(line.text()).is_some() {
-                push(events, lines.join(start..at));
-                start = at;
+        // Where the record begins that the lines go on with.
+        let mut first = 0;
+        for (at, line) in lines.iter().enumerate() {
+            let record = json_record(line);
+            let begins = record.is_some() || Header::read(line.text()).is_some();
+            if at > first && (begins || at - first == MAX_LINES) {
+                push_text(events, lines.join(first..at));
+                first = at;
+            }
+            if let Some(record) = record {
+                push_json(events, line, record);
+                first = at + 1;
             }
         }
-        // The last event may go on in lines that are not here yet. Unless nothing follows, it comes again with them.
-        if lines.is_last() && !lines.is_empty() {
-            push(events, lines.join(start..lines.len()));
-            start = lines.len();
+        // The last record may go on in lines that are not here yet. Unless nothing follows, it comes again with them.
+        if lines.is_last() && first < lines.len() {
+            push_text(events, lines.join(first..lines.len()));
+            first = lines.len();
         }
-        Ok(start)
+        Ok(first)
     }
 }
 
-updraft_guest::export_normalizer!(Text);
+updraft_guest::export_normalizer!(Airflow);
 
-fn push(events: &mut Events<'_>, source: &[u8]) {
+/// Lines of text are one event; without a header it has nothing but its message.
+fn push_text(events: &mut Events<'_>, source: &[u8]) {
     let mut event = events.push(source);
     if let Some(header) = Header::read(source) {
-        event
-            .severity(header.severity)
-            .attribute_text("source", header.source);
-        event.message(header.message.strip_suffix(b"\n").unwrap_or(header.message));
-        if let Some(timestamp) = header.timestamp_ns {
+        event.severity(header.severity).message(header.message);
+        event.attribute_text("source", header.source);
+        if let Some((timestamp, _)) = timestamp::parse(header.time) {
             event.timestamp_ns(timestamp);
         }
     }
@@ -52,7 +68,7 @@ fn push(events: &mut Events<'_>, source: &[u8]) {
 
 /// `[2026-01-01T00:00:03.512+0000] {warehouse.py:24} INFO - Connected`
 struct Header<'a> {
-    timestamp_ns: Option<i64>,
+    time: &'a [u8],
     /// `warehouse.py:24`
     source: &'a [u8],
     severity: Severity,
@@ -64,17 +80,10 @@ impl<'a> Header<'a> {
         let (time, rest) = cut(text.strip_prefix(b"[")?, b"] {")?;
         let (source, rest) = cut(rest, b"} ")?;
         let (level, message) = cut(rest, b" - ")?;
-        let severity = match level {
-            b"DEBUG" => Severity::DEBUG,
-            b"INFO" => Severity::INFO,
-            b"WARNING" => Severity::WARNING,
-            b"ERROR" => Severity::ERROR,
-            b"CRITICAL" => Severity::CRITICAL,
-            _ => return None,
-        };
-        let timestamp_ns = std::str::from_utf8(time).ok().and_then(timestamp_ns);
+        let severity = severity(level)?;
+        let message = message.strip_suffix(b"\n").unwrap_or(message);
         Some(Self {
-            timestamp_ns,
+            time,
             source,
             severity,
             message,
@@ -88,26 +97,53 @@ fn cut<'a>(text: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((&text[..at], &text[at + mark.len()..]))
 }
 
-/// Nanoseconds since the Unix epoch of `2026-01-01T00:00:03.512+0000`.
-fn timestamp_ns(text: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let seconds = days(number(0, 4)?, number(5, 7)?, number(8, 10)?) * 86_400
-        + number(11, 13)? * 3_600
-        + number(14, 16)? * 60
-        + number(17, 19)?;
-    let east = number(24, 26)? * 3_600 + number(26, 28)? * 60;
-    let utc = if text.get(23..24)? == "-" {
-        seconds + east
-    } else {
-        seconds - east
-    };
-    (utc * 1_000 + number(20, 23)?).checked_mul(1_000_000)
+fn severity(level: &[u8]) -> Option<Severity> {
+    match level.to_ascii_uppercase().as_slice() {
+        b"DEBUG" => Some(Severity::DEBUG),
+        b"INFO" => Some(Severity::INFO),
+        b"WARNING" => Some(Severity::WARNING),
+        b"ERROR" => Some(Severity::ERROR),
+        b"CRITICAL" => Some(Severity::CRITICAL),
+        _ => None,
+    }
 }
 
-/// Days since the epoch. <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+/// A record of Airflow 3: an object that says what happened.
+fn json_record(line: Line<'_>) -> Option<Json<'_>> {
+    let record = Json::parse(line.text())?;
+    let is_event = |(name, value): (Json, Json)| {
+        name.plain() == Some(b"event") && matches!(value.kind(), Kind::Plain | Kind::Escaped)
+    };
+    record.members().into_iter().any(is_event).then_some(record)
+}
+
+fn push_json(events: &mut Events<'_>, line: Line<'_>, record: Json<'_>) {
+    let mut event = events.push(line);
+    let (mut file, mut number) = (None, None);
+    let mut text = Vec::new();
+    for (name, value) in record.members() {
+        let name = name.plain().and_then(|name| std::str::from_utf8(name).ok());
+        match name.unwrap_or_default() {
+            "event" => {
+                event.message(value.string(&mut text).unwrap_or_default());
+            }
+            "level" => {
+                event.severity(value.plain().and_then(severity).unwrap_or(Severity::NONE));
+            }
+            "timestamp" => {
+                if let Some((timestamp, _)) = value.plain().and_then(timestamp::parse) {
+                    event.timestamp_ns(timestamp);
+                }
+            }
+            "filename" => file = value.plain(),
+            "lineno" => number = Some(value.bytes()),
+            name if name.is_empty() || KNOWN.contains(&name) => {}
+            name => {
+                event.attribute_json(name, value.bytes());
+            }
+        }
+    }
+    if let (Some(file), Some(number)) = (file, number) {
+        event.attribute_text("source", [file, b":", number].concat());
+    }
 }
