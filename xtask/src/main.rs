@@ -2,6 +2,7 @@
 
 mod demo;
 mod fuzz;
+mod native;
 mod run;
 mod setup;
 mod soak;
@@ -21,6 +22,7 @@ cargo xtask soak    how much a component in trouble takes from the pipeline besi
 cargo xtask fuzz    throw any columns and any bytes at what checks components and loads them (--minutes N)
 cargo xtask setup   only the set-up: wasm target, Python environment with moto, what makes components of Python and
                     JavaScript, cargo-deny
+cargo xtask native  only the native tests of the helpers, templates and examples in Python and JavaScript
 cargo xtask tidy    only the check that each Rust file's first line says why it exists";
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::demo(),
         Some("test") => test::test(),
         Some("setup") => setup::setup(),
+        Some("native") => native::native(),
         Some("tidy") => tidy::tidy(),
         Some("fuzz") => fuzz::fuzz(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("soak") => soak::soak(&std::env::args().skip(2).collect::<Vec<_>>()),

@@ -2,6 +2,12 @@
 //! JavaScript, cargo-deny.
 //!
 //! All but the target lands below the target folder; what is there already is left alone.
+//!
+//! Nothing after it needs the network, nor do the commands in the READMEs of `guest/templates`, told so by the environment
+//! (paths are absolute):
+//!
+//! - pip: `PIP_NO_INDEX=1`, `PIP_FIND_LINKS=…/target/wheels`;
+//! - npm: `npm_config_offline=true`, `npm_config_cache=…/target/npm-cache`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +29,7 @@ pub fn setup() -> Outcome {
     wasm_target()?;
     python_environment()?;
     componentizers()?;
+    templates()?;
     cargo_deny()?;
     println!("   all there");
     Ok(())
@@ -56,6 +63,40 @@ pub fn python_environment() -> Outcome {
 fn componentizers() -> Outcome {
     python_packages("componentize-py", "tests/guests/python/requirements.txt")?;
     node_packages("componentize-js", "tests/guests/javascript")
+}
+
+/// What projects in Python and JavaScript that `updraft new` makes are built with, as pip and npm find it offline.
+fn templates() -> Outcome {
+    let requirements = "guest/templates/python/common/requirements.txt";
+    let wheels = ours().join("wheels");
+    let wanted = read(&root().join(requirements))?;
+    if !is_made_of(&wheels, &wanted) {
+        let pip = ours().join("componentize-py/bin/python");
+        let destination = wheels.to_string_lossy();
+        let download = || {
+            let mut arguments = vec!["-m", "pip", "download", "--quiet", "--disable-pip-version-check"];
+            arguments.extend(["--dest", &destination, "--requirement", requirements]);
+            run(command(&pip, &arguments))
+        };
+        download().or_else(|_| download())?;
+        note_made_of(&wheels, &wanted)?;
+    }
+    npm_cache("guest/templates/javascript")
+}
+
+/// Fills npm's cache with what the lock of the JavaScript templates names, by an installation that nobody uses.
+fn npm_cache(templates: &str) -> Outcome {
+    let cache = ours().join("npm-cache");
+    let package = read(&root().join(templates).join("transform/package.json"))?;
+    let lock = read(&root().join(templates).join("common/package-lock.json"))?;
+    let wanted = format!("{package}{lock}");
+    if is_made_of(&cache, &wanted) {
+        return Ok(());
+    }
+    let unused = cache.join("unused");
+    npm_ci(&unused, &package, &lock, Some(&cache))?;
+    fs::remove_dir_all(&unused).map_err(|error| format!("{}: {error}", unused.display()))?;
+    note_made_of(&cache, &wanted)
 }
 
 /// A virtual environment of that name that holds exactly what the requirements say.
@@ -99,32 +140,34 @@ fn node_packages(name: &str, manifests: &str) -> Outcome {
     if is_made_of(&environment, &wanted) {
         return Ok(());
     }
+    fs::remove_file(environment.join(MADE_OF)).ok();
+    npm_ci(&environment, &package, &lock, None)?;
+    note_made_of(&environment, &wanted)
+}
+
+/// Installs in `folder` what a package.json and its lock name; `cache`: not npm's usual one.
+fn npm_ci(folder: &Path, package: &str, lock: &str, cache: Option<&Path>) -> Outcome {
     let is_new_enough = format!("process.exit(process.versions.node.split('.')[0] < {NODE} ? 1 : 0)");
     if !works(command("node", &["--eval", &is_new_enough])) || !works(command("npm", &["--version"])) {
         let needed =
             format!("one guest of the tests is in JavaScript: install Node.js {NODE} or newer, with npm");
         return Err(needed.into());
     }
-    let write = |name: &str, text: &str| fs::write(environment.join(name), text);
-    fs::remove_file(environment.join(MADE_OF)).ok();
-    fs::create_dir_all(&environment)
-        .and_then(|()| write("package.json", &package))
-        .and_then(|()| write("package-lock.json", &lock))
-        .map_err(|error| format!("{}: {error}", environment.display()))?;
-    let environment_path = environment.to_string_lossy();
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text);
+    fs::create_dir_all(folder)
+        .and_then(|()| write("package.json", package))
+        .and_then(|()| write("package-lock.json", lock))
+        .map_err(|error| format!("{}: {error}", folder.display()))?;
+    let prefix = folder.to_string_lossy();
     // No package of these needs a script of its own to be run, so none gets to.
-    let arguments = [
-        "ci",
-        "--prefix",
-        &environment_path,
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-    ];
-    let install = || run(command("npm", &arguments));
-    install().or_else(|_| install())?;
-    note_made_of(&environment, &wanted)
+    let arguments =
+        ["ci", "--prefix", &prefix, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    let install = || {
+        let mut npm = command("npm", &arguments);
+        npm.envs(cache.map(|cache| ("npm_config_cache", cache)));
+        run(npm)
+    };
+    install().or_else(|_| install())
 }
 
 fn read(path: &Path) -> Outcome<String> {

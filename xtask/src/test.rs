@@ -1,7 +1,7 @@
 //! Everything that must hold, quick checks first; the tests come last, so that their summary is the last word.
 
 use crate::run::{Outcome, cargo, command, heading, run, works};
-use crate::{setup, tidy};
+use crate::{native, setup, tidy};
 
 /// Guests, as the machine that runs them sees them; natively they are linted with the rest.
 const GUESTS: [&str; 8] = [
@@ -49,6 +49,9 @@ pub fn test() -> Outcome {
 
     heading("the moto launcher");
     run(command(setup::python(), &["-m", "unittest", "discover", "-s", "tests/moto"]))?;
+
+    heading("components in Python and JavaScript, natively");
+    native::native()?;
 
     heading("examples in the documentation");
     run(cargo(&["test", "--workspace", "--doc", "--locked", "--quiet"]))?;

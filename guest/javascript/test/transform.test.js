@@ -1,0 +1,168 @@
+// What a transformer's author relies on: nothing moves that was not touched, and what is replaced is gone.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Severity } from "../updraft-guest.js";
+import { events as given, transform } from "../updraft-guest/testing.js";
+import { chances, string } from "./support.js";
+
+const does = (transform) => ({ transform: (_origin, events) => transform(events) });
+const run = (change, ...rows) => transform(does(change), rows);
+const each = (change) => (events) => {
+  for (const event of events) {
+    change(event);
+  }
+};
+
+/** One row with something replaced: by an event, and by all of them at once, which must do the same. */
+function replaced(row, what, by) {
+  const [one] = run(each((event) => event.replace(what, by)), row).rows();
+  assert.deepEqual(run((events) => events.replace(what, by), row).rows(), [one]);
+  return one;
+}
+
+test("what is not touched goes back as it came", () => {
+  const batch = given([{ message: "x", attributes: { a: "é", b: [1] }, label: "l" }, Uint8Array.of(0xff)]);
+  const back = transform(does(each((event) => [event.text, event.raw, event.attributes.get("a")])), batch);
+  assert.deepEqual(back.columns, batch.columns);
+  assert.deepEqual(run((events) => events.replace("x", "y")).rows(), []);
+});
+
+test("each part of an event can be read and changed", () => {
+  const change = (event) => {
+    assert.deepEqual([event.text, string(event.raw), event.timestamp, event.severity], ["größe", "größe\n", 5n, 9]);
+    assert.deepEqual([event.label, [...event.attributes]], ["l", [["k", "ключ"]]]);
+    event.message = `${event.text}!`;
+    event.raw = Uint8Array.of(0xff);
+    event.timestamp += 1n;
+    event.severity = Severity.ERROR;
+    event.label = "m";
+    assert.deepEqual([event.text, event.raw, event.label], ["größe!", Uint8Array.of(0xff), "m"]);
+  };
+  const row = { message: "größe", timestamp: 5n, severity: 9, label: "l", attributes: { k: "ключ" } };
+  const [after] = run(each(change), row).rows();
+  assert.deepEqual([after.text, after.raw, after.timestamp, after.severity, after.label], ["größe!", Uint8Array.of(0xff), 6n, 17, "m"]);
+});
+
+test("attributes are a map", () => {
+  const change = ({ attributes }) => {
+    attributes.set("team", "данные");
+    attributes.set("n", { é: [null, 1.5] });
+    attributes.set("old", 2);
+    assert.deepEqual(attributes.raw("n"), { bytes: new TextEncoder().encode('{"é":[null,1.5]}'), isJson: true });
+    assert.deepEqual([attributes.delete("gone"), attributes.delete("gone"), attributes.has("gone")], [true, false, false]);
+    assert.deepEqual([attributes.size, attributes.get("gone"), attributes.raw("gone")], [3, undefined, undefined]);
+    assert.throws(() => attributes.set("f", () => 1), TypeError);
+  };
+  const row = { message: "x", attributes: { gone: "x", old: 1 } };
+  const rows = run(each(change), row, row).rows();
+  const wanted = { old: 2, team: "данные", n: { é: [null, 1.5] } };
+  assert.deepEqual(rows.map((row) => row.attributes), [wanted, wanted]);
+});
+
+test("attributes of one event change, and those of others stay", () => {
+  const rows = Array.from({ length: 5 }, (_, at) => ({ message: `${at}`, attributes: { a: `${at}`, b: at } }));
+  for (let changed = 0; changed < 5; changed++) {
+    const change = (event) => {
+      if (event.at === changed) {
+        event.attributes.keys().forEach((name) => event.attributes.delete(name));
+        event.attributes.set("c", "new");
+      }
+    };
+    const wanted = rows.map((row, at) => (at === changed ? { c: "new" } : row.attributes));
+    assert.deepEqual(run(each(change), ...rows).rows().map((row) => row.attributes), wanted);
+  }
+});
+
+test("dropped events are counted by the host and seen by nobody", () => {
+  const change = (events) => {
+    const [first] = events;
+    first.drop();
+    assert.deepEqual(Array.from(events, (event) => event.text), ["two"]);
+    events.replace("o", "0");
+  };
+  assert.deepEqual(run(change, "one", "two").rows().map((row) => [row.text, row.label]), [["one", undefined], ["tw0", "default"]]);
+});
+
+test("columns can be written directly", () => {
+  const change = (events) => {
+    const loud = events.label("loud");
+    const { severities, labels } = events.columns;
+    severities.forEach((severity, at) => {
+      labels[at] = severity >= Severity.ERROR ? loud : 0;
+    });
+  };
+  const rows = run(change, { message: "a", severity: 17 }, { message: "b", severity: 9 }).rows();
+  assert.deepEqual(rows.map((row) => row.label), ["loud", "default"]);
+});
+
+test("a stage reads what the one before it made", () => {
+  const batch = run((events) => events.replace("é", "ß"), "é1");
+  const [row] = transform(does((events) => events.replace("ß1", "ok")), batch).rows();
+  assert.deepEqual([row.text, string(row.raw)], ["ok", "ok\n"]);
+});
+
+test("events that were merged are refused", () => {
+  const merge = (events) => {
+    for (const [name, column] of Object.entries(events.columns)) {
+      if (column.length === 2) {
+        events.columns[name] = column.slice(1);
+      }
+    }
+  };
+  assert.throws(() => run(merge, "one", "two"), /never merged/);
+});
+
+test("a match is gone from message, raw, attributes and their names", () => {
+  const row = replaced({ message: "pä55 x", attributes: { t: "pä55", j: ["pä55"], pä55: 1 } }, "pä55", "*");
+  assert.deepEqual([row.text, string(row.raw)], ["* x", "* x\n"]);
+  assert.deepEqual(row.attributes, { t: "*", j: ["*"], "*": 1 });
+});
+
+test("a match behind escapes is found", () => {
+  const raw = (json, what, by) => string(replaced({ message: "m", raw: json }, what, by).raw);
+  const line = String.raw`{"a":"caf\u00e9 s3cr\"et","b":["x\ns3cr\"et"],"c":1}`;
+  assert.equal(raw(line, 's3cr"et', "***"), String.raw`{"a":"café ***","b":["x\n***"],"c":1}`);
+  assert.equal(raw(String.raw`{"a":"caf\u00e9","b":"\u0062ob"}`, "é", "e"), String.raw`{"a":"cafe","b":"\u0062ob"}`);
+  assert.equal(raw(String.raw`{"b":"\u0062ob"}`, "bob", "-"), '{"b":"-"}');
+  assert.equal(raw(String.raw`{"a":4711,"b":"47\u00311"}`, "4711", "***"), '{"a":***,"b":"***"}');
+  assert.equal(raw(String.raw`["bob","bob\n"]`, "bob", "bobby"), String.raw`["bobby","bobby\n"]`);
+  assert.equal(raw(String.raw`["\ud800 x\u0031"]`, "x1", "$&"), '["\ufffd $&"]');
+});
+
+test("what is no JSON any more is a text", () => {
+  assert.deepEqual(replaced({ message: "m", attributes: { n: 4711 } }, "4711", "***").attributes, { n: "***" });
+  assert.deepEqual(replaced({ message: "m", attributes: { j: [1] } }, "1", "1\n").attributes, { j: "[1\n]" });
+});
+
+test("names that become the same are told apart, and those of the contract stay", () => {
+  const row = replaced({ message: "m", attributes: { a1: 1, a2: 2, "-": 3, logger: "a" } }, /a\d?|logger/, "-");
+  assert.deepEqual(row.attributes, { "-_": 1, "-__": 2, "-": 3, logger: "-" });
+});
+
+test("a pattern finds each match and no empty one; nothing is found by looking for nothing", () => {
+  assert.equal(replaced("token=é token=", /(?<==)\S*/, "*").text, "token=* token=");
+  assert.equal(string(replaced({ message: "x", raw: '"\\u0041"' }, "", "y").raw), '"\\u0041"');
+});
+
+test("a match between bytes that are not UTF-8 is found", () => {
+  const row = replaced(Uint8Array.of(0xff, 0x41, 0xc3), "A", "-");
+  assert.deepEqual([row.text, string(row.raw)], ["\ufffd-\ufffd", "\ufffd-\ufffd\n"]);
+});
+
+test("what is replaced is gone from any JSON", () => {
+  const chance = chances(7);
+  const letters = (alphabet, count) => Array.from({ length: count }, () => chance.pick(alphabet)).join("");
+  for (let round = 0; round < 500; round++) {
+    // The members' names are none that a secret of these letters could be found in.
+    const secret = letters([..."abc\"\\\n/é検𝄞"], 3 + chance.below(4));
+    const around = letters([..."xyz \"\\{}é"], 4);
+    let text = JSON.stringify({ EVENT: around + secret + around, N: [secret] });
+    if (chance.below(3) === 0) {
+      text = text.replaceAll("/", "\\/").replaceAll("a", "\\u0061").replaceAll("é", "\\u00e9");
+    }
+    const read = JSON.parse(string(replaced({ message: "m", raw: text }, secret, "###").raw));
+    assert.ok(!read.EVENT.includes(secret), text);
+    assert.deepEqual(read.N, ["###"]);
+  }
+});
