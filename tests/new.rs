@@ -130,7 +130,8 @@ fn a_name_that_some_language_does_not_take_is_refused_and_nothing_is_written() {
         ("../mask", "lower-case letter"),
         ("pii.mask", "no `.`"),
         ("lambda", "keyword of Python"),
-        ("test", "name of a library"),
+        ("json", "module of Python"),
+        ("component", "components are made with"),
     ] {
         let folder = home.path().join("it");
         let done = updraft!("new", "transform", name, "--path").arg(&folder).run();

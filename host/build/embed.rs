@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Below the repository's root: the templates, the SDKs (of Rust's also what its manifest inherits), the contract.
-const EMBEDDED: [&str; 4] = ["Cargo.toml", "guest/sdk", "guest/templates", "wit/v0.1"];
+const EMBEDDED: [&str; 6] =
+    ["Cargo.toml", "guest/javascript", "guest/python", "guest/sdk", "guest/templates", "wit/v0.1"];
 /// What tools leave beside sources.
 const LEFTOVERS: [&str; 4] = ["__pycache__", "node_modules", "target", ".DS_Store"];
 

@@ -106,7 +106,7 @@ mod tests {
         for (kind, lang, files) in each() {
             let [source, test, sdk] = match lang {
                 Lang::Rust => ["src/lib.rs", "tests/promises.rs", "vendor/updraft-guest/src/lib.rs"],
-                Lang::Python => ["pii_mask.py", "test_pii_mask.py", "updraft_guest.py"],
+                Lang::Python => ["pii_mask.py", "test_pii_mask.py", "updraft_guest/__init__.py"],
                 Lang::Javascript => ["pii_mask.js", "pii_mask.test.js", "updraft-guest.js"],
             };
             let log = "logs/dag_id=etl/run_id=manual__2026-01-01T00:00:00+00:00/task_id=load/attempt=1.log";
