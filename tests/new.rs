@@ -6,9 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
 use tempfile::TempDir;
-use updraft_tests::{files_in, updraft};
+use updraft_tests::{files_in, offline, updraft};
 use walkdir::WalkDir;
 
 /// A project, in a folder that is gone with it.
@@ -49,7 +48,7 @@ impl Project {
             .args(["-e", "-c", commands])
             .current_dir(folder)
             .env("PATH", path)
-            .env("CARGO_NET_OFFLINE", "true")
+            .envs(offline())
             // What the tests are built with is none of a user's business.
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_TARGET_DIR")
@@ -58,12 +57,6 @@ impl Project {
         let (stdout, stderr) = (text(&done.stdout), text(&done.stderr));
         assert!(done.status.success(), "{commands}: {}\n{stdout}\n{stderr}", done.status);
         done
-    }
-
-    /// What `updraft inspect` says of its component, whatever it thinks of it.
-    fn inspected(&self, component: &str) -> Value {
-        let seen = updraft!("inspect", "--format", "json").arg(self.folder.join(component)).run();
-        serde_json::from_str(&seen.stdout).unwrap_or_else(|error| panic!("{error}: {}", seen.stderr))
     }
 }
 
@@ -115,11 +108,39 @@ fn components_in_rust_are_built_tested_and_run_by_their_readmes() {
     };
     is_masked(&project("transform").section("Try"));
     is_normalized(&project("normalizer").section("Try"));
-    let seen = project("router").inspected("target/wasm32-wasip2/release/demo_router.wasm");
+    let router = project("router");
+    is_normalized(&router.section("Try"));
+    let routed = files_in(&router.folder.join("out"));
     assert!(
-        seen["exports"].as_array().is_some_and(|all| all.contains(&"updraft:pipeline/route@0.1.0".into())),
-        "{seen}"
+        !routed.is_empty() && routed.keys().all(|path| path.starts_with("data-platform/dag_id=etl/")),
+        "{routed:?}"
     );
+}
+
+#[test]
+fn a_transform_in_python_is_built_tested_and_run_by_its_readme() {
+    is_a_transform_from_the_first_command_to_the_last("python");
+}
+
+#[test]
+fn a_transform_in_javascript_is_built_tested_and_run_by_its_readme() {
+    is_a_transform_from_the_first_command_to_the_last("javascript");
+}
+
+fn is_a_transform_from_the_first_command_to_the_last(lang: &str) {
+    let project = Project::new("transform", "demo", lang);
+    project.section("Build");
+    project.section("Test");
+    is_masked(&project.section("Try"));
+}
+
+#[test]
+fn normalizers_and_routers_in_python_and_javascript_pass_their_tests_before_they_are_built() {
+    for lang in ["python", "javascript"] {
+        for kind in ["normalizer", "router"] {
+            Project::new(kind, &format!("demo-{kind}"), lang).section("Test");
+        }
+    }
 }
 
 #[test]

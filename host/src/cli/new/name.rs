@@ -63,7 +63,8 @@ impl Name {
         for (words, what) in [
             (RUST, "a keyword of Rust"),
             (PYTHON, "a keyword of Python"),
-            (LIBRARIES, "the name of a library"),
+            (PYTHON_MODULES, "a module of Python"),
+            (TAKEN, "the name of something that components are made with"),
         ] {
             if words.split_whitespace().any(|word| word == snake) {
                 return Err(format!("that is {what}"));
