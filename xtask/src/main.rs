@@ -2,6 +2,7 @@
 
 mod demo;
 mod fuzz;
+mod guests;
 mod native;
 mod run;
 mod setup;
@@ -19,6 +20,8 @@ cargo xtask torture --minutes N --seed S
                     write, rotate, kill and fail for so long, then compare what was written with what arrived;
                     --scenario s3-down or cloudwatch-down: how fast one service is served while the other is away
 cargo xtask soak    how much a component in trouble takes from the pipeline beside it (release build; --binary PATH, --lines N)
+cargo xtask guests  what components cost in Rust, Python and JavaScript, and a router in Python (release build; --binary PATH,
+                    --megabytes N)
 cargo xtask fuzz    throw any columns and any bytes at what checks components and loads them (--minutes N)
 cargo xtask setup   only the set-up: wasm target, Python environment with moto, what makes components of Python and
                     JavaScript, cargo-deny
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Some("setup") => setup::setup(),
         Some("native") => native::native(),
         Some("tidy") => tidy::tidy(),
+        Some("guests") => guests::guests(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("fuzz") => fuzz::fuzz(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("soak") => soak::soak(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("torture") => torture::torture(&std::env::args().skip(2).collect::<Vec<_>>()),

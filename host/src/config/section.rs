@@ -54,7 +54,11 @@ fn describe(message: &str, at: &str, report: &mut Report) {
     match &quoted[..] {
         [word, known @ ..] if message.starts_with("unknown") => {
             let kind = if message.starts_with("unknown field") { "key" } else { "value" };
-            report.add_with_help(at, format!("unknown {kind} `{word}`"), suggest(word, known.iter().copied()));
+            report.add_with_help(
+                at,
+                format!("unknown {kind} `{word}`"),
+                suggest(word, known.iter().copied()),
+            );
         }
         [name] if message.starts_with("missing field") => report.add(at, format!("`{name}` is missing")),
         _ => match message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {

@@ -53,7 +53,7 @@ fn families() -> Vec<Family> {
             unit: Some(Unit::Seconds),
             ..family(
                 "component_call",
-                "How long calls of normalize and transform took: CPU time of the component, and what it waited.",
+                "How long calls of normalize, transform and route took: CPU time of the component, and what it waited.",
                 Read::Times,
             )
         },

@@ -92,11 +92,9 @@ impl Instance {
         self.work(|calls, store| calls.transform(store, origin, bytes, events))
     }
 
-    /// Where events go; none: not to that sink. A name that is given is good.
+    /// Where events go; none: not to that sink. Not yet checked.
     pub fn route(&mut self, origin: &Origin, question: &Question) -> Result<Option<Target>, GuestError> {
-        let target = self.work(|calls, store| calls.route(store, origin, question))?;
-        target.iter().try_for_each(|target| question.rules.check(target))?;
-        Ok(target)
+        self.work(|calls, store| calls.route(store, origin, question))
     }
 
     fn work<T>(

@@ -62,6 +62,15 @@ impl Router {
         }
         let (build, began) = (self.stage.build(), Instant::now());
         let answer = build.component.run(|instance| instance.route(origin, question), |took| took < QUICK);
+        // An instance that gives a bad name is as good as any other.
+        let answer = answer.and_then(|target| match target.as_ref().map(|it| question.rules.check(it)) {
+            Some(Err(bad)) => {
+                let bad = GuestError::from(bad);
+                self.stage.stats().failed(&bad);
+                Err(bad)
+            }
+            None | Some(Ok(())) => Ok(target),
+        });
         match answer {
             Ok(target) => {
                 self.stage.succeeded();

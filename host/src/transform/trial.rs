@@ -102,7 +102,8 @@ impl Sample {
                 Ok(())
             }),
             Given::Question(question) if component.routes() => {
-                component.run_aside(|instance| instance.route(origin, question).map(drop))
+                let target = component.run_aside(|instance| instance.route(origin, question))?;
+                Ok(target.iter().try_for_each(|target| question.rules.check(target))?)
             }
             // It takes the other kind now; nothing of that is known.
             Given::Lines { .. } | Given::Events { .. } | Given::Question(_) => Ok(()),
