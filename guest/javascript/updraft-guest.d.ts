@@ -77,7 +77,7 @@ export interface Router {
   route(origin: LogStream, label: string, sink: Sink, standard: Target): Target | null | undefined;
 }
 
-/** A class with one of the three roles. It is made once, of the component's `config` of the pipeline (`{}` without one). */
+/** A class with one of the three roles. It is made once, of the component's `config` of the pipeline (or `{}`). */
 export type Component<Role> = new (config: any) => Role;
 
 /** What a component may ask of the host. Natively, a line goes to stderr, and nothing is counted. */
@@ -129,8 +129,8 @@ export class Events {
   constructor(lines: Lines);
   readonly length: number;
   /**
-   * Adds an event whose source ends at byte `end`. It begins where the one before ended. Its message is the source without
-   * the line break, unless one is given.
+   * Adds an event whose source ends at byte `end`. It begins where the one before ended. Its message is the source
+   * without the line break, unless one is given.
    */
   push(end: number, timestamp?: bigint, severity?: number, message?: Text, label?: string): void;
   /** An attribute of the event pushed last. Given again under the same key, it replaces the one before. */
@@ -187,7 +187,7 @@ export class Event {
   replace(what: string | RegExp, by: string): void;
 }
 
-/** The events that a transformer reads and changes, without those dropped before. What is not touched goes back as it came. */
+/** The events that a transformer reads and changes, without those dropped before. What it leaves alone stays as it is. */
 export class EventSet implements Iterable<Event> {
   private constructor();
   readonly bytes: Uint8Array;

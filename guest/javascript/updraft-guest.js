@@ -19,8 +19,8 @@
 //     export const { lifecycle, transform } = exportTransformer(Audit, host);
 //
 // A batch crosses the border as columns (see wit/v0.1/pipeline.wit): one blob of bytes and a few arrays of integers.
-// Offsets count bytes, not UTF-16 units, and logs need not be UTF-8: texts are bytes until somebody asks for a string. A
-// text that is a piece of the batch goes back as a span, `[start, end]`; anything else is copied once.
+// Offsets count bytes, not UTF-16 units, and logs need not be UTF-8: texts are bytes until somebody asks for a string.
+// A text that is a piece of the batch goes back as a span, `[start, end]`; anything else is copied once.
 //
 // All but component.js runs in plain Node.js, too: see updraft-guest/testing.js.
 

@@ -66,23 +66,23 @@ fn project(lang: Lang, kind: &str) -> Outcome<PathBuf> {
         templates.join(lang.name()).join("common"),
         templates.join(lang.name()).join(kind),
     ] {
-        copy(&layer, &project, |_| true)?;
+        copy(&layer, &project, "")?;
     }
-    copy(&guest.join(lang.name()), &project, |name| name.starts_with("updraft"))?;
+    copy(&guest.join(lang.name()), &project, "updraft")?;
     Ok(project)
 }
 
-/// Copies what is in a folder, all below it included; `which` chooses among its entries by name.
-fn copy(from: &Path, to: &Path, which: impl Fn(&str) -> bool) -> Outcome {
+/// Copies those entries of a folder whose names begin so, and all below them.
+fn copy(from: &Path, to: &Path, beginning: &str) -> Outcome {
     let failed = |error: std::io::Error| format!("{}: {error}", from.display());
     fs::create_dir_all(to).map_err(failed)?;
     for entry in fs::read_dir(from).map_err(failed)?.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
-        if !which(&name.to_string_lossy()) {
+        if !name.to_string_lossy().starts_with(beginning) {
             continue;
         }
         if path.is_dir() {
-            copy(&path, &to.join(name), |_| true)?;
+            copy(&path, &to.join(name), "")?;
         } else {
             fs::copy(&path, to.join(name)).map_err(failed)?;
         }

@@ -1,10 +1,11 @@
-"""Names log groups, log streams and objects the way a platform team does for many others: each team has a log group and
-a key prefix, found by how a DAG's id begins; errors have log streams of their own, so that an alarm can watch them; keys
-stand below the day of the run, so that old days can expire; and debug goes nowhere. Build it from the repository's root,
-once `cargo xtask setup` has run:
+"""Names log groups, log streams and objects the way a platform team does for many others: each team has a log group
+and a key prefix, found by how a DAG's id begins; errors have log streams of their own, so that an alarm can watch them;
+keys stand below the day of the run, so that old days can expire; and debug goes nowhere. Build it from the repository's
+root, once `cargo xtask setup` has run:
 
-    VIRTUAL_ENV=target/componentize-py target/componentize-py/bin/componentize-py --wit-path wit/v0.1 --world router \\
-        componentize --python-path guest/python --python-path examples/components/naming-python naming --output naming.wasm
+    VIRTUAL_ENV=target/componentize-py target/componentize-py/bin/componentize-py \\
+        --wit-path wit/v0.1 --world router componentize \\
+        --python-path guest/python --python-path examples/components/naming-python naming --output naming.wasm
 
 and name it in a pipeline as `routes: {naming: {type: wasm, component: ./naming.wasm, config: {teams: {sales: crm}}}}`
 and `route: naming` in a sink.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "guest/python"))
 
-from naming import Naming  # noqa: E402
-from updraft_guest import LogStreamName, ObjectKey, StreamKind, TaskTry, testing  # noqa: E402
+from naming import Naming
+from updraft_guest import LogStreamName, ObjectKey, StreamKind, TaskTry, testing
 
 TEAMS = {"teams": {"sales": "crm", "sales_eu": "crm-eu", "продажи": "crm-ru"}}
 STREAM = LogStreamName("/airflow", "load/attempt=1.log")

@@ -32,12 +32,21 @@ class Names {
 
 test("a normalizer", () => {
   const { lifecycle, normalize } = exportNormalizer(EveryLine, undefined);
-  assert.throws(() => normalize.process(origin(), lines("x\n")), (error) => error === "called before `configure`");
-  assert.throws(() => lifecycle.configure("{}"), (error) => /^TypeError: .*\(component\.test\.js:\d+\)$/.test(error));
+  assert.throws(
+    () => normalize.process(origin(), lines("x\n")),
+    (error) => error === "called before `configure`",
+  );
+  assert.throws(
+    () => lifecycle.configure("{}"),
+    (error) => /^TypeError: .*\(component\.test\.js:\d+\)$/.test(error),
+  );
   lifecycle.configure('{"poison":{"text":"é"}}');
   const { consumed, events: columns } = normalize.process(origin(), lines("x\ny\n"));
   assert.deepEqual([consumed, columns.labelNames], [2, ["default", "task"]]);
-  assert.throws(() => normalize.process(origin(), lines("é\n")), (error) => /^Error: poisoned \(component\.test\.js:\d+\)$/.test(error));
+  assert.throws(
+    () => normalize.process(origin(), lines("é\n")),
+    (error) => /^Error: poisoned \(component\.test\.js:\d+\)$/.test(error),
+  );
 });
 
 test("a transformer", () => {
@@ -62,7 +71,10 @@ test("a router", () => {
   assert.deepEqual(ask({ tag: "object-key", val: "k" }), { tag: "object-key", val: "s/k" });
   assert.deepEqual(stream("g"), { tag: "log-stream", val: { group: "G", name: "n" } });
   assert.equal(stream("none"), undefined);
-  assert.throws(() => stream("wrong"), (error) => error.includes('not "wrong"'));
+  assert.throws(
+    () => stream("wrong"),
+    (error) => error.includes('not "wrong"'),
+  );
 });
 
 test("the host hears what is logged and counted", () => {
@@ -71,5 +83,9 @@ test("the host hears what is logged and counted", () => {
   host.log(9, "é");
   host.count("seen");
   host.count("seen", 2);
-  assert.deepEqual(heard, [[9, "é"], ["seen", 1n], ["seen", 2n]]);
+  assert.deepEqual(heard, [
+    [9, "é"],
+    ["seen", 1n],
+    ["seen", 2n],
+  ]);
 });

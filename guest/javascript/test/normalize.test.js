@@ -16,7 +16,10 @@ test("an event is its line unless more is said", () => {
   });
   for (const data of ["", "one\n", "one\ntwo", "\n\nпривіт\n"]) {
     const rows = run(everyLine, data).rows();
-    assert.deepEqual(rows.map((row) => row.text), data === "" ? [] : data.replace(/\n$/, "").split("\n"));
+    assert.deepEqual(
+      rows.map((row) => row.text),
+      data === "" ? [] : data.replace(/\n$/, "").split("\n"),
+    );
     assert.equal(rows.map((row) => string(row.source)).join(""), data);
     assert.ok(rows.every((row) => string(row.raw) === string(row.source) && row.timestamp === undefined));
   }
@@ -40,7 +43,10 @@ test("spans count bytes, and texts from elsewhere are copied", () => {
 
 test("bytes that are not UTF-8 stay as they are, and each is one character of latin1", () => {
   const every = Uint8Array.from({ length: 256 }, (_, at) => at).filter((byte) => byte !== 10);
-  const [row] = run(does((lines, events) => events.push(lines.ends[0])), every).rows();
+  const [row] = run(
+    does((lines, events) => events.push(lines.ends[0])),
+    every,
+  ).rows();
   assert.deepEqual(row.message, every);
   assert.equal(cut(every).latin1.length, 255);
   assert.equal(new Lines(Uint8Array.of(0xff, 10), Uint32Array.of(2), true).text(0, 2), "\ufffd");
@@ -55,8 +61,14 @@ test("a line may become two events, and two lines one", () => {
     }),
     "abcdef\ng\nh\n",
   ).rows();
-  assert.deepEqual(rows.map((row) => row.text), ["abc", "def", "g\nh"]);
-  assert.deepEqual(rows.map((row) => row.label), ["first", "default", "joined"]);
+  assert.deepEqual(
+    rows.map((row) => row.text),
+    ["abc", "def", "g\nh"],
+  );
+  assert.deepEqual(
+    rows.map((row) => row.label),
+    ["first", "default", "joined"],
+  );
 });
 
 test("an attribute given again replaces the one before", () => {
@@ -71,7 +83,13 @@ test("an attribute given again replaces the one before", () => {
     }),
     "x\ny\n",
   ).rows();
-  assert.deepEqual(rows.map((row) => row.attributes), [{ a: 0, b: "b" }, { a: 1, b: "b" }]);
+  assert.deepEqual(
+    rows.map((row) => row.attributes),
+    [
+      { a: 0, b: "b" },
+      { a: 1, b: "b" },
+    ],
+  );
 });
 
 test("what was not used comes again", () => {
@@ -93,7 +111,10 @@ test("what the host would refuse is refused", () => {
       change(events, lines);
       return last ? undefined : 1;
     });
-    assert.throws(() => run(broken, "one\ntwo\n", { last }), (error) => error instanceof ContractBroken && words.test(error.message));
+    assert.throws(
+      () => run(broken, "one\ntwo\n", { last }),
+      (error) => error instanceof ContractBroken && words.test(error.message),
+    );
   };
   refused((events) => events.push(3), /sourceEnds decrease/);
   refused((events) => events.push(9), /ends at byte 9, not/);
@@ -125,7 +146,10 @@ test("anything that is pushed keeps the contract", () => {
       return used;
     });
     const batch = run(anything, data, { last: chance.below(2) === 0 });
-    assert.deepEqual(batch.rows().flatMap((row) => [...row.source]), [...batch.bytes]);
+    assert.deepEqual(
+      batch.rows().flatMap((row) => [...row.source]),
+      [...batch.bytes],
+    );
   }
 });
 
@@ -137,7 +161,14 @@ test("times are read as Airflow writes them", () => {
 });
 
 test("what is no time, or too far away, is none", () => {
-  const none = ["", "yesterday", "2024-13-01T00:00:00Z", "2024-02-31T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
+  const none = [
+    "",
+    "yesterday",
+    "2024-13-01T00:00:00Z",
+    "2024-02-31T00:00:00Z",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+  ];
   for (const text of none) {
     assert.equal(timestampNs(text), NO_TIMESTAMP, text);
   }

@@ -16,7 +16,10 @@ const each = (change) => (events) => {
 
 /** One row with something replaced: by an event, and by all of them at once, which must do the same. */
 function replaced(row, what, by) {
-  const [one] = run(each((event) => event.replace(what, by)), row).rows();
+  const [one] = run(
+    each((event) => event.replace(what, by)),
+    row,
+  ).rows();
   assert.deepEqual(run((events) => events.replace(what, by), row).rows(), [one]);
   return one;
 }
@@ -41,7 +44,10 @@ test("each part of an event can be read and changed", () => {
   };
   const row = { message: "größe", timestamp: 5n, severity: 9, label: "l", attributes: { k: "ключ" } };
   const [after] = run(each(change), row).rows();
-  assert.deepEqual([after.text, after.raw, after.timestamp, after.severity, after.label], ["größe!", Uint8Array.of(0xff), 6n, 17, "m"]);
+  assert.deepEqual(
+    [after.text, after.raw, after.timestamp, after.severity, after.label],
+    ["größe!", Uint8Array.of(0xff), 6n, 17, "m"],
+  );
 });
 
 test("attributes are a map", () => {
@@ -50,14 +56,20 @@ test("attributes are a map", () => {
     attributes.set("n", { é: [null, 1.5] });
     attributes.set("old", 2);
     assert.deepEqual(attributes.raw("n"), { bytes: new TextEncoder().encode('{"é":[null,1.5]}'), isJson: true });
-    assert.deepEqual([attributes.delete("gone"), attributes.delete("gone"), attributes.has("gone")], [true, false, false]);
+    assert.deepEqual(
+      [attributes.delete("gone"), attributes.delete("gone"), attributes.has("gone")],
+      [true, false, false],
+    );
     assert.deepEqual([attributes.size, attributes.get("gone"), attributes.raw("gone")], [3, undefined, undefined]);
     assert.throws(() => attributes.set("f", () => 1), TypeError);
   };
   const row = { message: "x", attributes: { gone: "x", old: 1 } };
   const rows = run(each(change), row, row).rows();
   const wanted = { old: 2, team: "данные", n: { é: [null, 1.5] } };
-  assert.deepEqual(rows.map((row) => row.attributes), [wanted, wanted]);
+  assert.deepEqual(
+    rows.map((row) => row.attributes),
+    [wanted, wanted],
+  );
 });
 
 test("attributes of one event change, and those of others stay", () => {
@@ -70,7 +82,12 @@ test("attributes of one event change, and those of others stay", () => {
       }
     };
     const wanted = rows.map((row, at) => (at === changed ? { c: "new" } : row.attributes));
-    assert.deepEqual(run(each(change), ...rows).rows().map((row) => row.attributes), wanted);
+    assert.deepEqual(
+      run(each(change), ...rows)
+        .rows()
+        .map((row) => row.attributes),
+      wanted,
+    );
   }
 });
 
@@ -78,10 +95,21 @@ test("dropped events are counted by the host and seen by nobody", () => {
   const change = (events) => {
     const [first] = events;
     first.drop();
-    assert.deepEqual(Array.from(events, (event) => event.text), ["two"]);
+    assert.deepEqual(
+      Array.from(events, (event) => event.text),
+      ["two"],
+    );
     events.replace("o", "0");
   };
-  assert.deepEqual(run(change, "one", "two").rows().map((row) => [row.text, row.label]), [["one", undefined], ["tw0", "default"]]);
+  assert.deepEqual(
+    run(change, "one", "two")
+      .rows()
+      .map((row) => [row.text, row.label]),
+    [
+      ["one", undefined],
+      ["tw0", "default"],
+    ],
+  );
 });
 
 test("columns can be written directly", () => {
@@ -93,12 +121,18 @@ test("columns can be written directly", () => {
     });
   };
   const rows = run(change, { message: "a", severity: 17 }, { message: "b", severity: 9 }).rows();
-  assert.deepEqual(rows.map((row) => row.label), ["loud", "default"]);
+  assert.deepEqual(
+    rows.map((row) => row.label),
+    ["loud", "default"],
+  );
 });
 
 test("a stage reads what the one before it made", () => {
   const batch = run((events) => events.replace("é", "ß"), "é1");
-  const [row] = transform(does((events) => events.replace("ß1", "ok")), batch).rows();
+  const [row] = transform(
+    does((events) => events.replace("ß1", "ok")),
+    batch,
+  ).rows();
   assert.deepEqual([row.text, string(row.raw)], ["ok", "ok\n"]);
 });
 
@@ -122,17 +156,49 @@ test("a match is gone from message, raw, attributes and their names", () => {
 test("a match behind escapes is found", () => {
   const raw = (json, what, by) => string(replaced({ message: "m", raw: json }, what, by).raw);
   const line = String.raw`{"a":"caf\u00e9 s3cr\"et","b":["x\ns3cr\"et"],"c":1}`;
-  assert.equal(raw(line, 's3cr"et', "***"), String.raw`{"a":"café ***","b":["x\n***"],"c":1}`);
+  assert.equal(raw(line, 's3cr"et', "***"), String.raw`{"a":"caf\u00e9 ***","b":["x\n***"],"c":1}`);
   assert.equal(raw(String.raw`{"a":"caf\u00e9","b":"\u0062ob"}`, "é", "e"), String.raw`{"a":"cafe","b":"\u0062ob"}`);
   assert.equal(raw(String.raw`{"b":"\u0062ob"}`, "bob", "-"), '{"b":"-"}');
   assert.equal(raw(String.raw`{"a":4711,"b":"47\u00311"}`, "4711", "***"), '{"a":***,"b":"***"}');
   assert.equal(raw(String.raw`["bob","bob\n"]`, "bob", "bobby"), String.raw`["bobby","bobby\n"]`);
-  assert.equal(raw(String.raw`["\ud800 x\u0031"]`, "x1", "$&"), '["\ufffd $&"]');
+  assert.equal(raw(String.raw`["\ud800 x\u0031"]`, "x1", "$&"), String.raw`["\ud800 $&"]`);
+});
+
+test("JSON that was torn or is part of a sentence is read, too", () => {
+  const text = (message, what) => replaced(message, what, "***").text;
+  assert.equal(text(String.raw`{"a":"p\u00e4ss\"word hunt`, 'päss"word'), '{"a":"*** hunt');
+  assert.equal(text(String.raw`sent {"a": "p\u00e4ss\"word"}, code 200`, 'päss"word'), 'sent {"a": "***"}, code 200');
+  assert.equal(text(String.raw`C:\users\hunter2`, "hunter2"), String.raw`C:\users\***`);
+  assert.equal(text(String.raw`{"a":"x\ny\u00e9"}`, "u00e9"), String.raw`{"a":"x\ny\u00e9"}`);
+});
+
+test("JSON within JSON is read at every level, and what is put there is escaped as often", () => {
+  for (const by of ["***", '"q"']) {
+    let text = String.raw`caf\u00e9`;
+    for (let level = 1; level < 5; level++) {
+      text = JSON.stringify({ event: `got ${text}`, level });
+      let read = JSON.parse(string(replaced({ message: "m", raw: text }, "café", by).raw));
+      for (let below = 1; below < level; below++) {
+        read = JSON.parse(read.event.replace(/^got /, ""));
+      }
+      assert.equal(read.event, `got ${JSON.stringify(by).slice(1, -1)}`);
+    }
+  }
+});
+
+test("a value that only its key gives away is found behind escapes", () => {
+  for (const [raw, masked] of [
+    [String.raw`{"key":"a\/b","x":"\n"}`, String.raw`{"key":"***","x":"\n"}`],
+    [String.raw`{"k\u0065y":"ab"}`, String.raw`{"k\u0065y":"***"}`],
+    [String.raw`{"a":"{\"key\":\"a\\/b\"}"}`, String.raw`{"a":"{\"key\":\"***\"}"}`],
+  ]) {
+    assert.equal(string(replaced({ message: "m", raw }, /(?<=key":")[^"]*/, "***").raw), masked);
+  }
 });
 
 test("what is no JSON any more is a text", () => {
   assert.deepEqual(replaced({ message: "m", attributes: { n: 4711 } }, "4711", "***").attributes, { n: "***" });
-  assert.deepEqual(replaced({ message: "m", attributes: { j: [1] } }, "1", "1\n").attributes, { j: "[1\n]" });
+  assert.deepEqual(replaced({ message: "m", attributes: { j: [1] } }, "1", "1\n").attributes, { j: "[1\\n]" });
 });
 
 test("names that become the same are told apart, and those of the contract stay", () => {
@@ -155,8 +221,8 @@ test("what is replaced is gone from any JSON", () => {
   const letters = (alphabet, count) => Array.from({ length: count }, () => chance.pick(alphabet)).join("");
   for (let round = 0; round < 500; round++) {
     // The members' names are none that a secret of these letters could be found in.
-    const secret = letters([..."abc\"\\\n/é検𝄞"], 3 + chance.below(4));
-    const around = letters([..."xyz \"\\{}é"], 4);
+    const secret = letters([...'abc"\\\n/é検𝄞'], 3 + chance.below(4));
+    const around = letters([...'xyz "\\{}é'], 4);
     let text = JSON.stringify({ EVENT: around + secret + around, N: [secret] });
     if (chance.below(3) === 0) {
       text = text.replaceAll("/", "\\/").replaceAll("a", "\\u0061").replaceAll("é", "\\u00e9");

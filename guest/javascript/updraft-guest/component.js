@@ -4,7 +4,7 @@ import { EventSet } from "./edit.js";
 import { connect } from "./host.js";
 import { Events, Lines } from "./normalize.js";
 
-/** Runs a normalizer on a batch: how many lines it used (all of them, if it says nothing), and the events as columns. */
+/** Runs a normalizer on a batch: how many lines it used (all, if it says nothing), and the events as columns. */
 export function runNormalizer(normalizer, origin, lines) {
   const events = new Events(lines);
   const consumed = normalizer.normalize(origin, lines, events) ?? lines.length;
@@ -29,8 +29,7 @@ export function exportNormalizer(Component, host) {
 /** The exports of a component that changes events. */
 export function exportTransformer(Component, host) {
   const { lifecycle, call } = instance(Component, host);
-  const process = (origin, bytes, events) =>
-    call((component) => runTransformer(component, origin, bytes, events));
+  const process = (origin, bytes, events) => call((component) => runTransformer(component, origin, bytes, events));
   return { lifecycle, transform: { process } };
 }
 

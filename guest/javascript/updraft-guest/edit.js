@@ -64,7 +64,10 @@ export class Attributes {
   delete(name) {
     const row = this.#row(name);
     if (row !== undefined) {
-      this.#events.setRows(this.#at, this.#events.rows(this.#at).filter((other) => other.key !== row.key));
+      this.#events.setRows(
+        this.#at,
+        this.#events.rows(this.#at).filter((other) => other.key !== row.key),
+      );
     }
     return row !== undefined;
   }
@@ -236,7 +239,12 @@ export class EventSet {
     const { attributeEvents, attributeKeys, attributeStarts, attributeEnds, attributeJson } = this.columns;
     const rows = [];
     for (let row = this.#firstRow(at); attributeEvents[row] === at; row++) {
-      const [key, start, end, isJson] = [attributeKeys[row], attributeStarts[row], attributeEnds[row], attributeJson[row]];
+      const [key, start, end, isJson] = [
+        attributeKeys[row],
+        attributeStarts[row],
+        attributeEnds[row],
+        attributeJson[row],
+      ];
       rows.push({ key, start, end, isJson });
     }
     return rows;
@@ -270,11 +278,11 @@ export class EventSet {
 
   replaceAt(at, finder) {
     const { messageStarts, messageEnds, rawStarts, rawEnds } = this.columns;
-    const message = finder.inText(this.read(messageStarts[at], messageEnds[at]));
+    const message = finder.replacedBytes(this.read(messageStarts[at], messageEnds[at]));
     if (message !== undefined) {
       [messageStarts[at], messageEnds[at]] = this.made(message);
     }
-    const raw = finder.inMaybeJson(this.read(rawStarts[at], rawEnds[at]));
+    const raw = finder.replacedBytes(this.read(rawStarts[at], rawEnds[at]));
     if (raw !== undefined) {
       [rawStarts[at], rawEnds[at]] = this.made(raw);
     }
@@ -282,14 +290,16 @@ export class EventSet {
     const taken = new Set(given.map(({ key }) => key));
     const rows = given.map((row) => this.#renamed(this.#replaced(row, finder), taken, finder));
     if (rows.some((row, index) => row !== given[index])) {
-      this.#changed.set(at, rows.filter((row) => row.key !== undefined));
+      this.#changed.set(
+        at,
+        rows.filter((row) => row.key !== undefined),
+      );
     }
   }
 
   /** The row itself, if nothing in its value is to be replaced. */
   #replaced(row, finder) {
-    const value = this.read(row.start, row.end);
-    const replaced = row.isJson ? finder.inMaybeJson(value) : finder.inText(value);
+    const replaced = finder.replacedBytes(this.read(row.start, row.end));
     if (replaced === undefined) {
       return row;
     }
@@ -300,8 +310,8 @@ export class EventSet {
   /** The same for its name. One that is taken then gets a `_` more. */
   #renamed(row, taken, finder) {
     const name = this.keys.names[row.key];
-    let renamed = NAMES.has(name) ? name : finder.replaced(name);
-    if (renamed === name) {
+    let renamed = NAMES.has(name) ? undefined : finder.replaced(name);
+    if (renamed === undefined) {
       return row;
     }
     taken.delete(row.key);

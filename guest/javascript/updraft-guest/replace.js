@@ -1,7 +1,14 @@
 // Replacing text wherever an event carries it: what a mask hides must not survive in another spelling.
+//
+// A text is searched as it stands and as it reads, escapes undone: the strings of JSON each for itself, so that it
+// stays JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in the
+// same way: logs quote JSON that quotes JSON.
 
 import { decode, decodeStrictly, encode, latin1 } from "./columns.js";
+import { Unescaped } from "./unescaped.js";
 
+// How often what was escaped may have been escaped again: each level is one more pass over the text.
+const MAX_LEVELS = 8;
 // What JSON may write as a backslash and one more letter.
 const ESCAPED = /["\\/\b\f\n\r\t]/;
 
@@ -22,79 +29,163 @@ function parses(text) {
 
 /** Replaces what it finds by the same text always. */
 export class Finder {
-  #what;
+  #pattern;
   #by;
+  #byMustBeEscaped;
   #needle;
+  #bytes;
   #escape = "\\";
 
   constructor(what, by) {
     this.#by = by;
+    this.#byMustBeEscaped = quoted(by) !== by;
     if (typeof what === "string") {
-      this.#what = what;
-      this.#needle = latin1(encode(what));
+      this.#needle = what;
+      this.#bytes = latin1(encode(what));
       // Letters hide behind no escape but this one.
       this.#escape = ESCAPED.test(what) ? "\\" : "\\u";
     } else {
-      this.#what = new RegExp(what.source, what.flags.includes("g") ? what.flags : `${what.flags}g`);
+      this.#pattern = new RegExp(what.source, what.flags.includes("g") ? what.flags : `${what.flags}g`);
     }
   }
 
-  /** Whether any piece of it may hold a match, by its bytes. */
-  mayMatch(bytesAsLatin1) {
-    return (
-      this.#needle === undefined || bytesAsLatin1.includes(this.#needle) || bytesAsLatin1.includes(this.#escape)
-    );
-  }
-
-  /** The text with every match replaced. Empty ones are ignored. */
-  replaced(text) {
-    if (this.#what === "") {
-      return text;
+  /** False if no piece of a text, however it is escaped, is a match; given its bytes, a character for each. */
+  mayMatch(bytes) {
+    if (this.#needle === "") {
+      return false;
     }
-    return text.replaceAll(this.#what, (found) => (found === "" ? "" : this.#by));
+    return this.#needle === undefined || bytes.includes(this.#bytes) || bytes.includes(this.#escape);
   }
 
   /** The bytes with every match replaced; undefined when there is none. Then bytes that are not UTF-8 are, too. */
-  inText(bytes) {
-    const text = decode(bytes);
-    const replaced = this.replaced(text);
-    return replaced === text ? undefined : encode(replaced);
+  replacedBytes(bytes) {
+    const replaced = this.replaced(decode(bytes));
+    return replaced === undefined ? undefined : encode(replaced);
   }
 
-  /** The same for what may be JSON, where a match may hide behind escapes (`caf\u00e9`, `a\"b`). */
-  inMaybeJson(bytes) {
-    const text = decodeStrictly(bytes);
-    if (text === undefined || !text.includes(this.#escape) || !parses(text)) {
-      return this.inText(bytes);
+  /** The text with every match replaced; undefined when there is none. Empty ones are ignored. */
+  replaced(text) {
+    const isPlain = !text.includes(this.#escape) && !this.#byMustBeEscaped;
+    const found = isPlain ? this.#findAll(text) : this.#search(text, MAX_LEVELS);
+    if (found.length === 0) {
+      return undefined;
     }
     let replaced = "";
+    let copied = 0;
+    for (const { start, end, escapes } of joined(found)) {
+      let by = this.#by;
+      for (let level = 0; this.#byMustBeEscaped && level < escapes; level++) {
+        by = quoted(by);
+      }
+      replaced += text.slice(copied, start) + by;
+      copied = end;
+    }
+    return replaced + text.slice(copied);
+  }
+
+  /** The matches in a piece of the text as it stands; `escapes`: how often what takes their place is escaped. */
+  #findAll(text, start = 0, end = text.length, escapes = 0) {
+    const piece = start === 0 && end === text.length ? text : text.slice(start, end);
+    const found = [];
+    if (this.#pattern !== undefined) {
+      for (const { index, 0: match } of piece.matchAll(this.#pattern)) {
+        if (match !== "") {
+          found.push({ start: start + index, end: start + index + match.length, escapes });
+        }
+      }
+    } else if (this.#needle !== "") {
+      const { length } = this.#needle;
+      for (let at = piece.indexOf(this.#needle); at !== -1; at = piece.indexOf(this.#needle, at + length)) {
+        found.push({ start: start + at, end: start + at + length, escapes });
+      }
+    }
+    return found;
+  }
+
+  #search(text, levels) {
+    if ((text.includes("\\") || this.#byMustBeEscaped) && parses(text)) {
+      return this.#searchJson(text, levels);
+    }
+    return this.#findAll(text).concat(this.#searchRead(text, levels));
+  }
+
+  /** The matches in a text as it reads, where they stand. */
+  #searchRead(text, levels) {
+    const read = new Unescaped(text);
+    if (levels === 0 || !read.hasEscapes) {
+      return [];
+    }
+    return this.#search(read.text, levels - 1).map((match) => standing(match, read, match.escapes + 1));
+  }
+
+  #searchJson(text, levels) {
+    let found = [];
+    const insides = [...strings(text)];
     let done = 0;
-    for (const [start, end] of escapedStrings(text)) {
-      const read = JSON.parse(text.slice(start, end)).toWellFormed();
-      const fit = this.replaced(read);
-      if (fit !== read) {
-        replaced += this.replaced(text.slice(done, start)) + JSON.stringify(fit);
+    for (const { start, end, isEscaped } of insides) {
+      if (isEscaped) {
+        // Not searched as it stands: that would find half an escape.
+        found = found.concat(this.#findAll(text, done, start, 1));
+        for (const match of this.#searchRead(text.slice(start, end), levels)) {
+          found.push({ start: start + match.start, end: start + match.end, escapes: match.escapes });
+        }
         done = end;
       }
     }
-    replaced += this.replaced(text.slice(done));
-    return replaced === text ? undefined : encode(replaced);
+    found = found.concat(this.#findAll(text, done, text.length, 1));
+    const read = new Unescaped(text);
+    if (read.hasEscapes) {
+      let inside = 0;
+      for (const match of this.#findAll(read.text).map((match) => standing(match, read, 1))) {
+        // Here quotes that are text look like those that hold the JSON together: only within one string is a match what
+        // it seems.
+        while (inside < insides.length && insides[inside].end < match.end) {
+          inside += 1;
+        }
+        if (inside < insides.length && insides[inside].start <= match.start) {
+          found.push(match);
+        }
+      }
+    }
+    return found;
   }
 }
 
-/** The strings of a JSON text that have escapes: where they start and end. */
-function* escapedStrings(text) {
+function standing(match, read, escapes) {
+  const [start, end] = read.source(match.start, match.end);
+  return { start, end, escapes };
+}
+
+/** Matches in order, those that overlap as one. */
+function joined(found) {
+  const matches = [];
+  for (const match of found.toSorted((one, other) => one.start - other.start)) {
+    const before = matches.at(-1);
+    if (before !== undefined && match.start < before.end) {
+      before.end = Math.max(before.end, match.end);
+      before.escapes = Math.max(before.escapes, match.escapes);
+    } else {
+      matches.push({ ...match });
+    }
+  }
+  return matches;
+}
+
+function quoted(text) {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+/** The insides of a JSON text's strings. */
+function* strings(text) {
   const mark = /["\\]/g;
-  for (let start = text.indexOf('"'); start !== -1; ) {
-    let escaped = false;
+  for (let start = text.indexOf('"'); start !== -1;) {
+    let isEscaped = false;
     mark.lastIndex = start + 1;
     while (mark.exec(text)[0] === "\\") {
-      escaped = true;
+      isEscaped = true;
       mark.lastIndex += 1;
     }
-    if (escaped) {
-      yield [start, mark.lastIndex];
-    }
+    yield { start: start + 1, end: mark.lastIndex - 1, isEscaped };
     start = text.indexOf('"', mark.lastIndex);
   }
 }

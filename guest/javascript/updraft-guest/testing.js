@@ -95,7 +95,10 @@ export function normalize(normalizer, data, { last = true, origin: from = origin
   const given = lines(data, last);
   const { consumed, events: columns } = runNormalizer(normalizer, from, given);
   hold(consumed <= given.length, `consumed ${consumed} of ${given.length} lines`);
-  hold(!last || consumed === given.length, `only ${consumed} of ${given.length} lines consumed, though they are the last`);
+  hold(
+    !last || consumed === given.length,
+    `only ${consumed} of ${given.length} lines consumed, though they are the last`,
+  );
   const border = given.bytes.length;
   const end = consumed === 0 ? 0 : given.ends[consumed - 1];
   check(columns, given.bytes, new Uint8Array(), end);
@@ -112,7 +115,9 @@ export function normalize(normalizer, data, { last = true, origin: from = origin
  */
 export function events(rows) {
   const whole = rows.map((row) => (typeof row === "string" || row instanceof Uint8Array ? { message: row } : row));
-  const raws = whole.map(({ raw, message }) => (raw === undefined ? joined([encode(message), encode("\n")]) : encode(raw)));
+  const raws = whole.map(({ raw, message }) =>
+    raw === undefined ? joined([encode(message), encode("\n")]) : encode(raw),
+  );
   const bytes = joined(raws);
   const made = new Events(new Lines(bytes, new Uint32Array(), true));
   let end = 0;
@@ -187,8 +192,14 @@ function check(columns, bytes, older, end) {
   hold(increases(columns.sourceEnds), "sourceEnds decrease");
   const last = columns.sourceEnds.at(-1) ?? 0;
   hold(last === end, `the last event ends at byte ${last}, not where the consumed lines end, ${end}`);
-  hold(columns.labels.every((at) => at === DROPPED || at < columns.labelNames.length), "a label has no name");
-  hold(columns.attributeKeys.every((at) => at < columns.keyNames.length), "an attribute has no name");
+  hold(
+    columns.labels.every((at) => at === DROPPED || at < columns.labelNames.length),
+    "a label has no name",
+  );
+  hold(
+    columns.attributeKeys.every((at) => at < columns.keyNames.length),
+    "an attribute has no name",
+  );
   hold(increases(columns.attributeEvents), "attributes are not ordered by event");
   hold((columns.attributeEvents.at(-1) ?? -1) < count, "an attribute has no event");
   const whole = joined([bytes, older, columns.arena]);

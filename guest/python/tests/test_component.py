@@ -6,15 +6,27 @@ import unittest
 from dataclasses import dataclass
 from enum import Enum
 
-from updraft_guest import LogStreamName, Normalizer, ObjectKey, Router, Transformer, component, testing
-from updraft_guest import export_normalizer, export_router, export_transformer
+from updraft_guest import (
+    LogStreamName,
+    Normalizer,
+    ObjectKey,
+    Router,
+    Transformer,
+    component,
+    export_normalizer,
+    export_router,
+    export_transformer,
+    testing,
+)
 
 Kind = Enum("StreamKind", "TASK TRIGGER")
 
 
 DEPLOYMENT = types.SimpleNamespace(cluster_id="c", workspace_id=None, deployment_id=None)
 # As the bindings have it, with a kind of their own.
-ORIGIN = types.SimpleNamespace(source="airflow", path="a.log", host="h", kind=Kind.TASK, task=None, deployment=DEPLOYMENT)
+ORIGIN = types.SimpleNamespace(
+    source="airflow", path="a.log", host="h", kind=Kind.TASK, task=None, deployment=DEPLOYMENT
+)
 
 
 @dataclass
@@ -94,7 +106,9 @@ class Exporting(unittest.TestCase):
         self.module.Lifecycle().configure("{}")
 
         def ask(standard):
-            return self.module.Route().route(ORIGIN, "default", types.SimpleNamespace(id="s", kind="file"), Wrapped(standard))
+            return self.module.Route().route(
+                ORIGIN, "default", types.SimpleNamespace(id="s", kind="file"), Wrapped(standard)
+            )
 
         self.assertEqual(ask("k"), Wrapped("s/k"))
         self.assertEqual(ask(LogStreamName("g", "n")), Wrapped(LogStreamName("G", "n")))

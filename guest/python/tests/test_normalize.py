@@ -139,7 +139,14 @@ class Times(unittest.TestCase):
         self.assertEqual(timestamp_ns("1969-12-31 23:59:59,999999"), -1_000)
 
     def test_what_is_no_time_or_too_far_away_is_none(self):
-        for text in ("", "yesterday", b"\xff", "2024-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"):
+        for text in (
+            "",
+            "yesterday",
+            b"\xff",
+            "2024-13-01T00:00:00Z",
+            "0001-01-01T00:00:00+14:00",
+            "9999-12-31T23:59:59Z",
+        ):
             self.assertEqual(timestamp_ns(text), -(2**63), text)
 
 

@@ -38,13 +38,17 @@ def replaced(row, what, by):
 class Changing(unittest.TestCase):
     def test_what_is_not_touched_goes_back_as_it_came(self):
         given = testing.events([Row(b"x", attributes={"a": "é", "b": [1]}, label="l"), b"\xff"])
-        back = testing.transform(Does(each(lambda event: (event.text, event.raw, event.attributes["a"] if event.attributes else 0))), given)
+        back = testing.transform(
+            Does(each(lambda event: (event.text, event.raw, event.attributes["a"] if event.attributes else 0))), given
+        )
         self.assertEqual(back.columns, given.columns)
         self.assertEqual(run(lambda events: events.replace("x", "y")).rows(), [])
 
     def test_each_part_of_an_event_can_be_read_and_changed(self):
         def change(event):
-            self.assertEqual((event.text, event.raw, event.timestamp, event.severity), ("größe", "größe\n".encode(), 5, 9))
+            self.assertEqual(
+                (event.text, event.raw, event.timestamp, event.severity), ("größe", "größe\n".encode(), 5, 9)
+            )
             self.assertEqual((event.label, dict(event.attributes)), ("l", {"k": "ключ"}))
             event.message = event.text + "!"
             event.raw = b"\xff"
@@ -53,7 +57,9 @@ class Changing(unittest.TestCase):
             event.label = "m"
             self.assertEqual((event.message, event.raw, event.label), ("größe!".encode(), b"\xff", "m"))
 
-        (row,) = run(each(change), Row("größe".encode(), timestamp=5, severity=9, label="l", attributes={"k": "ключ"})).rows()
+        (row,) = run(
+            each(change), Row("größe".encode(), timestamp=5, severity=9, label="l", attributes={"k": "ключ"})
+        ).rows()
         self.assertEqual((row.text, row.raw, row.timestamp, row.severity, row.label), ("größe!", b"\xff", 6, 17, "m"))
 
     def test_attributes_are_a_mapping(self):
@@ -74,6 +80,7 @@ class Changing(unittest.TestCase):
     def test_attributes_of_one_event_change_and_those_of_others_stay(self):
         given = [Row(b"%d" % at, attributes={"a": str(at), "b": at}) for at in range(5)]
         for changed in range(5):
+
             def transform(events):
                 for event in events:
                     if event.at == changed:
@@ -126,11 +133,38 @@ class Replacing(unittest.TestCase):
     def test_a_match_behind_escapes_is_found(self):
         raw = rb'{"a":"caf\u00e9 s3cr\"et","b":["x\ns3cr\"et"],"c":1}'
         row = replaced(Row(b"m", raw=raw), 's3cr"et', "***")
-        self.assertEqual(row.raw.decode(), r'{"a":"café ***","b":["x\n***"],"c":1}')
+        self.assertEqual(row.raw.decode(), r'{"a":"caf\u00e9 ***","b":["x\n***"],"c":1}')
         row = replaced(Row(b"m", raw=rb'{"a":"caf\u00e9","b":"\u0062ob"}'), "é", "e")
         self.assertEqual(row.raw, rb'{"a":"cafe","b":"\u0062ob"}')
         row = replaced(Row(b"m", raw=rb'{"b":"\u0062ob"}'), b"bob", b"-")
         self.assertEqual(row.raw, rb'{"b":"-"}')
+
+    def test_json_that_was_torn_or_is_part_of_a_sentence_is_read_too(self):
+        row = replaced(
+            Row(rb'sent {"a": "p\u00e4ss\"word"}, code 200', raw=rb'{"a":"p\u00e4ss\"word hunt'), 'päss"word', "***"
+        )
+        self.assertEqual((row.message, row.raw), (b'sent {"a": "***"}, code 200', b'{"a":"*** hunt'))
+        self.assertEqual(replaced(Row(rb"C:\users\hunter2"), "hunter2", "*").message, rb"C:\users\*")
+        self.assertEqual(replaced(Row(b"m", raw=rb'{"a":"x\ny\u00e9"}'), "u00e9", "*").raw, rb'{"a":"x\ny\u00e9"}')
+
+    def test_json_within_json_is_read_at_every_level_and_what_is_put_there_is_escaped_as_often(self):
+        for by in ("***", '"q"'):
+            text = r"caf\u00e9"
+            for level in range(1, 5):
+                text = json.dumps({"event": "got " + text, "level": level})
+                read = json.loads(replaced(Row(b"m", raw=text.encode()), "café", by).raw)
+                for _ in range(level - 1):
+                    read = json.loads(read["event"].removeprefix("got "))
+                self.assertEqual(read["event"], "got " + (by if by == "***" else json.dumps(by)[1:-1]))
+
+    def test_a_value_that_only_its_key_gives_away_is_found_behind_escapes(self):
+        key = re.compile(rb'(?<=key":")[^"]*')
+        for raw, masked in (
+            (r'{"key":"a\/b","x":"\n"}', r'{"key":"***","x":"\n"}'),
+            (r'{"k\u0065y":"ab"}', r'{"k\u0065y":"***"}'),
+            (r'{"a":"{\"key\":\"a\\/b\"}"}', r'{"a":"{\"key\":\"***\"}"}'),
+        ):
+            self.assertEqual(replaced(Row(b"m", raw=raw.encode()), key, "***").raw.decode(), masked)
 
     def test_a_number_is_replaced_too_and_hides_no_other_match(self):
         row = replaced(Row(b"m", raw=rb'{"a":4711,"b":"47\u00311"}', attributes={"n": 4711}), "4711", "***")
@@ -140,11 +174,13 @@ class Replacing(unittest.TestCase):
     def test_a_replacement_that_contains_the_match_is_made_once(self):
         self.assertEqual(replaced(Row(b"bob", raw=rb'["bob","bob\n"]'), "bob", "bobby").raw, rb'["bobby","bobby\n"]')
 
-    def test_a_line_break_in_the_replacement_makes_no_json_of_two_lines(self):
-        self.assertEqual(replaced(Row(b"m", attributes={"j": [1]}), "1", "1\n").attributes, {"j": "[1\n]"})
+    def test_a_line_break_in_the_replacement_does_not_tear_json(self):
+        self.assertEqual(replaced(Row(b"m", attributes={"j": [1]}), "1", "1\n").attributes, {"j": r"[1\n]"})
 
     def test_names_that_become_the_same_are_told_apart_and_those_of_the_contract_stay(self):
-        row = replaced(Row(b"m", attributes={"a1": 1, "a2": 2, "-": 3, "logger": "a"}), re.compile(rb"a\d?|logger"), "-")
+        row = replaced(
+            Row(b"m", attributes={"a1": 1, "a2": 2, "-": 3, "logger": "a"}), re.compile(rb"a\d?|logger"), "-"
+        )
         self.assertEqual(row.attributes, {"-_": 1, "-__": 2, "-": 3, "logger": "-"})
 
     def test_a_pattern_finds_each_match_and_no_empty_one(self):
@@ -157,8 +193,8 @@ class Replacing(unittest.TestCase):
         self.assertEqual(replaced(Row(b"x", raw=b'"\\u0041"'), "", "y").raw, b'"\\u0041"')
 
     def test_half_a_surrogate_pair_and_bytes_that_are_not_utf8_do_no_harm(self):
-        self.assertEqual(replaced(Row(b"m", raw=rb'["\ud800 x\u0031"]'), "x1", "-").raw.decode(), '["\ufffd -"]')
-        self.assertEqual(replaced(Row(b"m", raw=b'["\\u0041\xff A"]'), "A", "-").raw, b'["\\u0041\xff -"]')
+        self.assertEqual(replaced(Row(b"m", raw=rb'["\ud800 x\u0031"]'), "x1", "-").raw.decode(), r'["\ud800 -"]')
+        self.assertEqual(replaced(Row(b"m", raw=b'["\\u0041\xff A"]'), "A", "-").raw, b'["-\xff -"]')
 
     def test_what_is_replaced_is_gone_from_any_json(self):
         chance = random.Random(7)

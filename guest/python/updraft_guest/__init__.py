@@ -13,8 +13,9 @@
     export_transformer(Audit)
 
 A batch crosses the border as columns (see `wit/v0.1/pipeline.wit`): one blob of bytes and a few lists of integers.
-Offsets count bytes, not characters, and logs need not be UTF-8: so texts are `bytes` here, and are decoded when somebody
-asks for a `str`. A text that is a piece of the batch goes back as a span, `(start, end)`; anything else is copied once.
+Offsets count bytes, not characters, and logs need not be UTF-8: so texts are `bytes` here, and are decoded when
+somebody asks for a `str`. A text that is a piece of the batch goes back as a span, `(start, end)`; anything else is
+copied once.
 
 The same file runs natively, from Python 3.11 on: see `updraft_guest.testing`.
 """

@@ -136,7 +136,7 @@ def _export(component: type, **interface) -> None:
 
 
 def _said(call, *arguments):
-    """Calls the author's code. What it raises is the component's error, with the place: not a trap, whose words are lost."""
+    """Calls the author's code. What it raises is the component's error, with the place: a trap would lose its words."""
     try:
         return call(*arguments)
     except Exception as error:

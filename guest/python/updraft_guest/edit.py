@@ -21,18 +21,18 @@ class Attributes(MutableMapping):
 
     def raw(self, key: str) -> tuple[bytes, bool] | None:
         """The bytes of a value, and whether they are JSON."""
-        for _, index, start, end, is_json in self._events.rows(self._at):
+        for _, index, start, end, holds_json in self._events.rows(self._at):
             if self._events.columns.key_names[index] == key:
-                return self._events.read(start, end), is_json
+                return self._events.read(start, end), holds_json
         return None
 
-    def set_raw(self, key: str, value: bytes, is_json: bool) -> None:
+    def set_raw(self, key: str, value: bytes, holds_json: bool) -> None:
         """Sets a value by its bytes."""
         index = self._events.keys.add(key)
         if index is None:
             return
         rows = self._events.changed_rows(self._at)
-        new = (self._at, index, *self._events.made(value), is_json)
+        new = (self._at, index, *self._events.made(value), holds_json)
         for row, (_, known, *_) in enumerate(rows):
             if known == index:
                 rows[row] = new
@@ -43,8 +43,8 @@ class Attributes(MutableMapping):
         found = self.raw(key)
         if found is None:
             raise KeyError(key)
-        value, is_json = found
-        return json.loads(value) if is_json else value.decode(errors="replace")
+        value, holds_json = found
+        return json.loads(value) if holds_json else value.decode(errors="replace")
 
     def __setitem__(self, key: str, value: object) -> None:
         is_text = isinstance(value, str)
@@ -210,10 +210,10 @@ class EventSet:
 
     def _replace(self, at: int, finder: "Finder") -> None:
         columns = self.columns
-        message = finder.in_text(self.read(columns.message_starts[at], columns.message_ends[at]))
+        message = finder.replaced(self.read(columns.message_starts[at], columns.message_ends[at]))
         if message is not None:
             columns.message_starts[at], columns.message_ends[at] = self.made(message)
-        raw = finder.in_maybe_json(self.read(columns.raw_starts[at], columns.raw_ends[at]))
+        raw = finder.replaced(self.read(columns.raw_starts[at], columns.raw_ends[at]))
         if raw is not None:
             columns.raw_starts[at], columns.raw_ends[at] = self.made(raw)
         given = self.rows(at)
@@ -221,22 +221,21 @@ class EventSet:
             return
         rows, taken = [], {row[1] for row in given}
         for row in given:
-            _, key, start, end, json_value = row
-            value = self.read(start, end)
-            replaced = finder.in_maybe_json(value) if json_value else finder.in_text(value)
+            _, key, start, end, holds_json = row
+            replaced = finder.replaced(self.read(start, end))
             if replaced is not None:
-                json_value = json_value and is_json(replaced)
+                holds_json = holds_json and is_json(replaced)
                 start, end = self.made(replaced)
             key = self._renamed(key, taken, finder)
             if key is not None:
-                rows.append((at, key, start, end, json_value))
+                rows.append((at, key, start, end, holds_json))
         if rows != given:
             self._changed[at] = rows
 
     def _renamed(self, key: int, taken: set[int], finder: "Finder") -> int | None:
         """The key of the name with its matches replaced; one that is taken then gets a `_` more."""
         name = self.columns.key_names[key]
-        replaced = None if name in _NAMES else finder.in_text(name.encode())
+        replaced = None if name in _NAMES else finder.replaced(name.encode())
         if replaced is None:
             return key
         name = replaced.decode(errors="replace")

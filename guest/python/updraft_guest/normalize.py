@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from .columns import NO_TIMESTAMP, Columns, Keys, Span, Text, encoded
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
+# Lines of the same moment are common, and reading it is a good part of what a line costs.
+@lru_cache(maxsize=256)
 def timestamp_ns(text: str | bytes) -> int:
     """Nanoseconds since the epoch of an ISO 8601 time (UTC where it names no zone); NO_TIMESTAMP if it is none."""
     try:
@@ -49,7 +52,7 @@ class Events:
         self.bytes = lines.bytes
         self.columns = Columns()
         self._keys = Keys(self.columns.key_names)
-        self._rows: dict[int, int] = {}  # the last row of each key: an attribute set twice is found at once
+        self._given: dict[int, int] = {}  # the last event of each key: an attribute set twice is found at once
 
     def __len__(self) -> int:
         return len(self.columns.source_ends)
@@ -76,29 +79,34 @@ class Events:
             self._fill_labels(len(columns.source_ends) - 1)
             columns.labels.append(columns.label(label))
 
-    def attribute_text(self, key: str, text: Text) -> None:
+    def attribute_text(self, key: str, text: Text, is_json: bool = False) -> None:
         """An attribute of the event pushed last. Given again under the same key, it replaces the one before."""
-        self._attribute(key, text, False)
-
-    def attribute_json(self, key: str, text: Text) -> None:
-        """The same with a JSON value, as JSON text in one line."""
-        self._attribute(key, text, True)
-
-    def _attribute(self, key: str, text: Text, is_json: bool) -> None:
         index = self._keys.get(key)
         if index is None and (index := self._keys.add(key)) is None:
             return
         start, end = text if type(text) is tuple else self._copied(text)
         columns = self.columns
-        new = (len(columns.source_ends) - 1, index, start, end, is_json)
-        row = self._rows.get(index)
-        if row is not None and columns.attribute_events[row] == new[0]:
-            for column, value in zip(columns.rows(), new):
-                column[row] = value
-            return
-        self._rows[index] = len(columns.attribute_events)
-        for column, value in zip(columns.rows(), new):
-            column.append(value)
+        event = len(columns.source_ends) - 1
+        if self._given.get(index) == event:
+            self._remove(event, index)
+        self._given[index] = event
+        # Each on a line of its own: a loop over the columns takes twice as long.
+        columns.attribute_events.append(event)
+        columns.attribute_keys.append(index)
+        columns.attribute_starts.append(start)
+        columns.attribute_ends.append(end)
+        columns.attribute_json.append(is_json)
+
+    def attribute_json(self, key: str, text: Text) -> None:
+        """The same with a JSON value, as JSON text in one line."""
+        self.attribute_text(key, text, True)
+
+    def _remove(self, event: int, key: int) -> None:
+        row = len(self.columns.attribute_events) - 1
+        while (self.columns.attribute_events[row], self.columns.attribute_keys[row]) != (event, key):
+            row -= 1
+        for column in self.columns.rows():
+            del column[row]
 
     def _copied(self, text: str | bytes) -> Span:
         start = len(self.bytes) + len(self.columns.arena)

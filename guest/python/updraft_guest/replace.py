@@ -1,15 +1,25 @@
-"""Replacing text wherever an event carries it: what a mask hides must not survive in another spelling."""
+"""Replacing text wherever an event carries it: what a mask hides must not survive in another spelling.
+
+A text is searched as it stands and as it reads, escapes undone: the strings of JSON each for itself, so that it stays
+JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in the same
+way: logs quote JSON that quotes JSON.
+"""
 
 import json
 import re
+from bisect import bisect_right
 
-from .columns import encoded
+from .columns import Span, encoded
+from .unescaped import Unescaped
 
+# How often what was escaped may have been escaped again: each level is one more pass over the text.
+_MAX_LEVELS = 8
 # A JSON string; possessive, so that a long one is not tried twice.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
-_SURROGATES = re.compile("[\ud800-\udfff]")
 # What JSON may write as a backslash and one more letter.
 _ESCAPED = re.compile(rb'["\\/\b\f\n\r\t]')
+# Start, end, and how often what takes its place must be escaped there.
+_Match = tuple[int, int, int]
 
 
 def is_json(text: bytes) -> bool:
@@ -30,44 +40,99 @@ def _refuse(constant: str) -> None:
 
 
 class Finder:
-    """Replaces what it finds by the same bytes always: what a mask hides must not survive in another spelling."""
+    """Replaces what it finds by the same bytes always."""
 
     def __init__(self, what: "str | bytes | re.Pattern[bytes]", by: bytes) -> None:
-        self.by = by
+        self._by = by
+        self._by_must_be_escaped = _quoted(by) != by
         if isinstance(what, re.Pattern):
             if not isinstance(what.pattern, bytes):
                 raise TypeError("logs are bytes: a pattern must be, too, such as re.compile(rb'...')")
-            self.needle = b""
-            # Empty matches are ignored.
-            self.replace = lambda text: what.sub(lambda found: by if found[0] else b"", text)
-            self.may_match = lambda _text: True
-            self.escape = b"\\"
+            self._pattern = what
+            self._needle = b""
+            self._escape = b"\\"
         else:
-            needle = self.needle = encoded(what)
-            self.replace = lambda text: text.replace(needle, by) if needle and needle in text else text
+            self._needle = encoded(what)
+            self._pattern = re.compile(re.escape(self._needle))
             # Letters hide behind no escape but this one.
-            self.escape = b"\\" if _ESCAPED.search(needle) else b"\\u"
-            self.may_match = lambda text: needle in text or self.escape in text
+            self._escape = b"\\" if _ESCAPED.search(self._needle) else b"\\u"
+        self._finds_nothing = not isinstance(what, re.Pattern) and not what
 
-    def in_text(self, text: bytes) -> bytes | None:
-        """The text with every match replaced; None when there is no match."""
-        replaced = self.replace(text)
-        return None if replaced == text else replaced
+    def may_match(self, text: bytes) -> bool:
+        """False if no piece of the text, however it is escaped, is a match."""
+        if self._finds_nothing:
+            return False
+        return not self._needle or self._needle in text or self._escape in text
 
-    def in_maybe_json(self, text: bytes) -> bytes | None:
-        """The same for what may be JSON, where a match may hide behind escapes (`caf\\u00e9`, `a\\"b`)."""
-        if self.escape not in text or not is_json_text(text):
-            return self.in_text(text)
-        pieces, done = [], 0
-        for found in _STRING.finditer(text):
-            if b"\\" not in found[0]:
-                continue
-            read = _SURROGATES.sub("\ufffd", json.loads(found[0])).encode()
-            replaced = self.in_text(read)
-            if replaced is not None:
-                quoted = json.dumps(replaced.decode(errors="replace"), ensure_ascii=False)
-                pieces += self.replace(text[done : found.start()]), quoted.encode()
-                done = found.end()
-        pieces.append(self.replace(text[done:]))
-        replaced = b"".join(pieces)
-        return None if replaced == text else replaced
+    def replaced(self, text: bytes) -> bytes | None:
+        """The text with every match replaced; None when there is none. Empty ones are ignored."""
+        if not self.may_match(text):
+            return None
+        is_plain = self._escape not in text and not self._by_must_be_escaped
+        found = [(*at, 0) for at in self._find_all(text)] if is_plain else self._search(text, _MAX_LEVELS)
+        pieces, copied = [], 0
+        for start, end, escapes in _joined(found):
+            by = self._by
+            for _ in range(escapes if self._by_must_be_escaped else 0):
+                by = _quoted(by)
+            pieces += text[copied:start], by
+            copied = end
+        if not found:
+            return None
+        pieces.append(text[copied:])
+        return b"".join(pieces)
+
+    def _find_all(self, text: bytes, start: int = 0, end: int | None = None) -> list[Span]:
+        piece = text[start:end]
+        return [(start + at.start(), start + at.end()) for at in self._pattern.finditer(piece) if at[0]]
+
+    def _search(self, text: bytes, levels: int) -> list[_Match]:
+        if (b"\\" in text or self._by_must_be_escaped) and is_json_text(text):
+            return self._search_json(text, levels)
+        found = [(start, end, 0) for start, end in self._find_all(text)]
+        read = Unescaped(text) if levels else None
+        if read:
+            inner = self._search(read.text, levels - 1)
+            found += [(*read.source(start, end), escapes + 1) for start, end, escapes in inner]
+        return found
+
+    def _search_json(self, text: bytes, levels: int) -> list[_Match]:
+        found: list[_Match] = []
+        insides: list[Span] = []
+        done = 0
+        for string in _STRING.finditer(text):
+            start, end = string.start() + 1, string.end() - 1
+            insides.append((start, end))
+            read = Unescaped(text[start:end]) if b"\\" in string[0] else None
+            if read:
+                # Not searched as it stands: that would find half an escape.
+                found += [(*at, 1) for at in self._find_all(text, done, start)]
+                for one, other, escapes in self._search(read.text, levels - 1) if levels else []:
+                    one, other = read.source(one, other)
+                    found.append((start + one, start + other, escapes + 1))
+                done = end
+        found += [(*at, 1) for at in self._find_all(text, done)]
+        read = Unescaped(text)
+        for one, other in self._find_all(read.text) if read else []:
+            one, other = read.source(one, other)
+            # Here quotes that are text look like those that hold the JSON together: only within one string is a match
+            # what it seems.
+            inside = bisect_right(insides, (one, len(text))) - 1
+            if inside >= 0 and other <= insides[inside][1]:
+                found.append((one, other, 1))
+        return found
+
+
+def _joined(found: list[_Match]) -> list[_Match]:
+    """Matches in order, those that overlap as one."""
+    joined: list[_Match] = []
+    for start, end, escapes in sorted(found):
+        if joined and start < joined[-1][1]:
+            before = joined.pop()
+            start, end, escapes = before[0], max(end, before[1]), max(escapes, before[2])
+        joined.append((start, end, escapes))
+    return joined
+
+
+def _quoted(text: bytes) -> bytes:
+    return json.dumps(text.decode(errors="replace"), ensure_ascii=False)[1:-1].encode()

@@ -93,15 +93,15 @@ def lines(data: str | bytes, last: bool = True) -> Lines:
     return Lines(data, ends, last)
 
 
-def normalize(
-    normalizer: Normalizer, data: str | bytes, last: bool = True, origin: LogStream = origin()
-) -> Batch:
+def normalize(normalizer: Normalizer, data: str | bytes, last: bool = True, origin: LogStream = origin()) -> Batch:
     """Feeds a normalizer some bytes."""
     given = lines(data, last)
     normalized = run_normalizer(normalizer, origin, given)
     consumed, columns = normalized.consumed, normalized.events
     _hold(consumed <= len(given), f"consumed {consumed} of {len(given)} lines")
-    _hold(not last or consumed == len(given), f"only {consumed} of {len(given)} lines consumed, though they are the last")
+    _hold(
+        not last or consumed == len(given), f"only {consumed} of {len(given)} lines consumed, though they are the last"
+    )
     end = given.ends[consumed - 1] if consumed else 0
     _check(columns, len(given.bytes), b"", end, given.bytes)
     # As the host does: what was not used is gone, and spans into the arena move up to it.
@@ -112,7 +112,7 @@ def normalize(
 
 
 def events(rows: Iterable[Row | str | bytes]) -> Batch:
-    """Events for a transformer: of lines as they stand, or of rows that say more (`raw` is their message, if not given)."""
+    """Events for a transformer: of lines as they stand, or of rows that say more (`raw`, if not given: the message)."""
     rows = [row if isinstance(row, Row) else Row(encoded(row)) for row in rows]
     raws = [row.raw or row.message + b"\n" for row in rows]
     made = Events(Lines(b"".join(raws), [], True))

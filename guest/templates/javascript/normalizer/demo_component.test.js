@@ -13,8 +13,9 @@ const TEXT = `\
 Traceback (most recent call last):
 ConnectionError: lost the connection
 `;
-const JSON_LINE = String.raw`{"timestamp":"2026-01-02T00:00:03.512402Z","level":"warning","event":"3 \u00fc","logger":"load","filename":"load.py","lineno":31,"orders":[17]}
-`;
+const JSON_LINE =
+  String.raw`{"timestamp":"2026-01-02T00:00:03.512402Z","level":"warning","event":"3 \u00fc","logger":"load",` +
+  '"filename":"load.py","lineno":31,"orders":[17]}\n';
 
 const events = (log, last = true) => normalize(new Airflow(), log, { last });
 
@@ -38,19 +39,30 @@ test("a JSON line gives the same and its other members", () => {
 });
 
 test("the last record waits for its lines until nothing follows", () => {
-  assert.deepEqual([false, true].map((last) => events(TEXT, last).consumed), [1, 4]);
+  assert.deepEqual(
+    [false, true].map((last) => events(TEXT, last).consumed),
+    [1, 4],
+  );
   assert.equal(events(JSON_LINE, false).consumed, 1);
 });
 
 test("what is no record is an event all the same", () => {
-  for (const log of ["no header\n[2026-01-01] {} LOUD - neither\n", '{"event": 7}\n', '{"event": "torn', "{}\n", "[1]"]) {
+  for (const log of [
+    "no header\n[2026-01-01] {} LOUD - neither\n",
+    '{"event": 7}\n',
+    '{"event": "torn',
+    "{}\n",
+    "[1]",
+  ]) {
     const [row, ...others] = events(log).rows();
     assert.deepEqual([row.text, row.timestamp, others], [log.replace(/\n$/, ""), undefined, []]);
   }
 });
 
 test("a record without end is cut", () => {
-  const lengths = events("x\n".repeat(1200)).rows().map((row) => row.source.length / 2);
+  const lengths = events("x\n".repeat(1200))
+    .rows()
+    .map((row) => row.source.length / 2);
   assert.deepEqual(lengths, [500, 500, 200]);
 });
 
@@ -58,6 +70,9 @@ test("the logs of this project are read whole", () => {
   const folder = `${import.meta.dirname}/logs`;
   for (const path of readdirSync(folder, { recursive: true }).filter((path) => path.endsWith(".log"))) {
     const rows = events(new Uint8Array(readFileSync(`${folder}/${path}`))).rows();
-    assert.ok(rows.every((row) => row.timestamp && row.severity), path);
+    assert.ok(
+      rows.every((row) => row.timestamp && row.severity),
+      path,
+    );
   }
 });

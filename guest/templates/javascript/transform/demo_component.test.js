@@ -19,7 +19,10 @@ test("the secret is gone from message, attributes and raw", () => {
 test("errors are labelled and debug is dropped", () => {
   const severities = [Severity.NONE, Severity.DEBUG, Severity.INFO, Severity.ERROR];
   const rows = masked(...severities.map((severity) => ({ message: "x", severity })));
-  assert.deepEqual(rows.map((row) => row.label), ["default", undefined, "default", "error"]);
+  assert.deepEqual(
+    rows.map((row) => row.label),
+    ["default", undefined, "default", "error"],
+  );
 });
 
 test("without a secret it does not start", () => {

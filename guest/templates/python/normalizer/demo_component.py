@@ -12,7 +12,7 @@ SEVERITIES |= {name.encode(): severity for name, severity in SEVERITIES.items()}
 # Longer events are cut: what a batch may hold has its limits.
 MAX_LINES = 500
 # What the path of the stream says already, and what an event has a place of its own for.
-KNOWN = {"timestamp", "level", "event", "filename", "lineno"} | {"ti_id", "dag_id", "run_id", "task_id", "map_index", "try_number"}
+KNOWN = set("timestamp level event filename lineno ti_id dag_id run_id task_id map_index try_number".split())
 
 
 class Airflow(Normalizer):

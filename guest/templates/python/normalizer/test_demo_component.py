@@ -12,9 +12,10 @@ TEXT = """\
 Traceback (most recent call last):
 ConnectionError: lost the connection
 """
-JSON = """\
-{"timestamp":"2026-01-02T00:00:03.512402Z","level":"warning","event":"3 \\u00fc","logger":"load","filename":"load.py","lineno":31,"orders":[17]}
-"""
+JSON = (
+    r'{"timestamp":"2026-01-02T00:00:03.512402Z","level":"warning","event":"3 \u00fc","logger":"load",'
+    r'"filename":"load.py","lineno":31,"orders":[17]}'
+)
 
 
 def events(log, last=True):
@@ -25,7 +26,9 @@ class Promises(unittest.TestCase):
     def test_a_header_gives_time_level_source_and_message(self):
         first, second = events(TEXT).rows()
         self.assertEqual((first.text, first.severity), ("Connected as Łukasz", Severity.INFO))
-        self.assertEqual((first.timestamp, first.attributes), (1_767_225_603_512_000_000, {"source": "warehouse.py:24"}))
+        self.assertEqual(
+            (first.timestamp, first.attributes), (1_767_225_603_512_000_000, {"source": "warehouse.py:24"})
+        )
         self.assertEqual(second.timestamp, 1_767_225_604_101_000_000, "offsets are taken off")
 
     def test_lines_without_a_header_belong_to_the_event_before(self):

@@ -24,7 +24,9 @@ class Promises(unittest.TestCase):
 
     def test_what_is_of_no_team_goes_where_the_sink_says(self):
         self.assertEqual(routed(ObjectKey("a.log"), "billing"), ObjectKey("a.log"))
-        self.assertEqual(testing.route(Teams(TEAMS), ObjectKey("s.log"), origin=testing.origin(task=None)), ObjectKey("s.log"))
+        self.assertEqual(
+            testing.route(Teams(TEAMS), ObjectKey("s.log"), origin=testing.origin(task=None)), ObjectKey("s.log")
+        )
 
     def test_debug_goes_nowhere(self):
         self.assertIsNone(routed(ObjectKey("a.log"), label="debug"))
