@@ -55,14 +55,17 @@ sources:
 transforms:
   normalize: {{ type: wasm, inputs: [airflow], component: '{normalizer}' }}
   mask: {{ type: wasm, inputs: [normalize], component: '{transformer}', config: {{ secret: hunter2 }} }}
+routes:
+  naming: {{ type: wasm, component: '{router}', config: {{ teams: {{ etl: data-platform }} }} }}
 sinks:
-  local: {{ type: file, inputs: [mask], path: {out}, encoding: {{ codec: json }} }}
+  local: {{ type: file, inputs: [mask], path: {out}, route: naming, encoding: {{ codec: json }} }}
 ",
         data = data.path().display(),
         logs = logs.path().display(),
         out = out.path().display(),
         normalizer = old("normalizer").display(),
         transformer = old("transformer").display(),
+        router = old("router").display(),
     );
     updraft!("run", "--once").config("pipeline.yaml", &pipeline).run().exits(0);
 
@@ -71,8 +74,10 @@ sinks:
         r#"{"timestamp":"2026-11-21T12:00:00.100Z","level":"info","message":"password=***","source":"load.py:7","#,
         r#"{"timestamp":"2026-11-21T12:00:00.300Z","level":"error","message":"lost the connection\nConnectionError: postgresql://loader:***@warehouse","source":"load.py:9","#,
     ];
-    let delivered = &files_in(out.path())[TRY];
-    let delivered = String::from_utf8_lossy(delivered);
+    let delivered = files_in(out.path());
+    assert_eq!(delivered.keys().collect::<Vec<_>>(), [&format!("data-platform/{TRY}")]);
+    let delivered = delivered.into_values().next().unwrap_or_default();
+    let delivered = String::from_utf8_lossy(&delivered);
     let (first, rest) = delivered.split_once('\n').expect("lines");
     // Its time is the file's own.
     assert!(
@@ -93,7 +98,7 @@ fn old_components_are_known_for_what_they_are() {
     for (name, interface) in [("normalizer", "normalize"), ("transformer", "transform"), ("router", "route")]
     {
         let seen = inspected(&old(name));
-        assert_eq!(seen["wit"], "0.1.0", "{name}");
+        assert_eq!((&seen["wit"], &seen["problem"]), (&"0.1.0".into(), &Value::Null), "{name}");
         for interface in [interface, "lifecycle"] {
             let export = Value::from(format!("updraft:pipeline/{interface}@0.1.0"));
             assert!(seen["exports"].as_array().is_some_and(|all| all.contains(&export)), "{name}: {seen}");
