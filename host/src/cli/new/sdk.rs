@@ -50,11 +50,11 @@ mod tests {
         let workspace =
             "[workspace.package]\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[other]\nname = \"x\"\n";
         let text = "[package]\nname = \"sdk\"\nversion.workspace = true\nedition.workspace = true\n\n[lints]\nworkspace = \
-                    true\n\n# Why.\n[dependencies]\na = \"1\"\n\n[dev-dependencies]\nb = \"1\"\n";
+                    true\n\n[dependencies]\n# Why.\na = \"1\"\n\n[dev-dependencies]\nb = \"1\"\n";
         assert_eq!(
             file("Cargo.toml", text, workspace).as_deref(),
             Some(
-                "[package]\nname = \"sdk\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n# Why.\n[dependencies]\na = \"1\"\n"
+                "[package]\nname = \"sdk\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n# Why.\na = \"1\"\n"
             )
         );
     }
