@@ -1,4 +1,8 @@
-//! Builds the built-in normalizer from `guest/airflow` as a WebAssembly component, to be embedded in the binary.
+//! Builds the built-in normalizer from `guest/airflow` as a WebAssembly component, to be embedded in the binary, and lists
+//! what else is: the files that `updraft new` makes projects of.
+
+#[path = "build/embed.rs"]
+mod embed;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,13 +13,17 @@ const PACKAGE: &str = "updraft-guest-airflow";
 fn main() {
     let var = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_default());
     let house = var("CARGO_MANIFEST_DIR").join("..");
-    for part in ["guest", "wit"] {
+    for part in ["Cargo.toml", "guest", "wit"] {
         println!("cargo::rerun-if-changed={}", house.join(part).display());
     }
     if !target_is_installed(&var("RUSTC")) {
         println!(
             "cargo::error=the Rust target {TARGET} is missing; run: rustup target add {TARGET} (or: cargo xtask setup)"
         );
+        return;
+    }
+    if let Err(error) = embed::embed(&house, &var("OUT_DIR")) {
+        println!("cargo::error=what `updraft new` makes projects of cannot be embedded: {error}");
         return;
     }
     // OUT_DIR is <target dir>/<profile>/build/<package>/out: the guests' target dir stands beside the profiles.

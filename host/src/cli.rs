@@ -5,6 +5,7 @@ pub mod drain;
 pub mod inspect;
 pub mod logging;
 mod meter;
+pub mod new;
 pub mod prove;
 pub mod reload;
 pub mod replay;
@@ -27,6 +28,7 @@ Examples:
   updraft drain --all --timeout 25s    have a running updraft deliver everything now
   updraft reload --config p.yaml       have a running updraft exchange components and their config
   updraft validate --config p.yaml     is the config good? Talks to nobody
+  updraft new transform mask           a component to begin with: source, tests, a pipeline to try it in
   updraft inspect mask.wasm            what does this component want, and what would it get?
   updraft prove --dag-id etl           what went where, from the receipts
   updraft replay CAPSULE.json          does a component still fail on what it failed on?
@@ -36,9 +38,9 @@ Exit codes:
   0  done; everything was delivered (check: all is well; prove: every sink has all; inspect: all are fit)
   1  ran, but not everything was delivered (check: something is to be mended; prove: something is missing or differs;
      inspect: a component would be refused at start; reload: what is on disk was not taken over)
-  2  bad config or arguments
+  2  bad config or arguments (new: a bad name, or a folder that is not empty)
   3  cannot start (data dir, AWS region, component, required healthcheck); drain, reload: no updraft runs there; prove: no store;
-     inspect: a component cannot be read
+     inspect: a component cannot be read; new: the project cannot be written
 
 Logs go to stderr; only data that was asked for goes to stdout.";
 
@@ -110,6 +112,11 @@ pub enum Command {
     /// log group, and whether it may put: a small object that is deleted again, an event that says what it is. No
     /// cursor moves; a running updraft is not in the way.
     Check(Check),
+    /// Write the project of a new component: source, tests, a pipeline to try it in, all that it is built with
+    ///
+    /// Written to ./NAME, in Rust, Python or JavaScript. Needs no network, and nothing beside this binary. The README.md in
+    /// it says how to build, test and try it; so does this command.
+    New(new::New),
     /// Say what a component is: what it exports and imports, its hash and size, how long it takes to load, its limits
     ///
     /// Each import is marked: `provided`; `provided, empty` where it leads out of a sandbox elsewhere and here nothing is

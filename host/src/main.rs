@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Prove(options) => cli::prove::prove(options, &env),
         Command::Check(options) => cli::check::check(options, &env),
         Command::Inspect(options) => cli::inspect::inspect(options, &env),
+        Command::New(options) => Ok(cli::new::new(options)),
         Command::Replay(options) => Ok(cli::replay::replay(options, &env)),
         Command::Config { what } => {
             let text = match what {

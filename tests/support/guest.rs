@@ -50,13 +50,25 @@ pub fn javascript_guest(tmp: &str) -> PathBuf {
     made_once(&target_dir(tmp).join("javascript.wasm"), &sources("javascript"), build)
 }
 
+/// Variables that hold cargo, pip and npm to what this repository's set-up has fetched.
+pub fn offline() -> [(&'static str, PathBuf); 5] {
+    [
+        ("CARGO_NET_OFFLINE", "true".into()),
+        ("PIP_NO_INDEX", "1".into()),
+        ("PIP_FIND_LINKS", installed("wheels")),
+        ("npm_config_offline", "true".into()),
+        ("npm_config_cache", installed("npm-cache")),
+    ]
+}
+
 fn target_dir(tmp: &str) -> PathBuf {
     Path::new(tmp).with_file_name("guest")
 }
 
 /// What `cargo xtask setup` put below the target folder.
 fn installed(name: &str) -> PathBuf {
-    let folder = Path::new(ROOT).join("target").join(name);
+    let root = Path::new(ROOT).canonicalize().expect("this repository");
+    let folder = root.join("target").join(name);
     // Written when all else is there.
     assert!(
         folder.join("made-of.txt").exists(),

@@ -61,7 +61,8 @@ fn project(lang: Lang, kind: &str) -> Outcome<PathBuf> {
     let guest = root().join("guest");
     let templates = guest.join("templates");
     for layer in [
-        templates.join("common"),
+        templates.join("any/common"),
+        templates.join("any").join(kind),
         templates.join(lang.name()).join("common"),
         templates.join(lang.name()).join(kind),
     ] {

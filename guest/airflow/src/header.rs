@@ -4,9 +4,9 @@
 //! be anything; the common shapes are recognised by a leading time and a level word near it. What stands between
 //! them must be a logger or a place in the code, so that nothing of a message is taken for a header and lost.
 
-use crate::{level, timestamp};
+use crate::level;
 use memchr::{memchr, memmem, memrchr};
-use updraft_guest::Severity;
+use updraft_guest::{Severity, timestamp};
 
 /// Longest text of a `{file.py:123}` or a `[logger]`.
 const MAX_GROUP: usize = 256;

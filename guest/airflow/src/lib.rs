@@ -6,14 +6,13 @@
 //! | `header` | what a text record begins with: Airflow 2's own format, and others as far as they can be guessed |
 //! | `structured` | JSON lines: Airflow 3, and Airflow 2 with `json_format` |
 //! | `exception` | `error_detail` of Airflow 3, printed as Python prints tracebacks |
-//! | `timestamp`, `level` | the words of both |
+//! | `level` | the words of both |
 
 mod assemble;
 mod exception;
 mod header;
 mod level;
 mod structured;
-mod timestamp;
 
 use updraft_guest::json::Json;
 use updraft_guest::{Events, Lines, LogStream, Normalizer};

@@ -1,10 +1,10 @@
 //! JSON lines: Airflow 3's (structlog), and those that Airflow 2 writes for Elasticsearch (`json_format`).
 
-use crate::{assemble, exception, level, timestamp};
+use crate::{assemble, exception, level};
 use memchr::memmem;
 use std::borrow::Cow;
-use updraft_guest::EventBuilder;
 use updraft_guest::json::{Json, Kind, Member};
+use updraft_guest::{EventBuilder, timestamp};
 
 /// How such a line begins: what to look for when one was glued to half a line.
 pub const BEGINNINGS: [&[u8]; 2] = [b"{\"timestamp\":", b"{\"asctime\":"];

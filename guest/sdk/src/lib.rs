@@ -44,6 +44,7 @@ mod origin;
 mod replace;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod timestamp;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]

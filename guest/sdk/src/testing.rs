@@ -23,8 +23,8 @@
 //! ```
 
 use crate::{
-    Columns, DROPPED, Deployment, Lines, LogStream, NO_TIMESTAMP, Normalizer, StreamKind, TaskTry,
-    Transformer, run_normalizer, run_transformer,
+    Columns, DROPPED, Deployment, Events, Lines, LogStream, NO_TIMESTAMP, Normalizer, Severity, StreamKind,
+    TaskTry, Transformer, run_normalizer, run_transformer,
 };
 
 /// The first try of a task, as Airflow's default layout has it.
@@ -122,6 +122,19 @@ impl Batch {
             &self.bytes[start..end]
         }
     }
+}
+
+/// What a stage before a transform may have made: an event for each of these lines, as bad as that.
+pub fn events(lines: &[(Severity, &str)]) -> Batch {
+    let bytes = lines.iter().flat_map(|(_, line)| [line, "\n"].concat().into_bytes()).collect();
+    let given = Lines::split(bytes, true);
+    let mut events = Events::new(&given);
+    for (line, (severity, _)) in given.iter().zip(lines) {
+        events.push(line).severity(*severity);
+    }
+    let columns = events.finish();
+    let bytes = given.bytes().to_vec();
+    Batch { consumed_lines: given.len(), consumed_bytes: bytes.len(), bytes, columns }
 }
 
 /// Feeds a normalizer some bytes, cut into lines as the host does. An error is the component's own, or says which

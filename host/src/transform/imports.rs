@@ -5,6 +5,11 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+/// What components are built against.
+pub const PACKAGE: &str = "updraft:pipeline";
+/// The version of it that is linked here.
+pub const SPOKEN: &str = "0.1.0";
+
 /// In words, for whoever wants more.
 pub const PROVIDED: &str = "`updraft:pipeline/host@0.1.0` and a WASI 0.2 with nothing in it (wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets)";
 
@@ -83,13 +88,23 @@ fn needs_nothing(engine: &Engine, item: &ComponentItem) -> bool {
     }
 }
 
-/// What there is under a name such as `wasi:io/poll@0.2.6`. What comes before a release (`0.2.0-rc`) is not the release.
+/// It is of our package, in a version that does not go with the one spoken here. As long as that begins with 0, versions
+/// of one minor number go together.
+pub fn is_foreign(name: &str) -> bool {
+    let interface = name.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/'));
+    let version = interface.and_then(|rest| rest.split_once('@')).map(|(_, version)| version);
+    version.is_some_and(|version| minor(version) != minor(SPOKEN))
+}
+
+/// `0.2` of `0.2.6`; none of what comes before a release (`0.2.0-rc`), which is not the release.
+fn minor(version: &str) -> Option<&str> {
+    version.rsplit_once('.').filter(|(_, patch)| patch.parse::<u64>().is_ok()).map(|(minor, _)| minor)
+}
+
+/// What there is under a name such as `wasi:io/poll@0.2.6`.
 fn named(name: &str) -> Supply {
-    let minor = match name.rsplit_once('.') {
-        Some((minor, patch)) if patch.parse::<u64>().is_ok() => minor,
-        _ => return Supply::Missing,
-    };
-    let found = LINKED.iter().find(|(_, names)| names.contains(&minor));
+    let Some(name) = minor(name) else { return Supply::Missing };
+    let found = LINKED.iter().find(|(_, names)| names.contains(&name));
     found.map_or(Supply::Missing, |(supply, _)| *supply)
 }
 
@@ -127,6 +142,20 @@ mod tests {
             ("environment", Supply::Missing),
         ] {
             assert_eq!(named(name), supply, "{name}");
+        }
+    }
+
+    #[test]
+    fn another_version_of_our_own_package_is_told_from_what_was_never_there() {
+        for foreign in
+            ["updraft:pipeline/host@0.9.0", "updraft:pipeline/route@1.0.0", "updraft:pipeline/host@0.1.0-rc1"]
+        {
+            assert!(is_foreign(foreign), "{foreign}");
+        }
+        for other in
+            ["updraft:pipeline/host@0.1.0", "updraft:pipeline/host@0.1.7", "evil:corp/host@0.9.0", "host"]
+        {
+            assert!(!is_foreign(other), "{other}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! From a transform of the config to a component that has taken its config: read, compiled, looked at, tried.
 
+use super::GuestError;
 use super::bindings::Exports;
 use super::component::Component;
 use super::engine::Engine;
-use super::imports::{self, Supply};
+use super::imports::{self, PACKAGE, PROVIDED, SPOKEN, Supply};
 use super::instance::Instance;
 use super::limits::State;
 use super::stats::Stats;
-use super::{GuestError, imports::PROVIDED};
 use crate::config;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -71,6 +71,12 @@ pub enum Unfit {
     /// No valid component.
     #[error("is not a WebAssembly component that runs here: {0}; build it for wasm32-wasip2")]
     Compile(String),
+    /// It was built against a WIT that this host does not speak.
+    #[error(
+        "is built for {}, and this Updraft speaks {PACKAGE}@{SPOKEN}: build it against wit/v0.1, which `updraft new` puts into each project, or run an Updraft that speaks what it is built for",
+        list(.0)
+    )]
+    Version(Vec<String>),
     /// It wants what the host does not give.
     #[error("imports {}", wants(missing, wasmtime))]
     Imports {
@@ -256,19 +262,27 @@ impl Engine {
     ) -> Result<(InstancePre<State>, Exports), Unfit> {
         let pre = self.linker.instantiate_pre(compiled).map_err(|error| {
             let all = imports::of(&self.wasmtime, compiled).into_iter();
-            let missing =
+            let missing: Vec<String> =
                 all.filter(|(_, supply)| *supply == Supply::Missing).map(|(name, _)| name).collect();
-            Unfit::Imports { missing, wasmtime: format!("{error:#}") }
+            of_another_version(&missing).unwrap_or(Unfit::Imports { missing, wasmtime: format!("{error:#}") })
         })?;
         let exports = Exports::of(&pre).ok().filter(|it| wanted.met(it));
-        let other = || Unfit::Exports { wanted, exports: self.exports(compiled) };
-        exports.map(|exports| (pre, exports)).ok_or_else(other)
+        exports.map(|exports| (pre, exports)).ok_or_else(|| {
+            let exports = self.exports(compiled);
+            of_another_version(&exports).unwrap_or(Unfit::Exports { wanted, exports })
+        })
     }
 
     /// The names of what it exports.
     pub(super) fn exports(&self, compiled: &Compiled) -> Vec<String> {
         compiled.component_type().exports(&self.wasmtime).map(|(name, _)| name.to_owned()).collect()
     }
+}
+
+/// The reason that explains more than that something is missing: it is there, in a version that is not spoken here.
+fn of_another_version(names: &[String]) -> Option<Unfit> {
+    let foreign: Vec<String> = names.iter().filter(|name| imports::is_foreign(name)).cloned().collect();
+    (!foreign.is_empty()).then_some(Unfit::Version(foreign))
 }
 
 /// Makes a component's first instance, which takes its config or does not.
