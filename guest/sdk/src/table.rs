@@ -17,11 +17,11 @@ pub struct Table<T> {
 
 impl<T> Table<T> {
     /// Of these entries, in this order: each has its patterns and what it says.
-    pub fn new<P: Into<String>>(entries: impl IntoIterator<Item = (impl IntoIterator<Item = P>, T)>) -> Self {
-        let owned = |(patterns, says): (_, T)| {
-            let patterns = IntoIterator::into_iter(patterns).map(Into::into).collect();
-            (patterns, says)
-        };
+    pub fn new<P>(entries: impl IntoIterator<Item = (P, T)>) -> Self
+    where
+        P: IntoIterator<Item: Into<String>>,
+    {
+        let owned = |(patterns, says): (P, T)| (patterns.into_iter().map(Into::into).collect(), says);
         Self { entries: entries.into_iter().map(owned).collect() }
     }
 
