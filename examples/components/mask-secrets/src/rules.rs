@@ -5,7 +5,9 @@ mod cards;
 mod contact;
 mod tokens;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Anchored, Match};
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -80,13 +82,15 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// Everything that is hidden.
 #[derive(Debug)]
 pub struct Rules {
-    signs: AhoCorasick,
+    signs: DFA,
     /// Whose they are, by their index.
     owners: Vec<Owner>,
     cards: bool,
     /// All patterns at once: which of them match.
     any_pattern: RegexSet,
     patterns: Vec<Regex>,
+    /// Whether one of them may match a piece of a text though it does not match the text.
+    has_anchors: bool,
 }
 
 #[derive(Debug)]
@@ -121,9 +125,9 @@ impl Rules {
             signs.push(word);
             owners.push(Owner::Word(word.clone().into_bytes()));
         }
-        let automaton = AhoCorasick::builder()
+        let automaton = DFA::builder()
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
+            .prefilter(false)
             .build(&signs)
             .map_err(|error| format!("`words` are too many: {error}"))?;
         let compile = |pattern: &String| {
@@ -135,14 +139,22 @@ impl Rules {
             .unicode(false)
             .build()
             .map_err(|error| format!("`patterns` are too many: {error}"))?;
-        let cards = is_on(CARD_NUMBER);
-        Ok(Self { signs: automaton, owners, cards, any_pattern, patterns: patterns_compiled })
+        // A `^` may be no anchor; then it only costs time.
+        let anchors = ["^", "$", r"\b", r"\B", r"\A", r"\z"];
+        Ok(Self {
+            signs: automaton,
+            owners,
+            cards: is_on(CARD_NUMBER),
+            any_pattern,
+            has_anchors: patterns.iter().any(|pattern| anchors.iter().any(|anchor| pattern.contains(anchor))),
+            patterns: patterns_compiled,
+        })
     }
 
     /// Whether there is anything to hide in the text. `known`: it is a piece of a text that was asked for before, in
-    /// which nothing was; then only a pattern can find more (`^`).
+    /// which nothing was.
     pub fn finds(&self, text: &[u8], known: bool) -> bool {
-        if self.any_pattern.is_match(text) {
+        if !self.patterns.is_empty() && (!known || self.has_anchors) && self.any_pattern.is_match(text) {
             return true;
         }
         let mut found = Vec::new();
@@ -154,45 +166,59 @@ impl Rules {
 
     /// Whether a name says that its value is a secret.
     pub fn tells(&self, name: &[u8]) -> bool {
-        self.telling(name).next().is_some()
+        !self.telling(name).is_empty()
     }
 
     /// Where the secret is in the value of that name.
     pub fn value_of(&self, name: &[u8], value: &[u8]) -> Option<Range<usize>> {
-        self.telling(name).find_map(|is_part| Seen::run(value, 0, is_part, MIN_VALUE).secret)
+        self.telling(name).into_iter().find_map(|is_part| Seen::run(value, 0, is_part, MIN_VALUE).secret)
     }
 
-    fn telling(&self, name: &[u8]) -> impl Iterator<Item = fn(u8) -> bool> {
-        let signs = self.signs.find_overlapping_iter(name);
-        signs.filter_map(|sign| match self.owners[sign.pattern().as_usize()] {
-            Owner::Rule(at) => match RULES[at].look {
-                Look::Value(is_part) => Some(is_part),
-                Look::Around(_) => None,
-            },
-            Owner::Word(_) => None,
-        })
+    fn telling(&self, name: &[u8]) -> Vec<fn(u8) -> bool> {
+        let mut telling = Vec::new();
+        self.each_sign(name, |sign| {
+            if let Owner::Rule(at) = self.owners[sign.pattern().as_usize()]
+                && let Look::Value(is_part) = RULES[at].look
+            {
+                telling.push(is_part);
+            }
+        });
+        telling
+    }
+
+    /// Every sign in the text, in order of their ends: the one loop that passes over all bytes of all events.
+    fn each_sign(&self, text: &[u8], mut found: impl FnMut(Match)) {
+        let dfa = &self.signs;
+        let Ok(mut state) = dfa.start_state(Anchored::No) else { return };
+        for (at, byte) in text.iter().enumerate() {
+            state = dfa.next_state(Anchored::No, state, *byte);
+            if dfa.is_special(state) && dfa.is_match(state) {
+                for which in 0..dfa.match_len(state) {
+                    let pattern = dfa.match_pattern(state, which);
+                    found(Match::new(pattern, at + 1 - dfa.pattern_len(pattern)..at + 1));
+                }
+            }
+        }
     }
 
     fn find_builtin(&self, text: &[u8], found: &mut Vec<Range<usize>>) {
         let mut until = [0; RULES.len()];
-        for sign in self.signs.find_overlapping_iter(text) {
-            match &self.owners[sign.pattern().as_usize()] {
-                Owner::Word(word) if text[sign.range()] == **word => found.push(sign.range()),
-                Owner::Rule(at) if sign.start() >= until[*at] => {
-                    let seen = match RULES[*at].look {
-                        Look::Around(look) => look(text, sign.range()),
-                        Look::Value(is_part) => value(text, sign.end(), is_part),
-                    };
-                    until[*at] = until[*at].max(seen.until);
-                    if *at == URL_PASSWORD && seen.secret.is_some() {
-                        // The `@` behind it makes no address of password and host.
-                        until[EMAIL] = seen.until + 1;
-                    }
-                    found.extend(seen.secret);
+        self.each_sign(text, |sign| match &self.owners[sign.pattern().as_usize()] {
+            Owner::Word(word) if text[sign.range()] == **word => found.push(sign.range()),
+            Owner::Rule(at) if sign.start() >= until[*at] => {
+                let seen = match RULES[*at].look {
+                    Look::Around(look) => look(text, sign.range()),
+                    Look::Value(is_part) => value(text, sign.end(), is_part),
+                };
+                until[*at] = until[*at].max(seen.until);
+                if *at == URL_PASSWORD && seen.secret.is_some() {
+                    // The `@` behind it makes no address of password and host.
+                    until[EMAIL] = seen.until + 1;
                 }
-                Owner::Word(_) | Owner::Rule(_) => {}
+                found.extend(seen.secret);
             }
-        }
+            Owner::Word(_) | Owner::Rule(_) => {}
+        });
         if self.cards {
             cards::find_all(text, found);
         }
@@ -202,6 +228,9 @@ impl Rules {
 impl Finder for &Rules {
     fn find_all(&mut self, text: &[u8], found: &mut Vec<Range<usize>>) {
         self.find_builtin(text, found);
+        if self.patterns.is_empty() {
+            return;
+        }
         for pattern in self.any_pattern.matches(text) {
             let pattern = &self.patterns[pattern];
             if pattern.capture_names().flatten().any(|name| name == "secret") {

@@ -33,7 +33,8 @@ fn shown(row: &Row) -> String {
     for (name, value, _) in &row.attributes {
         shown.push(format!("{name}={}", String::from_utf8_lossy(value)));
     }
-    let decoded = |text: &String| serde_json::from_str::<serde_json::Value>(text).map(|json| format!("{json:?}"));
+    let decoded =
+        |text: &String| serde_json::from_str::<serde_json::Value>(text).map(|json| format!("{json:?}"));
     let read: Vec<String> = shown.iter().filter_map(|text| decoded(text).ok()).collect();
     shown.extend(read);
     shown.join("\n")
@@ -42,7 +43,8 @@ fn shown(row: &Row) -> String {
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const STS: &str = "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUCIQDexample+token==";
-const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
+const JWT: &str =
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U";
 
 /// Rule, what a task may say, and what is to be left of it.
 fn hidden() -> Vec<(&'static str, String, String)> {
@@ -58,15 +60,35 @@ fn hidden() -> Vec<(&'static str, String, String)> {
         case("aws-access-key-id", "using <KEY_ID> now", "using *** now"),
         case("aws-access-key-id", "ASIAIOSFODNN7EXAMPLE", "***"),
         case("aws-secret-access-key", "aws_secret_access_key=<SECRET>", "aws_secret_access_key=***"),
-        case("aws-secret-access-key", "{'AWS_SECRET_ACCESS_KEY': '<SECRET>', 'x': 1}", "{'AWS_SECRET_ACCESS_KEY': '***', 'x': 1}"),
-        case("aws-secret-access-key", "<SecretAccessKey><SECRET></SecretAccessKey>", "<SecretAccessKey>***</SecretAccessKey>"),
+        case(
+            "aws-secret-access-key",
+            "{'AWS_SECRET_ACCESS_KEY': '<SECRET>', 'x': 1}",
+            "{'AWS_SECRET_ACCESS_KEY': '***', 'x': 1}",
+        ),
+        case(
+            "aws-secret-access-key",
+            "<SecretAccessKey><SECRET></SecretAccessKey>",
+            "<SecretAccessKey>***</SecretAccessKey>",
+        ),
         case("aws-secret-access-key", "AWS Secret Access Key: <SECRET>.", "AWS Secret Access Key: ***."),
-        case("aws-secret-access-key", "secret_access_key=<SECRET> secret_access_key=<SECRET>", "secret_access_key=*** secret_access_key=***"),
+        case(
+            "aws-secret-access-key",
+            "secret_access_key=<SECRET> secret_access_key=<SECRET>",
+            "secret_access_key=*** secret_access_key=***",
+        ),
         case("aws-session-token", "export AWS_SESSION_TOKEN=<STS>", "export AWS_SESSION_TOKEN=***"),
         case("aws-session-token", "got <STS> back", "got *** back"),
-        case("aws-session-token", "https://b.s3/k?X-Amz-Security-Token=abc%2Fdef%2B0123456789&x=1", "https://b.s3/k?X-Amz-Security-Token=***&x=1"),
+        case(
+            "aws-session-token",
+            "https://b.s3/k?X-Amz-Security-Token=abc%2Fdef%2B0123456789&x=1",
+            "https://b.s3/k?X-Amz-Security-Token=***&x=1",
+        ),
         case("bearer-token", "Authorization: Bearer abc123.def", "Authorization: Bearer ***"),
-        case("bearer-token", "'authorization': 'bearer  sOmeThingLongEnough'", "'authorization': 'bearer  ***'"),
+        case(
+            "bearer-token",
+            "'authorization': 'bearer  sOmeThingLongEnough'",
+            "'authorization': 'bearer  ***'",
+        ),
         case("basic-auth", "Authorization: Basic dXNlcjpwdw==", "Authorization: Basic ***"),
         case("basic-auth", "{'Authorization': 'Basic dXNlcjpwdw=='}", "{'Authorization': 'Basic ***'}"),
         case("jwt", "token=<JWT>;", "token=***;"),
@@ -74,10 +96,22 @@ fn hidden() -> Vec<(&'static str, String, String)> {
         case("github-token", "git clone with ghp_16C7e42F292c6912E7710c838347Ae178B4a", "git clone with ***"),
         case("github-token", "x_github_pat_11AAAAAAA0abcdefghij_klmnop", "x_***"),
         case("slack-token", "xoxb-123456789012-abcdefGHIJ sent", "*** sent"),
-        case("slack-token", "POST https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX", "POST https://***"),
+        case(
+            "slack-token",
+            "POST https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+            "POST https://***",
+        ),
         case("vendor-token", "glpat-abcDEF0123456789_-xy", "***"),
-        case("url-password", "postgres://etl:s3cret@db.internal:5432/wh", "postgres://etl:***@db.internal:5432/wh"),
-        case("url-password", "mysql+pymysql://etl:p@ss/w0rd@db:3306/x?by=y", "mysql+pymysql://etl:***@db:3306/x?by=y"),
+        case(
+            "url-password",
+            "postgres://etl:s3cret@db.internal:5432/wh",
+            "postgres://etl:***@db.internal:5432/wh",
+        ),
+        case(
+            "url-password",
+            "mysql+pymysql://etl:p@ss/w0rd@db:3306/x?by=y",
+            "mysql+pymysql://etl:***@db:3306/x?by=y",
+        ),
         case("url-password", "'redis://:s3cret@cache:6379/0'", "'redis://:***@cache:6379/0'"),
         case("url-password", "amqp://a:b@h1;amqp://c:d@h2 up", "amqp://a:***@h1;amqp://c:***@h2 up"),
         case("email", "mail to ann.smith+x@example.co.uk, please", "mail to ***, please"),
@@ -160,7 +194,10 @@ fn message_only(config: &str, says: &str) -> String {
 #[test]
 fn a_config_that_is_wrong_is_refused_with_what_is_wrong_about_it() {
     for (config, says) in [
-        (r#"{"wrods": []}"#, "unknown field `wrods`, expected one of `replacement`, `words`, `patterns`, `builtin`"),
+        (
+            r#"{"wrods": []}"#,
+            "unknown field `wrods`, expected one of `replacement`, `words`, `patterns`, `builtin`",
+        ),
         (r#"{"patterns": ["ok", "a(b"]}"#, "the pattern `a(b` is none"),
         (r#"{"patterns": ["[é]"]}"#, "the pattern `[é]` is none"),
         (r#"{"words": [""]}"#, "one of `words` is empty"),
@@ -193,12 +230,17 @@ fn a_secret_in_json_is_hidden_wherever_it_stands_and_however_it_is_escaped() {
         ("x", "root", r#","aws_secret_access_key":"wJalrXUtnFEMI\/K7MDENG\/bPxRfiCYEXAMPLEKEY""#),
         ("x", "root", r#","aws\u005fsecret_access_key":"<SECRET>""#),
         ("x", "root", r#","creds":{"SecretAccessKey":"wJalrXUtnFEMI\/K7MDENG\/bPxRfiCYEXAMPLEKEY"}"#),
-        ("x", "root", r#","creds":"{\"SecretAccessKey\": \"wJalrXUtnFEMI\\/K7MDENG\\/bPxRfiCYEXAMPLEKEY\"}""#),
+        (
+            "x",
+            "root",
+            r#","creds":"{\"SecretAccessKey\": \"wJalrXUtnFEMI\\/K7MDENG\\/bPxRfiCYEXAMPLEKEY\"}""#,
+        ),
         (r#"p\u00e4ss\"w\u00f6rd"#, "root", r#","p":"päss\"wörd""#),
         ("postgres:\\/\\/u:<REST>\\u0040host", "root", ""),
     ] {
         let line = line.replace("EVENT", event).replace("LOGGER", logger).replace("MORE", more);
-        let line = line.replace("<KEY_ID>", KEY_ID).replace("<SECRET>", SECRET).replace("<REST>", &KEY_ID[4..]);
+        let line =
+            line.replace("<KEY_ID>", KEY_ID).replace("<SECRET>", SECRET).replace("<REST>", &KEY_ID[4..]);
         for line in [format!("{line}\n"), line[..line.len() - 1].to_owned()] {
             let rows = masked_by(config, &line);
             let shown: String = rows.iter().map(shown).collect();
@@ -250,8 +292,26 @@ fn a_clean_batch_goes_back_as_it_came() {
 #[test]
 fn a_line_made_to_be_slow_is_searched_in_one_go() {
     let piece = [
-        "eyJ", "eyJ.", "eyJaaaaaaaa.", "://a:", "://a:@", "@", "a@b.cc@", "session_token=", "secretaccesskey=", "bearer ",
-        "authorization:", "AKIA", "ghp_", "xoxb-", "4", "4 ", "4111-", "\\u0041", "\\\\", "IQoJb3JpZ2luX2Vj",
+        "eyJ",
+        "eyJ.",
+        "eyJaaaaaaaa.",
+        "://a:",
+        "://a:@",
+        "@",
+        "a@b.cc@",
+        "session_token=",
+        "secretaccesskey=",
+        "bearer ",
+        "authorization:",
+        "AKIA",
+        "ghp_",
+        "xoxb-",
+        "4",
+        "4 ",
+        "4111-",
+        "\\u0041",
+        "\\\\",
+        "IQoJb3JpZ2luX2Vj",
     ];
     for piece in piece {
         let says = piece.repeat((1 << 18) / piece.len());
