@@ -46,8 +46,12 @@ impl Event<'_> {
         if any_reading(self.raw(), &mut |text| look(text, false)) {
             return true;
         }
+        let has_escapes = self.raw().contains(&b'\\');
         let mut any = |text: &Text| {
             let seen = self.is_in_raw(text);
+            if seen && !has_escapes {
+                return look(self.read(text), true);
+            }
             any_reading(self.read(text), &mut |text| look(text, seen))
         };
         any(&self.message)
