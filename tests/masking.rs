@@ -215,26 +215,21 @@ impl Lift {
 }
 
 /// What a text reads as to whoever reads JSON, its strings read again where they are JSON.
-fn readings(text: &str, readings: &mut String) {
-    fn value(value: &Value, all: &mut String) {
-        match value {
+fn readings(text: &str, all: &mut String) {
+    fn strings(json: &Value, all: &mut String) {
+        match json {
             Value::String(text) => {
                 all.push_str(text);
                 all.push('\n');
                 readings(text, all);
             }
-            Value::Array(list) => list.iter().for_each(|it| value_of(it, all)),
+            Value::Array(list) => list.iter().for_each(|it| strings(it, all)),
             Value::Object(members) => members.iter().for_each(|(name, it)| {
-                readings(name, all);
-                all.push_str(name);
-                all.push('\n');
-                value_of(it, all);
+                strings(&Value::String(name.clone()), all);
+                strings(it, all);
             }),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
-    }
-    fn value_of(it: &Value, all: &mut String) {
-        value(it, all);
     }
     for line in text.lines() {
         // JSON may be the end of a line of text.
@@ -242,7 +237,7 @@ fn readings(text: &str, readings: &mut String) {
             serde_json::Deserializer::from_str(&line[start..]).into_iter::<Value>().next()?.ok()
         });
         if let Some(json) = json.or_else(|| serde_json::from_str(line).ok()) {
-            value(&json, readings);
+            strings(&json, all);
         }
     }
 }
