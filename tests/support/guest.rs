@@ -1,4 +1,4 @@
-//! The components in `tests/guests`, built as a user would build them.
+//! The components in `tests/guests` and `examples/components`, built as a user would build them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,23 +8,31 @@ use std::time::SystemTime;
 /// Where the guests' sources are, and the WIT.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Builds the component of `tests/guests/NAME`; where it is. `tmp` is the test's `env!("CARGO_TARGET_TMPDIR")`. Cargo's
-/// own lock keeps test processes out of each other's way.
+/// Builds the component of `tests/guests/NAME`; where it is. `tmp` is the test's `env!("CARGO_TARGET_TMPDIR")`.
 pub fn guest(name: &str, tmp: &str) -> PathBuf {
+    component(&format!("updraft-guest-{name}"), tmp)
+}
+
+/// The same of `examples/components/NAME`.
+pub fn example(name: &str, tmp: &str) -> PathBuf {
+    component(&format!("updraft-example-{name}"), tmp)
+}
+
+/// Builds a component. Cargo's own lock keeps test processes out of each other's way.
+fn component(package: &str, tmp: &str) -> PathBuf {
     let target_dir = target_dir(tmp);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .current_dir(ROOT)
         .args(["build", "--quiet", "--locked", "--release", "--target", "wasm32-wasip2"])
-        .arg("--package")
-        .arg(format!("updraft-guest-{name}"))
+        .args(["--package", package])
         .arg("--target-dir")
         .arg(&target_dir)
         // What the tests are built with is none of the guest's business.
         .env_remove("RUSTFLAGS")
         .status();
-    assert!(built.expect("cargo runs").success(), "the guest {name} does not build");
-    target_dir.join(format!("wasm32-wasip2/release/updraft_guest_{name}.wasm"))
+    assert!(built.expect("cargo runs").success(), "{package} does not build");
+    target_dir.join(format!("wasm32-wasip2/release/{}.wasm", package.replace('-', "_")))
 }
 
 /// The component of `tests/guests/python`; `tmp` as for [`guest`]. Built once, in about ten seconds.

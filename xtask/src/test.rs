@@ -4,7 +4,12 @@ use crate::run::{Outcome, cargo, command, heading, run, works};
 use crate::{native, setup, tidy};
 
 /// Guests, as the machine that runs them sees them; natively they are linted with the rest.
-const GUESTS: [&str; 8] = [
+const GUESTS: [&str; 13] = [
+    "updraft-example-cost-tags",
+    "updraft-example-drop-noise",
+    "updraft-example-errors-to-own-group",
+    "updraft-example-mask-secrets",
+    "updraft-example-route-by-team",
     "updraft-guest",
     "updraft-guest-airflow",
     "updraft-guest-hostile",

@@ -1,8 +1,8 @@
 //! The only file that names WIT types: what wit-bindgen makes of the WIT, and the moves between its types and ours.
 //!
-//! A component exports two interfaces: `lifecycle` and its own. wit-bindgen's export macros are named after
-//! interfaces, so each interface has bindings of its own here; the linker joins the two worlds into the one of
-//! `wit/v0.1` that they make up.
+//! A component exports `lifecycle` and one or more interfaces of its own. wit-bindgen's export macros are named after
+//! interfaces, so each interface has bindings of its own here; the linker joins their worlds into the one that they
+//! make up.
 #![allow(missing_docs, unsafe_op_in_unsafe_fn, clippy::all, clippy::pedantic, clippy::unwrap_used)]
 
 pub mod lifecycle {

@@ -123,7 +123,57 @@ pub fn run_transformer<T: Transformer>(
 #[macro_export]
 macro_rules! export_normalizer {
     ($component:ty) => {
-        $crate::export_component!($component, Normalizer, normalize {
+        $crate::export_component!($component: Normalizer);
+    };
+}
+
+/// Makes a component of a type that is a [`Transformer`]. Natively it does nothing.
+#[macro_export]
+macro_rules! export_transformer {
+    ($component:ty) => {
+        $crate::export_component!($component: Transformer);
+    };
+}
+
+/// Makes a component of a type that is a [`Router`]. Natively it does nothing.
+#[macro_export]
+macro_rules! export_router {
+    ($component:ty) => {
+        $crate::export_component!($component: Router);
+    };
+}
+
+/// Makes one component of a type that is several of [`Normalizer`], [`Transformer`] and [`Router`]:
+/// `export_component!(Errors: Transformer, Router)`. It is configured by the first one's `configure`, whatever it is
+/// used as. Natively it does nothing.
+#[macro_export]
+macro_rules! export_component {
+    ($component:ty: $first:ident $(, $more:ident)* $(,)?) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            ::std::thread_local! {
+                static INSTANCE: $crate::Instance<$component> = const { $crate::Instance::new() };
+            }
+            struct Component;
+            impl $crate::bindings::lifecycle::exports::updraft::pipeline::lifecycle::Guest for Component {
+                fn configure(config: ::std::string::String) -> ::std::result::Result<(), ::std::string::String> {
+                    let configured = <$component as $crate::$first>::configure(&config);
+                    INSTANCE.with(|instance| instance.configure(configured))
+                }
+            }
+            $crate::bindings::lifecycle::export!(Component with_types_in $crate::bindings::lifecycle);
+            $crate::export_role!($first, $component);
+            $($crate::export_role!($more, $component);)*
+        };
+    };
+}
+
+/// One of the interfaces that [`export_component!`] exports.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_role {
+    (Normalizer, $component:ty) => {
+        $crate::export_role!(normalize {
             fn process(
                 origin: wit::LogStream,
                 lines: wit::Lines,
@@ -135,13 +185,8 @@ macro_rules! export_normalizer {
             }
         });
     };
-}
-
-/// Makes a component of a type that is a [`Transformer`]. Natively it does nothing.
-#[macro_export]
-macro_rules! export_transformer {
-    ($component:ty) => {
-        $crate::export_component!($component, Transformer, transform {
+    (Transformer, $component:ty) => {
+        $crate::export_role!(transform {
             fn process(
                 origin: wit::LogStream,
                 bytes: ::std::vec::Vec<u8>,
@@ -152,13 +197,8 @@ macro_rules! export_transformer {
             }
         });
     };
-}
-
-/// Makes a component of a type that is a [`Router`]. Natively it does nothing.
-#[macro_export]
-macro_rules! export_router {
-    ($component:ty) => {
-        $crate::export_component!($component, Router, route {
+    (Router, $component:ty) => {
+        $crate::export_role!(route {
             fn route(
                 origin: wit::LogStream,
                 label: ::std::string::String,
@@ -172,30 +212,12 @@ macro_rules! export_router {
             }
         });
     };
-}
-
-/// What the three have in common: the instance, its configuration, and the exports themselves.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! export_component {
-    ($component:ty, $kind:ident, $interface:ident { $($process:tt)* }) => {
-        #[cfg(target_arch = "wasm32")]
+    ($interface:ident { $($process:tt)* }) => {
         const _: () = {
             use $crate::bindings::$interface::exports::updraft::pipeline::$interface as wit;
-            ::std::thread_local! {
-                static INSTANCE: $crate::Instance<$component> = const { $crate::Instance::new() };
-            }
-            struct Component;
-            impl $crate::bindings::lifecycle::exports::updraft::pipeline::lifecycle::Guest for Component {
-                fn configure(config: ::std::string::String) -> ::std::result::Result<(), ::std::string::String> {
-                    let configured = <$component as $crate::$kind>::configure(&config);
-                    INSTANCE.with(|instance| instance.configure(configured))
-                }
-            }
             impl wit::Guest for Component {
                 $($process)*
             }
-            $crate::bindings::lifecycle::export!(Component with_types_in $crate::bindings::lifecycle);
             $crate::bindings::$interface::export!(Component with_types_in $crate::bindings::$interface);
         };
     };

@@ -1,16 +1,13 @@
 //! The events that a transform reads and changes: `for mut event in events`.
 
+mod mask;
+
 use crate::columns::{Columns, DROPPED, Row};
 use crate::keys::{Keys, LEFT_OUT};
-use crate::replace::{Finder, in_maybe_json, in_text};
 use crate::{Severity, Value, host};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// Names that the contract gives, which hide nothing: a mask leaves them alone.
-const NAMES: [&str; 8] =
-    ["logger", "source", "dag_id", "run_id", "task_id", "map_index", "try_number", "exception"];
 
 /// A batch's events. What is not touched goes back as it came, at no cost.
 #[derive(Debug)]
@@ -47,6 +44,11 @@ impl EventSet {
     /// None at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The names of attributes that its events have, and perhaps some that none of them has.
+    pub fn key_names(&self) -> Vec<String> {
+        self.changes.borrow().keys.names().to_vec()
     }
 
     /// The events in order, without those that a stage before dropped.
@@ -256,63 +258,6 @@ impl<'s> Event<'s> {
         self.changed = true;
     }
 
-    /// Replaces every match in the message, the attributes (names and values) **and** `raw`: what a mask hides is
-    /// gone. JSON is read too, so that a match behind escapes does not survive.
-    pub fn replace(&mut self, mut finder: impl Finder, with: impl AsRef<[u8]>) {
-        let with = with.as_ref();
-        let message = in_text(self.message(), &mut finder, with);
-        let raw = in_maybe_json(self.raw(), &mut finder, with);
-        self.load();
-        let mut attributes = self.attributes.take().unwrap_or_default();
-        for attribute in &mut attributes {
-            let text = self.read(&attribute.text);
-            let replaced = if attribute.json {
-                in_maybe_json(text, &mut finder, with)
-            } else {
-                in_text(text, &mut finder, with)
-            };
-            if let Some(text) = replaced {
-                attribute.json &= crate::json::Json::parse(&text).is_some();
-                attribute.text = Text::Made(text);
-                self.changed = true;
-            }
-        }
-        self.rename(&mut attributes, &mut finder, with);
-        self.attributes = Some(attributes);
-        if let Some(message) = message {
-            self.replace_message(message);
-        }
-        if let Some(raw) = raw {
-            self.replace_raw(raw);
-        }
-    }
-
-    /// Replaces every match in the names of attributes. One that is taken then gets a `_` more.
-    fn rename(&mut self, attributes: &mut Vec<Attribute>, finder: &mut impl Finder, with: &[u8]) {
-        let mut taken: BTreeSet<u16> = attributes.iter().map(|attribute| attribute.key).collect();
-        attributes.retain_mut(|attribute| {
-            // The finder is the author's: nothing stays borrowed while it looks.
-            let name = self.set.changes.borrow().keys.name(attribute.key).to_owned();
-            let replaced =
-                if NAMES.contains(&&*name) { None } else { in_text(name.as_bytes(), finder, with) };
-            let Some(replaced) = replaced else { return true };
-            let mut name = String::from_utf8_lossy(&replaced).into_owned();
-            let keys = &mut self.set.changes.borrow_mut().keys;
-            taken.remove(&attribute.key);
-            while keys.find(&name).is_some_and(|key| taken.contains(&key)) {
-                name.push('_');
-            }
-            self.changed = true;
-            let Some(key) = keys.add(&name) else {
-                host::count(LEFT_OUT, 1);
-                return false;
-            };
-            taken.insert(key);
-            attribute.key = key;
-            true
-        });
-    }
-
     fn set_attribute(&mut self, key: &str, text: Text, json: bool) {
         // A batch holds 65,536 names; one more is left out.
         let Some(key) = self.set.changes.borrow_mut().keys.add(key) else {
@@ -328,22 +273,28 @@ impl<'s> Event<'s> {
     }
 
     fn load(&mut self) -> &mut Vec<Attribute> {
-        let (set, at) = (self.set, self.at as u32);
-        self.attributes.get_or_insert_with(|| {
-            let changes = set.changes.borrow();
-            let attribute = |row: Row| Attribute {
-                key: row.key,
-                text: set.text(&changes, row.start, row.end),
-                json: row.json,
-            };
-            if let Some(rows) = changes.attributes.get(&at) {
-                return rows.iter().copied().map(attribute).collect();
-            }
-            let events = &changes.columns.attribute_events;
-            let first = events.partition_point(|event| *event < at);
-            let rows = (first..events.len()).take_while(|row| events[*row] == at);
-            rows.map(|row| attribute(changes.columns.row(row))).collect()
-        })
+        if self.attributes.is_none() {
+            self.attributes = Some(self.given());
+        }
+        self.attributes.get_or_insert_default()
+    }
+
+    /// Its attributes before it was looked at.
+    fn given(&self) -> Vec<Attribute> {
+        let at = self.at as u32;
+        let changes = self.set.changes.borrow();
+        let attribute = |row: Row| Attribute {
+            key: row.key,
+            text: self.set.text(&changes, row.start, row.end),
+            json: row.json,
+        };
+        if let Some(rows) = changes.attributes.get(&at) {
+            return rows.iter().copied().map(attribute).collect();
+        }
+        let events = &changes.columns.attribute_events;
+        let first = events.partition_point(|event| *event < at);
+        let rows = (first..events.len()).take_while(|row| events[*row] == at);
+        rows.map(|row| attribute(changes.columns.row(row))).collect()
     }
 }
 

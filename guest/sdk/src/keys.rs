@@ -60,6 +60,10 @@ impl Keys {
         &self.names[key as usize]
     }
 
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     pub fn len(&self) -> usize {
         self.names.len()
     }

@@ -42,9 +42,11 @@ mod keys;
 mod lines;
 mod origin;
 mod replace;
+mod table;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod timestamp;
+mod unescaped;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -59,6 +61,7 @@ pub use events::{EventBuilder, Events, Severity};
 pub use lines::{Line, Lines};
 pub use origin::{Deployment, LogStream, StreamKind, TaskTry};
 pub use replace::Finder;
+pub use table::Table;
 
 /// An attribute's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -162,6 +162,60 @@ fn a_mask_reaches_the_names_of_attributes_and_loses_none() {
     assert_eq!(row.attributes.len(), batch.rows()[0].attributes.len());
 }
 
+#[test]
+fn a_mask_reads_a_message_that_is_json_or_quotes_it() {
+    let batch = words(br#"sent {"key":"caf\u00e9"} ok"#);
+    let masked = transform(&batch, |events| {
+        for mut event in events {
+            event.set_json("payload", r#"{"key":"caf\u00e9"}"#);
+            event.replace("café", "***");
+        }
+    });
+    let row = &masked.rows()[0];
+    assert_eq!(row.text(), r#"sent {"key":"***"} ok"#);
+    assert_eq!(row.raw, row.message);
+    assert_eq!(row.attribute("payload").as_deref(), Some(r#"{"key":"***"}"#));
+}
+
+#[test]
+fn every_text_that_a_mask_would_search_is_shown_and_what_is_a_piece_of_raw_is_told() {
+    let batch = words(b"one \\u0074wo\n");
+    let shown = |change: fn(&mut updraft_guest::Event<'_>)| {
+        let mut shown = Vec::new();
+        transform(&batch, |events| {
+            for mut event in events {
+                change(&mut event);
+                let all = |text: &[u8], in_raw| {
+                    shown.push((String::from_utf8_lossy(text).into_owned(), in_raw));
+                    false
+                };
+                assert!(!event.any_text(all));
+                assert!(event.any_text(|text, _| text == b"ONE"));
+            }
+            assert_eq!(events.key_names()[..3], ["word", "loud", "length"]);
+        });
+        shown
+    };
+    let owned = |shown: &[(&str, bool)]| -> Vec<(String, bool)> {
+        shown.iter().map(|(text, in_raw)| ((*text).to_owned(), *in_raw)).collect()
+    };
+    let given = owned(&[
+        ("one \\u0074wo\n", false),
+        ("one two\n", false),
+        ("one \\u0074wo", true),
+        ("one two", true),
+        ("one", true),
+        ("ONE", false),
+        ("3", false),
+    ]);
+    assert_eq!(shown(|_| ()), given);
+    let changed = shown(|event| {
+        event.replace_raw("new");
+        event.set_text("loud", "ONE");
+    });
+    assert_eq!(changed[..2], owned(&[("new", false), ("one \\u0074wo", false)]));
+}
+
 proptest! {
     #[test]
     fn any_lines_and_any_changes_keep_the_contract(bytes in prop::collection::vec(any::<u8>(), 0..200), mask in "[a-z]{1,2}") {
