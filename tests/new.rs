@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use updraft_tests::{files_in, offline, updraft};
+use updraft_tests::{Updraft, files_in, offline, updraft};
 use walkdir::WalkDir;
 
 /// A project, in a folder that is gone with it.
@@ -22,7 +22,7 @@ impl Project {
         let home = tempfile::tempdir().expect("the temp folder can be written");
         let folder = home.path().join(name);
         let project = Self { home, folder };
-        let done = project.shell(project.home.path(), &format!("updraft new {kind} {name} --lang {lang}"));
+        let done = shell(project.home.path(), &format!("updraft new {kind} {name} --lang {lang}"));
         assert!(text(&done.stdout).contains(&format!("cd {name}\n")), "{}", text(&done.stdout));
         project
     }
@@ -35,29 +35,29 @@ impl Project {
         let blocks: Vec<&str> =
             section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or(rest)).collect();
         assert!(!blocks.is_empty(), "nothing to do in {title}");
-        blocks.iter().map(|block| text(&self.shell(&self.folder, block).stdout)).collect()
+        blocks.iter().map(|block| text(&shell(&self.folder, block).stdout)).collect()
     }
+}
 
-    /// As a user's shell runs it, on a machine without a network that has what `cargo xtask setup` brings.
-    fn shell(&self, folder: &Path, commands: &str) -> Output {
-        let updraft = Path::new(env!("CARGO_BIN_EXE_updraft")).parent().expect("a folder").to_owned();
-        let others = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths(std::iter::once(updraft).chain(env::split_paths(&others)))
-            .expect("a search path");
-        let done = Command::new("bash")
-            .args(["-e", "-c", commands])
-            .current_dir(folder)
-            .env("PATH", path)
-            .envs(offline())
-            // What the tests are built with is none of a user's business.
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_TARGET_DIR")
-            .output()
-            .expect("there is a bash");
-        let (stdout, stderr) = (text(&done.stdout), text(&done.stderr));
-        assert!(done.status.success(), "{commands}: {}\n{stdout}\n{stderr}", done.status);
-        done
-    }
+/// As a user's shell runs it, on a machine without a network that has what `cargo xtask setup` brings.
+fn shell(folder: &Path, commands: &str) -> Output {
+    let updraft = Path::new(env!("CARGO_BIN_EXE_updraft")).parent().expect("a folder").to_owned();
+    let others = env::var_os("PATH").unwrap_or_default();
+    let path =
+        env::join_paths(std::iter::once(updraft).chain(env::split_paths(&others))).expect("a search path");
+    let done = Command::new("bash")
+        .args(["-e", "-c", commands])
+        .current_dir(folder)
+        .env("PATH", path)
+        .envs(offline())
+        // What the tests are built with is none of a user's business.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_TARGET_DIR")
+        .output()
+        .expect("there is a bash");
+    let (stdout, stderr) = (text(&done.stdout), text(&done.stderr));
+    assert!(done.status.success(), "{commands}: {}\n{stdout}\n{stderr}", done.status);
+    done
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -103,17 +103,17 @@ fn components_in_rust_are_built_tested_and_run_by_their_readmes() {
         project.section("Test");
         // What a user's editor would say first.
         let lints = "cargo fmt --check; cargo clippy --quiet --all-targets -- --deny warnings";
-        project.shell(&project.folder, lints);
+        shell(&project.folder, lints);
         project
     };
     is_masked(&project("transform").section("Try"));
     is_normalized(&project("normalizer").section("Try"));
     let router = project("router");
     router.section("Try");
-    let routed = files_in(&router.folder.join("out"));
+    let named = files_in(&router.folder.join("out"));
     assert!(
-        !routed.is_empty() && routed.keys().all(|path| path.starts_with("data-platform/dag_id=etl/")),
-        "{routed:?}"
+        !named.is_empty() && named.keys().all(|path| path.starts_with("data-platform/dag_id=etl/")),
+        "{named:?}"
     );
 }
 
@@ -160,7 +160,7 @@ fn a_name_that_some_language_does_not_take_is_refused_and_nothing_is_written() {
         assert!(!folder.exists(), "{name}");
     }
     for arguments in [["transform", "it", "--lang=cobol"], ["filter", "it", "--lang=rust"]] {
-        arguments.iter().fold(updraft!("new"), |updraft, argument| updraft.arg(argument)).run().exits(2);
+        arguments.iter().fold(updraft!("new"), Updraft::arg).run().exits(2);
     }
 }
 
