@@ -30,7 +30,7 @@ export class Naming {
       const [day] = DAY.exec(task.runId) ?? ["no-day"];
       return { key: `${team}/${day}/${standard.key}` };
     }
-    return { group: `/airflow/${team}`, name: label === "error" ? `${standard.name}/errors` : standard.name };
+    return { group: `/airflow/${team}`, name: label === "errors" ? `${standard.name}/errors` : standard.name };
   }
 
   /** The team whose DAG it is. */

@@ -21,7 +21,7 @@ test("each team has a log group, and the longest beginning counts", () => {
 });
 
 test("errors have log streams of their own", () => {
-  assert.deepEqual(named(STREAM, { label: "error" }), { group: "/airflow/crm", name: "load/attempt=1.log/errors" });
+  assert.deepEqual(named(STREAM, { label: "errors" }), { group: "/airflow/crm", name: "load/attempt=1.log/errors" });
 });
 
 test("keys stand below the day of the run", () => {

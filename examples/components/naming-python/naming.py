@@ -37,7 +37,7 @@ class Naming(Router):
         team = self.team(task.dag_id)
         match standard:
             case LogStreamName(_, name):
-                return LogStreamName(f"/airflow/{team}", f"{name}/errors" if label == "error" else name)
+                return LogStreamName(f"/airflow/{team}", f"{name}/errors" if label == "errors" else name)
             case ObjectKey(key):
                 day = DAY.search(task.run_id)
                 return ObjectKey(f"{team}/{day[0] if day else 'no-day'}/{key}")

@@ -27,7 +27,7 @@ class Promises(unittest.TestCase):
         self.assertEqual(named(STREAM, "продажи_день").group, "/airflow/crm-ru")
 
     def test_errors_have_log_streams_of_their_own(self):
-        self.assertEqual(named(STREAM, label="error"), LogStreamName("/airflow/crm", "load/attempt=1.log/errors"))
+        self.assertEqual(named(STREAM, label="errors"), LogStreamName("/airflow/crm", "load/attempt=1.log/errors"))
 
     def test_keys_stand_below_the_day_of_the_run(self):
         self.assertEqual(named(ObjectKey("a.log")), ObjectKey("crm/2026-01-01/a.log"))

@@ -17,7 +17,7 @@ export class Mask {
       if (event.severity > Severity.NONE && event.severity < Severity.INFO) {
         event.drop();
       } else if (event.severity >= Severity.ERROR) {
-        event.label = "error";
+        event.label = "errors";
       }
     }
     // Message, attributes and raw bytes: what is hidden is gone from all three.

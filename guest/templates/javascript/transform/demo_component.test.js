@@ -21,7 +21,7 @@ test("errors are labelled and debug is dropped", () => {
   const rows = masked(...severities.map((severity) => ({ message: "x", severity })));
   assert.deepEqual(
     rows.map((row) => row.label),
-    ["default", undefined, "default", "error"],
+    ["default", undefined, "default", "errors"],
   );
 });
 

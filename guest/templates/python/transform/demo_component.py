@@ -18,7 +18,7 @@ class Mask(Transformer):
             if Severity.NONE < event.severity < Severity.INFO:
                 event.drop()
             elif event.severity >= Severity.ERROR:
-                event.label = "error"
+                event.label = "errors"
         # Message, attributes and raw bytes: what is hidden is gone from all three.
         events.replace(self.secret, "***")
 

@@ -22,7 +22,7 @@ class Promises(unittest.TestCase):
     def test_errors_are_labelled_and_debug_is_dropped(self):
         severities = [Severity.NONE, Severity.DEBUG, Severity.INFO, Severity.ERROR]
         rows = masked(*[Row(b"x", severity=severity) for severity in severities])
-        self.assertEqual([row.label for row in rows], ["default", None, "default", "error"])
+        self.assertEqual([row.label for row in rows], ["default", None, "default", "errors"])
 
     def test_without_a_secret_it_does_not_start(self):
         for config in ({}, {"secret": ""}, {"secret": 7}):

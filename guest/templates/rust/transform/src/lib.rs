@@ -34,7 +34,7 @@ impl Transformer for Mask {
                 continue;
             }
             if severity >= Severity::ERROR {
-                event.set_label("error");
+                event.set_label("errors");
             }
             // Message, attributes and raw bytes: what is hidden is gone from all three.
             event.replace(self.secret.as_slice(), "***");

@@ -27,7 +27,7 @@ fn errors_are_labelled_and_debug_is_dropped() {
         (Severity::ERROR, "c"),
     ]);
     let labels: Vec<_> = rows.iter().map(|row| row.label.as_deref()).collect();
-    assert_eq!(labels, [None, Some("default"), Some("error")]);
+    assert_eq!(labels, [None, Some("default"), Some("errors")]);
 }
 
 #[test]
