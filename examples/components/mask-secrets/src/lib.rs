@@ -18,7 +18,7 @@
 //! | `aws-session-token` | the value behind `aws_session_token`, `x-amz-security-token` and the like; what begins as such a token does |
 //! | `bearer-token`, `basic-auth` | what follows `Bearer`, or `Authorization: Basic` |
 //! | `jwt` | `eyJ….….…` |
-//! | `github-token`, `slack-token`, `vendor-token` | what begins as tokens of these do; webhooks of Slack; GitLab, Google, npm, PyPI, Stripe |
+//! | `github-token`, `slack-token`, `vendor-token` | what begins as tokens of these do; webhooks of Slack; GitLab, Google, npm, `PyPI`, Stripe |
 //! | `url-password` | `pw` in `postgres://user:pw@host` |
 //! | `email` | addresses |
 //! | `card-number` | card numbers with a right check digit, also in groups |
