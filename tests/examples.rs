@@ -62,7 +62,8 @@ fn mask_secrets_hides_what_it_is_told_to_and_nothing_that_airflow_says_by_itself
         logs.append(TRY, line(0).replace("line 0", "hunter2 of customer-12345678, bob@example.org"));
         let landed = Landed::of("mask-secrets", &logs);
         assert!(landed.messages().contains(&"*** of ***, ***"));
-        for (path, bytes) in before {
+        // One DAG of the fixtures speaks of secrets, to see what Airflow itself hides.
+        for (path, bytes) in before.into_iter().filter(|(path, _)| !path.contains("dag_id=secrets_masked/")) {
             let object = landed.objects.get(&format!("logs/{path}")).unwrap_or_else(|| panic!("no {path}"));
             assert!(*object == bytes, "{set} {path} is changed: {}", String::from_utf8_lossy(object));
         }

@@ -128,7 +128,7 @@ fn airflow2() -> Log {
         )
         .expect("a string takes all");
     }
-    for _ in 0..170 {
+    for _ in 0..90 {
         CANARIES.iter().for_each(|(_, says)| log.text_record("INFO", says));
     }
     log

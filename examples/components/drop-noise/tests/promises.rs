@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 
 use updraft_example_drop_noise::{CHATTER, DropNoise};
-use updraft_guest::{Transformer, testing};
+use updraft_guest::Transformer;
+use updraft_guest::testing::{self, Row};
 use updraft_guest_airflow::Airflow;
 
 /// The messages that are left of records of that level.
@@ -13,7 +14,7 @@ fn left(config: &str, level: &str, messages: &[&str]) -> Vec<String> {
     assert_eq!(given.rows().len(), messages.len());
     let mut component = DropNoise::configure(config).unwrap();
     let rows = testing::transform(&mut component, &testing::origin(), &given).unwrap().rows();
-    rows.iter().filter(|row| row.label.is_some()).map(|row| row.text()).collect()
+    rows.iter().filter(|row| row.label.is_some()).map(Row::text).collect()
 }
 
 const NOISE: [&str; 4] = [

@@ -18,13 +18,17 @@
 //! | `aws-session-token` | the value behind `aws_session_token`, `x-amz-security-token` and the like; what begins as such a token does |
 //! | `bearer-token`, `basic-auth` | what follows `Bearer`, or `Authorization: Basic` |
 //! | `jwt` | `eyJ….….…` |
-//! | `github-token`, `slack-token`, `vendor-token` | what begins as tokens of these do; webhooks of Slack; GitLab, Google, npm, PyPI, Stripe |
+//! | `github-token`, `slack-token`, `vendor-token` | what begins as tokens of these do; webhooks of Slack; GitLab, Google, npm, `PyPI`, Stripe |
 //! | `url-password` | `pw` in `postgres://user:pw@host` |
 //! | `email` | addresses |
 //! | `card-number` | card numbers with a right check digit, also in groups |
 //!
 //! `*`, `?` and the like in `patterns` are those of the `regex` crate, bytes not characters: `\d`, `\w` and classes are
 //! ASCII's, `.` is one byte; letters beyond ASCII can be written as they are, outside of classes.
+//!
+//! What it cannot see: a line of more than 8 MiB, or one that its writer leaves unfinished for `partial_line_secs`, comes
+//! in pieces, and of a secret with the cut through it neither half looks like one. The names of files, which hold the
+//! ids of DAG and run, are the host's.
 //!
 //! How it is fast: one automaton passes over a text and finds the signs that secrets have (`AKIA`, `://`, `bearer`, each
 //! word); only where there is a sign a rule looks at what stands around it. The user's patterns are one more pass, of
@@ -36,7 +40,7 @@ mod rules;
 use config::Config;
 use rules::Rules;
 use std::ops::Range;
-use updraft_guest::json::Json;
+use updraft_guest::json::{Json, Kind};
 use updraft_guest::{Event, EventSet, LogStream, Transformer, Value};
 
 pub use rules::names;
@@ -78,10 +82,11 @@ impl MaskSecrets {
         let mut scratch = Vec::new();
         let text = match event.attribute(name) {
             Some(Value::Text(text)) => text,
-            // What is no string is searched as JSON, like any other value.
-            Some(Value::Json(json)) => match Json::parse(json).and_then(|json| json.string(&mut scratch)) {
-                Some(text) => text,
-                None => return,
+            Some(Value::Json(json)) => match Json::parse(json) {
+                Some(json) if matches!(json.kind(), Kind::Array | Kind::Object) => {
+                    return event.set_text(name, self.replacement.as_str());
+                }
+                json => json.and_then(|json| json.string(&mut scratch)).unwrap_or_default(),
             },
             None => return,
         };

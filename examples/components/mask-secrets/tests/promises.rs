@@ -229,6 +229,7 @@ fn a_secret_in_json_is_hidden_wherever_it_stands_and_however_it_is_escaped() {
         ("x", "root", r#","aws_secret_access_key":"<SECRET>""#),
         ("x", "root", r#","aws_secret_access_key":"wJalrXUtnFEMI\/K7MDENG\/bPxRfiCYEXAMPLEKEY""#),
         ("x", "root", r#","aws\u005fsecret_access_key":"<SECRET>""#),
+        ("x", "root", r#","aws_secret_access_key":["<SECRET>"]"#),
         ("x", "root", r#","creds":{"SecretAccessKey":"wJalrXUtnFEMI\/K7MDENG\/bPxRfiCYEXAMPLEKEY"}"#),
         (
             "x",
