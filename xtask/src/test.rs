@@ -4,11 +4,12 @@ use crate::run::{Outcome, cargo, command, heading, run, works};
 use crate::{setup, tidy};
 
 /// Guests, as the machine that runs them sees them; natively they are linted with the rest.
-const GUESTS: [&str; 7] = [
+const GUESTS: [&str; 8] = [
     "updraft-guest",
     "updraft-guest-airflow",
     "updraft-guest-hostile",
     "updraft-guest-importer",
+    "updraft-guest-labels",
     "updraft-guest-liar",
     "updraft-guest-mask",
     "updraft-guest-namer",

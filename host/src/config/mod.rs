@@ -38,9 +38,9 @@ pub use raw::{Acl, Checksum, Encryption, StorageClass};
 pub use reference::{reference, schema};
 pub use rewrite::{NewEvents, RewriteError, with_events};
 pub use sink::*;
-pub use write::{Event, events as write_events};
-pub use testing::{Place, Test, TestContent, TestInput, TestOutput, refusal};
 pub use sinks::{CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS, RETENTION_DAYS};
+pub use testing::{Place, Test, TestContent, TestInput, TestOutput, refusal};
+pub use write::{Event, events as write_events};
 
 /// Components that are embedded in the binary.
 const BUILTINS: [&str; 1] = ["airflow"];

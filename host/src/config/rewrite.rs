@@ -32,7 +32,9 @@ pub enum RewriteError {
         from: String,
     },
     /// What would have come out says something else.
-    #[error("the text would say something else afterwards; this is a bug in Updraft, and nothing was changed")]
+    #[error(
+        "the text would say something else afterwards; this is a bug in Updraft, and nothing was changed"
+    )]
     Differs,
     /// It is no config any more.
     #[error("{0}")]
@@ -47,7 +49,8 @@ pub fn with_events(text: &str, format: Format, changes: &[NewEvents]) -> Result<
     };
     let mut wanted = read(text)?;
     for NewEvents { test, output, events } in changes {
-        let output = wanted.get_mut("tests").and_then(|it| it.get_mut(test)?.get_mut("outputs")?.get_mut(output));
+        let output =
+            wanted.get_mut("tests").and_then(|it| it.get_mut(test)?.get_mut("outputs")?.get_mut(output));
         if let Some(Value::Object(output)) = output {
             output.insert("events".to_owned(), json!(events));
         }
@@ -55,7 +58,8 @@ pub fn with_events(text: &str, format: Format, changes: &[NewEvents]) -> Result<
     match format {
         Format::Json => {
             let rest = text.trim_end().len();
-            let new = serde_json::to_string_pretty(&wanted).map_err(|error| RewriteError::Broken(error.to_string()))?;
+            let new = serde_json::to_string_pretty(&wanted)
+                .map_err(|error| RewriteError::Broken(error.to_string()))?;
             Ok(new + &text[rest..])
         }
         Format::Toml => {

@@ -166,7 +166,11 @@ impl Check<'_> {
         let found = own().find(|(_, source)| source.id == named).map(|(index, _)| index);
         if found.is_none() {
             let help = suggest(named, own().map(|(_, source)| &*source.id));
-            self.report.add_with_help(&member(field, "source"), format!("there is no source `{named}`"), help);
+            self.report.add_with_help(
+                &member(field, "source"),
+                format!("there is no source `{named}`"),
+                help,
+            );
         }
         found
     }

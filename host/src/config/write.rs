@@ -36,7 +36,8 @@ pub(super) fn yaml_block(events: &[Event], indent: usize, quoted: bool) -> Strin
                 Value::String(value) => scalar(value, indent + 4, quoted),
                 other => flow(other),
             };
-            let _ = writeln!(text, "{:indent$}{dash} {}: {value}", "", scalar(name, 0, true).trim_matches('"'));
+            let _ =
+                writeln!(text, "{:indent$}{dash} {}: {value}", "", scalar(name, 0, true).trim_matches('"'));
         }
     }
     text.pop();
@@ -152,7 +153,10 @@ mod tests {
             Format::Yaml,
             &[event(json!({"message": "boom: 5", "level": "error", "logger": "yes", "n": 5, "t": "5"}))],
         );
-        assert_eq!(written, "- message: \"boom: 5\"\n  level: error\n  logger: \"yes\"\n  n: 5\n  t: \"5\"\n");
+        assert_eq!(
+            written,
+            "- message: \"boom: 5\"\n  level: error\n  logger: \"yes\"\n  n: 5\n  t: \"5\"\n"
+        );
     }
 
     #[test]

@@ -319,4 +319,3 @@ fn add(object: &mut Value, more: Value) {
         object.extend(more);
     }
 }
-

@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn what_is_written_down_is_compared_and_the_rest_is_not() {
-        let got = json!({"message": "boom", "level": "error", "fields": {"a": 1, "b": 2}, "label": "default"});
+        let got =
+            json!({"message": "boom", "level": "error", "fields": {"a": 1, "b": 2}, "label": "default"});
         assert!(good(&json!({"message": "boom"}), &got));
         assert!(good(&json!({"fields": {"b": 2}, "logger": null}), &got));
         assert!(!good(&json!({"fields": {"b": 3}}), &got));

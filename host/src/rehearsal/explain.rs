@@ -129,7 +129,8 @@ fn account(
     };
     for (by, ways) in readings {
         let id = by.map(|at| rehearsal.config.transforms[at].id.clone());
-        let mut reader = Reader { rehearsal, ends: &ends, wanted: &wanted, passages: BTreeMap::new(), seen: 0 };
+        let mut reader =
+            Reader { rehearsal, ends: &ends, wanted: &wanted, passages: BTreeMap::new(), seen: 0 };
         let mut waits = Vec::new();
         for (way, sinks) in ways {
             let stream = alone(source, (*origin).clone(), open()?, file.clone(), None);
@@ -227,7 +228,9 @@ impl Reader<'_> {
         let mut before: Option<(Option<usize>, Vec<Made>)> = None;
         for layer in &scene.layers {
             let events: Vec<Made> = events_of(&layer.batch, unit).map(made).collect();
-            let was_dropped = |at: usize| before.as_ref().is_some_and(|(_, them)| them.get(at).is_some_and(|it| it.dropped));
+            let was_dropped = |at: usize| {
+                before.as_ref().is_some_and(|(_, them)| them.get(at).is_some_and(|it| it.dropped))
+            };
             if let Some(by) = layer.by
                 && dropped_by.is_none()
                 && events.iter().enumerate().any(|(at, it)| it.dropped && !was_dropped(at))
@@ -239,9 +242,9 @@ impl Reader<'_> {
                 let failed = scene.failures.iter().find(|failure| failed_on(failure, layer.by, &bytes));
                 passage.stages.push(Stage {
                     index: layer.by,
-                    transform: layer.by.map(|at| {
-                        (id(at), self.rehearsal.config.transforms[at].component.to_string())
-                    }),
+                    transform: layer
+                        .by
+                        .map(|at| (id(at), self.rehearsal.config.transforms[at].component.to_string())),
                     after: before.as_ref().and_then(|(by, _)| *by).map(id),
                     before: before.as_ref().map(|(_, events)| events.clone()),
                     events: events.clone(),
@@ -259,8 +262,7 @@ impl Reader<'_> {
             } else if let Some(last) = scene.layers.last() {
                 put.kept_back = dropped_by.clone().map(|transform| (KeptBack::Dropped, transform));
                 let events = events_of(&last.batch, unit);
-                put.events =
-                    events.filter_map(|event| put_event(sink, event, &mut *places)).collect();
+                put.events = events.filter_map(|event| put_event(sink, event, &mut *places)).collect();
             }
             passage.puts.push(put);
         }

@@ -41,10 +41,13 @@ pub fn find(config: &Config, named: &Path) -> Result<Vec<Found>, ExplainError> {
     if !refused.is_empty() {
         return Err(ExplainError::Refused { file, why: refused.join("; ") });
     }
-    let folders: Vec<_> =
-        sources().map(|(_, source)| source.base_log_folder.display().to_string()).collect();
+    let folders: Vec<_> = sources().map(|(_, source)| source.base_log_folder.display().to_string()).collect();
     let folders = folders.join(", ");
-    Err(if there { ExplainError::Elsewhere { file, folders } } else { ExplainError::NoFile { file, folders } })
+    Err(if there {
+        ExplainError::Elsewhere { file, folders }
+    } else {
+        ExplainError::NoFile { file, folders }
+    })
 }
 
 /// Where it is, and its path below the folder: as it is named from here, or from there.

@@ -8,7 +8,7 @@ use crate::route::partition::Folder;
 use crate::route::standard::{Any, Part};
 use crate::route::template::Names;
 use crate::route::{Question, Target, object_key};
-use crate::sink::generation;
+use crate::sink::{generation, objects::on_disk};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -105,7 +105,12 @@ pub fn names(sink: &SinkKind, target: &Target, timestamp: i64) -> Vec<(&'static 
         // The rest of the name is made when the object is done.
         Some(Layout::Batch(_)) => {
             let folder = Folder::of_written(key).map(|folder| folder.at(timestamp));
-            vec![("key", format!("{}/", object_key(prefix, &folder.unwrap_or_else(|_| key.clone()))))]
+            let folder = folder.unwrap_or_else(|_| key.clone());
+            let key = match sink {
+                SinkKind::File(_) => generation::file_name(&object_key("", &on_disk(&folder))),
+                _ => object_key(prefix, &folder),
+            };
+            vec![("key", format!("{key}/"))]
         }
         None => Vec::new(),
     }

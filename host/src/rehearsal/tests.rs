@@ -86,7 +86,9 @@ impl Tested {
 /// to files without a name. Blocks; not for a thread of an async runtime.
 pub fn run_tests(config: &Config, format: Format) -> Result<Vec<Tested>, TestError> {
     let rehearsal = Rehearsal::new(config)?;
-    patiently(|| config.tests.iter().map(|test| Runner { rehearsal: &rehearsal, test, format }.run()).collect())
+    patiently(|| {
+        config.tests.iter().map(|test| Runner { rehearsal: &rehearsal, test, format }.run()).collect()
+    })
 }
 
 /// One test.
@@ -163,14 +165,18 @@ impl Runner<'_> {
         let mut failures = Vec::new();
         let show = |scene: Scene| {
             for failure in &scene.failures {
-                let (transform, on_error) =
-                    (&self.rehearsal.config.transforms[failure.transform].id, super::account::on_error(failure.on_error));
+                let (transform, on_error) = (
+                    &self.rehearsal.config.transforms[failure.transform].id,
+                    super::account::on_error(failure.on_error),
+                );
                 failures.push(format!(
                     "transform `{transform}` failed on bytes {}..{} of {} (on_error: {on_error}): {}",
                     failure.part.start, failure.part.end, input.path, failure.error
                 ));
             }
-            came.extend(self.events(output, &way, &scene, &origin).into_iter().map(|it| (it, of_the_path.clone())));
+            came.extend(
+                self.events(output, &way, &scene, &origin).into_iter().map(|it| (it, of_the_path.clone())),
+            );
         };
         let halt = self.rehearsal.pass(&way, stream, &(0..content.len() as u64), true, show)?;
         if let Some(halt) = halt {
@@ -196,7 +202,9 @@ impl Runner<'_> {
             return Vec::new();
         }
         let events = last.batch.iter().filter_map(|event| Some((event, event.label()?)));
-        let Place::Sink(at) = output.from else { return events.map(|(event, _)| shown::event(event)).collect() };
+        let Place::Sink(at) = output.from else {
+            return events.map(|(event, _)| shown::event(event)).collect();
+        };
         let sink = &self.rehearsal.config.sinks[at];
         let mut places = Places::new(self.rehearsal, sink, origin.clone());
         let label_of_all = copies(sink, way).then_some(crate::event::DEFAULT_LABEL);

@@ -44,7 +44,10 @@ impl Table {
         }
         if pieces.len() > MOST {
             let more = pieces.len() - MOST;
-            self.line(format_args!("{:indent$}{:NAMES$} … {more} lines more (--format json has all)", "", ""));
+            self.line(format_args!(
+                "{:indent$}{:NAMES$} … {more} lines more (--format json has all)",
+                "", ""
+            ));
         }
     }
 
@@ -63,7 +66,10 @@ impl Table {
             self.row(0, name, value);
         }
         for copied in &account.copied {
-            self.line(format_args!("\n→ {} ({}) copies the file's bytes as they are", copied.sink, copied.kind));
+            self.line(format_args!(
+                "\n→ {} ({}) copies the file's bytes as they are",
+                copied.sink, copied.kind
+            ));
             self.place(4, &copied.place, &copied.names);
         }
         for reading in &account.readings {
@@ -167,7 +173,10 @@ impl Table {
             match value {
                 _ if ONLY_CHANGES.contains(&name.as_str()) && all.len() == 1 => {}
                 // The head says it.
-                _ if matches!(name.as_str(), "dag_id" | "run_id" | "task_id" | "map_index" | "try_number" | "kind") => {}
+                _ if matches!(
+                    name.as_str(),
+                    "dag_id" | "run_id" | "task_id" | "map_index" | "try_number" | "kind"
+                ) => {}
                 Value::String(label) if name == "label" && label == DEFAULT_LABEL => {}
                 Value::Object(fields) if name == "fields" => {
                     for (key, value) in fields {
@@ -199,7 +208,8 @@ impl Table {
         }
         let mut said: Vec<(&Where, &[(&str, String)])> = Vec::new();
         for event in &put.events {
-            let label = if event.label == DEFAULT_LABEL { String::new() } else { format!(", label {}", event.label) };
+            let label =
+                if event.label == DEFAULT_LABEL { String::new() } else { format!(", label {}", event.label) };
             let there = (&*event.place, &*event.names);
             // The parts of an event that was split go one way, as a rule.
             if !said.contains(&there) {
@@ -224,7 +234,9 @@ impl Table {
         }
         match &place.answer {
             Answer::NoRouter => {}
-            Answer::Standard => self.row(indent, "route", &format!("`{router}` leaves it at the sink's own name")),
+            Answer::Standard => {
+                self.row(indent, "route", &format!("`{router}` leaves it at the sink's own name"))
+            }
             Answer::Changed(_) => self.row(indent, "route", &format!("`{router}` chose this name")),
             Answer::NotHere => {}
             Answer::Failed(error) => {
@@ -237,7 +249,8 @@ impl Table {
         }
         for part in place.parts.iter().filter(|_| !matches!(place.answer, Answer::Changed(_))) {
             let fell_back = part.fell_back.as_ref();
-            let fell_back = fell_back.map(|why| format!("; it {why}, so the path is used")).unwrap_or_default();
+            let fell_back =
+                fell_back.map(|why| format!("; it {why}, so the path is used")).unwrap_or_default();
             self.row(indent, "", &format!("by {} `{}`{fell_back}", part.field, part.template));
             for replaced in replaced(part) {
                 self.row(indent, "", &replaced);

@@ -14,15 +14,19 @@ type Edit = (Range<usize>, String);
 
 /// The text with other events. It may say something else then: whoever asks looks.
 pub fn with_events(text: &str, changes: &[NewEvents], quoted: bool) -> Result<String, RewriteError> {
-    let documents = MarkedYaml::load_from_str(text).map_err(|error| RewriteError::Broken(error.to_string()))?;
+    let documents =
+        MarkedYaml::load_from_str(text).map_err(|error| RewriteError::Broken(error.to_string()))?;
     let chars: Vec<char> = text.chars().collect();
     let break_ = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut edits: Vec<Edit> = Vec::new();
     for change in changes {
         let found = documents.first().and_then(|root| Output::find(root, &chars, change));
-        let shape = || RewriteError::Shape { test: change.test, from: format!("number {}", change.output + 1) };
+        let shape =
+            || RewriteError::Shape { test: change.test, from: format!("number {}", change.output + 1) };
         let output = found.ok_or_else(shape)?;
-        edits.extend(output.edits(change, quoted).into_iter().map(|(part, new)| (part, new.replace('\n', break_))));
+        edits.extend(
+            output.edits(change, quoted).into_iter().map(|(part, new)| (part, new.replace('\n', break_))),
+        );
     }
     edits.sort_by_key(|(part, _)| (part.start, part.end));
     // Two outputs that are one in the text: an anchor and its alias.
@@ -142,12 +146,15 @@ fn end_of(node: &MarkedYaml<'_>, chars: &[char]) -> usize {
     let (start, mut end) = (node.span.start.index(), node.span.end.index().min(chars.len()));
     match &node.data {
         // The parser leaves the bracket out.
-        YamlData::Sequence(_) | YamlData::Mapping(_) if matches!(chars.get(start), Some('[' | '{')) => end + 1,
+        YamlData::Sequence(_) | YamlData::Mapping(_) if matches!(chars.get(start), Some('[' | '{')) => {
+            end + 1
+        }
         YamlData::Sequence(items) => items.last().map_or(end, |last| end_of(last, chars)),
         YamlData::Mapping(entries) => entries.iter().last().map_or(end, |(key, value)| {
             // What is nothing ends with the colon before it.
             let colon = key.span.end.index()..chars.len();
-            let colon = chars[colon].iter().position(|c| *c == ':').map_or(0, |more| key.span.end.index() + more + 1);
+            let colon =
+                chars[colon].iter().position(|c| *c == ':').map_or(0, |more| key.span.end.index() + more + 1);
             end_of(value, chars).max(colon)
         }),
         _ => {
