@@ -23,7 +23,7 @@ no time of its own
 ";
 
 /// Two ways that part behind a mask, a copy, and a sink of each type.
-const PIPELINE: &str = r#"
+const PIPELINE: &str = r"
 data_dir: '${DATA_DIR}'
 sources:
   airflow: { type: airflow, base_log_folder: '${LOGS}' }
@@ -52,7 +52,7 @@ sinks:
   archive: { type: aws_s3, inputs: [airflow], bucket: b, key_prefix: logs/, region: us-east-1 }
   local: { type: file, inputs: [mask], path: '${OUT}' }
   console: { type: console, inputs: [normalize], encoding: { codec: text } }
-"#;
+";
 
 struct Bench {
     logs: LogFolder,

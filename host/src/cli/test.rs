@@ -123,7 +123,8 @@ fn print(file: &Path, several: bool, tested: &[Tested], changed: &[(String, Stri
         anstream::println!("{}", file.display());
     }
     for (test, output, events) in changed {
-        anstream::println!("wrote {events} events into output `{output}` of test `{test}`");
+        let events = count(*events);
+        anstream::println!("wrote {events} into output `{output}` of test `{test}`");
     }
     for test in tested {
         if test.good() {
@@ -143,9 +144,9 @@ fn print(file: &Path, several: bool, tested: &[Tested], changed: &[(String, Stri
 fn outcome_of(outcome: &Outcome) {
     let from = &outcome.from;
     let Some(expected) = &outcome.expected else {
-        let got = outcome.got.len();
+        let got = count(outcome.got.len());
         anstream::println!(
-            "  {from}: it does not say what it expects; `updraft test --update` writes the {got} events that came"
+            "  {from}: it does not say what it expects; `updraft test --update` writes {got}, which came"
         );
         return;
     };

@@ -82,6 +82,9 @@ pub fn explain(
     patiently(|| found.into_iter().map(|found| account(&rehearsal, found, lines)).collect())
 }
 
+/// A way, by its transforms, and the sinks that take it.
+type Way<'c> = (&'c [usize], Vec<&'c Sink>);
+
 fn account(
     rehearsal: &Rehearsal<'_>,
     found: Found,
@@ -99,7 +102,7 @@ fn account(
     let origin = Arc::new(rehearsal.origin(source, &path));
     let mut copied = Vec::new();
     // By the stage that makes events, in the order of the config: the ways, each with its sinks.
-    let mut readings: Vec<(Option<usize>, Vec<(&[usize], Vec<&Sink>)>)> = Vec::new();
+    let mut readings: Vec<(Option<usize>, Vec<Way<'_>>)> = Vec::new();
     for sink in &rehearsal.config.sinks {
         let Some(way) = sink.branches.iter().find(|way| way.source == source) else { continue };
         if copies(sink, &way.transforms) {

@@ -233,12 +233,11 @@ impl Table {
             self.row(indent, name, value);
         }
         match &place.answer {
-            Answer::NoRouter => {}
+            Answer::NoRouter | Answer::NotHere => {}
             Answer::Standard => {
                 self.row(indent, "route", &format!("`{router}` leaves it at the sink's own name"))
             }
             Answer::Changed(_) => self.row(indent, "route", &format!("`{router}` chose this name")),
-            Answer::NotHere => {}
             Answer::Failed(error) => {
                 let said = format!("`{router}` FAILED, so the sink's own name is used: {error}");
                 self.row(indent, "route", &said);
