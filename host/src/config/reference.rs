@@ -82,8 +82,8 @@ pub fn reference() -> String {
     }
     let tests = &schema["properties"]["tests"];
     let _ = writeln!(text, "\n## tests\n\n{}\n", prose(tests));
-    let test = page.resolve(&tests["items"]);
-    page.table(&mut text, &members(test), &required(test));
+    let shape = page.resolve(&tests["items"]);
+    page.table(&mut text, &members(shape), &required(shape));
     let _ = write!(
         text,
         "\n## Templates\n\nJinja, over these names: {}, and `env.NAME`. An unknown name is an error. A name that a stream \

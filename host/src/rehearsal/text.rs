@@ -235,7 +235,7 @@ impl Table {
         match &place.answer {
             Answer::NoRouter | Answer::NotHere => {}
             Answer::Standard => {
-                self.row(indent, "route", &format!("`{router}` leaves it at the sink's own name"))
+                self.row(indent, "route", &format!("`{router}` leaves it at the sink's own name"));
             }
             Answer::Changed(_) => self.row(indent, "route", &format!("`{router}` chose this name")),
             Answer::Failed(error) => {

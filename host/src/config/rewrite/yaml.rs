@@ -150,7 +150,7 @@ fn end_of(node: &MarkedYaml<'_>, chars: &[char]) -> usize {
             end + 1
         }
         YamlData::Sequence(items) => items.last().map_or(end, |last| end_of(last, chars)),
-        YamlData::Mapping(entries) => entries.iter().last().map_or(end, |(key, value)| {
+        YamlData::Mapping(entries) => entries.iter().next_back().map_or(end, |(key, value)| {
             // What is nothing ends with the colon before it.
             let colon = key.span.end.index()..chars.len();
             let colon =
