@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use updraft_tests::{Finished, LogFolder, files_in, guest, updraft};
+use updraft_tests::{Finished, LogFolder, Updraft, files_in, guest, updraft};
 
 /// A path with characters that CloudWatch does not take.
 const PATH: &str = "dag_id=etl/run_id=manual__2026-01-01T00:00:00+00:00/task_id=load/attempt=1.log";
@@ -85,7 +85,7 @@ impl Bench {
             .env("NAMER", guest("namer"))
             .env("DO", namer)
             .config("pipeline.yaml", &PIPELINE.replace("MASK_OPTIONS", mask));
-        options.iter().fold(run, |run, option| run.arg(option)).run()
+        options.iter().fold(run, Updraft::arg).run()
     }
 
     fn json(&self, what: &str) -> Value {

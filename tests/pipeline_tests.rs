@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use updraft_tests::{Finished, LogFolder, guest, updraft};
+use updraft_tests::{Finished, LogFolder, Updraft, guest, updraft};
 
 const PATH: &str = "dag_id=etl/run_id=manual__2026-01-01T00:00:00+00:00/task_id=load/attempt=1.log";
 
@@ -64,7 +64,7 @@ fn test(file: &Path, options: &[&str]) -> Finished {
         .env("MASK", guest("mask"))
         .env("LABELS", guest("labels"))
         .env("NAMER", guest("namer"));
-    options.iter().fold(run, |run, option| run.arg(option)).run()
+    options.iter().fold(run, Updraft::arg).run()
 }
 
 #[track_caller]

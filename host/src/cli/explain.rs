@@ -16,7 +16,7 @@ const UNREADABLE: u8 = 3;
 /// Options of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct Explain {
-    /// A log file, from here or below the log folder; with a line, or the first and the last: FILE:7, FILE:7-9
+    /// A log file, from here or below the log folder; with a line, or the first and the last: `FILE:7`, `FILE:7-9`
     #[arg(value_name = "FILE[:LINE[-LINE]]")]
     pub lines: String,
     /// Where the pipeline is described.
