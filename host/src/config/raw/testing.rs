@@ -29,6 +29,7 @@ pub(in crate::config) struct Input {
     /// The source that reads it; may be left out where there is one.
     pub(in crate::config) source: Option<String>,
     /// Its lines: a list of them, or one block of text.
+    #[serde(default)]
     #[schemars(schema_with = "lines")]
     pub(in crate::config) lines: Option<Value>,
     /// Instead of `lines`: a file that holds them, relative to the folder of the config file.
@@ -44,6 +45,7 @@ pub(in crate::config) struct Output {
     /// The events there, in order and number. Of each, what is written down is compared: the members of the normalized
     /// event, `label` (left out: `default`), `raw`, and of sinks `group` and `stream` or `key`, and `written` (the text in
     /// the sink's codec). `null`: must be absent. Left out altogether: `updraft test --update` writes them.
+    #[serde(default)]
     #[schemars(schema_with = "events")]
     pub(in crate::config) events: Option<Vec<Value>>,
 }
