@@ -21,14 +21,14 @@ fn all_kinds() -> String {
     [
         line(0, "INFO", "hello"),
         line(1, "ERROR", "boom"),
-        line(2, "DEBUG", "noise"),
+        line(2, "INFO", "DEBUG noise"),
         line(3, "INFO", "AUDIT who"),
         line(4, "INFO", "bye"),
     ]
     .concat()
 }
 
-/// Logs of every kind on their way through the labeler and the namer.
+/// Logs of every kind on their way through the guests that label and name.
 struct Lift {
     moto: Moto,
     logs: LogFolder,
@@ -46,7 +46,7 @@ impl Lift {
     }
 
     fn config(&self) -> String {
-        let [labeler, namer] = ["labeler", "namer"].map(|name| guest(name, env!("CARGO_TARGET_TMPDIR")));
+        let [labels, namer] = ["labels", "namer"].map(|name| guest(name, env!("CARGO_TARGET_TMPDIR")));
         format!(
             "
 data_dir: {}
@@ -60,7 +60,7 @@ sinks:
 {}
 ",
             self.data.path().display(),
-            labeler.display(),
+            labels.display(),
             namer.display(),
             self.deed,
             self.sinks
@@ -173,7 +173,7 @@ fn a_bad_name_is_said_with_the_rule_and_the_component_and_the_line_goes_to_the_s
     let lift = Lift { deed: "bad_name", ..Lift::to(CLOUDWATCH) };
     let done = lift.lift();
     done.exits(0);
-    assert_eq!(lift.messages(GROUP, &stream()), ["hello", "boom", "noise", "AUDIT who", "bye"]);
+    assert_eq!(lift.messages(GROUP, &stream()), ["hello", "boom", "DEBUG noise", "AUDIT who", "bye"]);
     let said = done.stderr.lines().filter(|line| line.contains("route `naming`")).collect::<Vec<_>>();
     assert_eq!(said.len(), 1, "said once, not once for each label: {said:?}");
     for part in [
@@ -305,8 +305,8 @@ sinks: {{ c: {{ type: console, inputs: [label], route: naming }} }}
         );
         updraft!("run", "--once").config("p.yaml", &config).run()
     };
-    let [labeler, namer] = ["labeler", "namer"].map(|name| guest(name, env!("CARGO_TARGET_TMPDIR")));
-    let done = start("builtin:airflow", labeler);
+    let [labels, namer] = ["labels", "namer"].map(|name| guest(name, env!("CARGO_TARGET_TMPDIR")));
+    let done = start("builtin:airflow", labels);
     done.exits(3);
     assert!(
         done.stderr.contains("route `naming`: builtin:airflow exports no `updraft:pipeline/route@0.1.0`"),

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod drain;
+pub mod explain;
 pub mod inspect;
 pub mod logging;
 mod meter;
@@ -11,6 +12,7 @@ pub mod reload;
 pub mod replay;
 pub mod run;
 mod summary;
+pub mod test;
 mod watch;
 
 use std::path::PathBuf;
@@ -29,6 +31,8 @@ Examples:
   updraft reload --config p.yaml       have a running updraft exchange components and their config
   updraft validate --config p.yaml     is the config good? Talks to nobody
   updraft new transform mask           a component to begin with: source, tests, a pipeline to try it in
+  updraft test p.yaml                  does the pipeline do what its own tests say?
+  updraft explain FILE:7 -c p.yaml     what becomes of line 7, where would it go, and why? Sends nothing
   updraft inspect mask.wasm            what does this component want, and what would it get?
   updraft prove --dag-id etl           what went where, from the receipts
   updraft replay CAPSULE.json          does a component still fail on what it failed on?
@@ -37,8 +41,9 @@ Examples:
 Exit codes:
   0  done; everything was delivered (check: all is well; prove: every sink has all; inspect: all are fit)
   1  ran, but not everything was delivered (check: something is to be mended; prove: something is missing or differs;
-     inspect: a component would be refused at start; reload: what is on disk was not taken over)
-  2  bad config or arguments (new: a bad name, or a folder that is not empty)
+     inspect: a component would be refused at start; reload: what is on disk was not taken over; test: one failed)
+  2  bad config or arguments (new: a bad name, or a folder that is not empty; explain: no source reads such a file, or it has
+     no such line; test: there is none)
   3  cannot start (data dir, AWS region, component, required healthcheck); drain, reload: no updraft runs there; prove: no store;
      inspect: a component cannot be read; new: the project cannot be written
 
@@ -117,6 +122,19 @@ pub enum Command {
     /// Written to ./NAME, in Rust, Python or JavaScript. Needs no network, and nothing beside this binary. The README.md in
     /// it says how to build, test and try it; so does this command.
     New(new::New),
+    /// Run the tests that config files have under `tests`; no network, no log folder, no data dir
+    ///
+    /// A test has lines and says what each transform makes of them, and what goes where. One line is printed for each, and
+    /// for one that failed the difference, in the config's own syntax. With --update what came is written into the file
+    /// instead, and all else of it stays as it is. Exits 0 when all are good, 1 when one failed, 2 when a config is bad or has
+    /// no tests, 3 when a component cannot be used.
+    Test(test::Test),
+    /// Say what becomes of lines of a real file, stage by stage, and where they would go, and why; sends nothing
+    ///
+    /// FILE is below the log folder of a source, and is named from here or from there. It is read from its beginning, as a
+    /// run would, so that what belongs together and what time it is are exact; shown is what overlaps the lines. No
+    /// cursor moves; a running updraft is not in the way.
+    Explain(explain::Explain),
     /// Say what a component is: what it exports and imports, its hash and size, how long it takes to load, its limits
     ///
     /// Each import is marked: `provided`; `provided, empty` where it leads out of a sandbox elsewhere and here nothing is

@@ -11,7 +11,9 @@
 //! 5. [`Pipeline::drain`] delivers what is there and stops;
 //! 6. [`replay`] runs again what a component failed on, out of its capsule, and [`Inspector`] says what a component is
 //!    before you let it in;
-//! 7. [`losses`] says, at any time, what of the logs vanished before a sink had it, and [`prove`] what went where.
+//! 7. [`rehearsal::explain`] says what becomes of the lines of a file and why, and [`rehearsal::run_tests`] runs the tests
+//!    of a config;
+//! 8. [`losses`] says, at any time, what of the logs vanished before a sink had it, and [`prove`] what went where.
 //!
 //! ```no_run
 //! # async fn agent() -> Result<(), Box<dyn std::error::Error>> {
@@ -44,6 +46,7 @@ pub mod monitor;
 mod pipeline;
 mod progress;
 mod receipt;
+pub mod rehearsal;
 pub mod route;
 mod schedule;
 mod sink;

@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         Command::Validate(options) => cli::run::validate(&options.config, &env),
         Command::Prove(options) => cli::prove::prove(options, &env),
         Command::Check(options) => cli::check::check(options, &env),
+        Command::Test(options) => cli::test::test(options, &env),
+        Command::Explain(options) => cli::explain::explain(options, &env),
         Command::Inspect(options) => cli::inspect::inspect(options, &env),
         Command::New(options) => Ok(cli::new::new(options)),
         Command::Replay(options) => Ok(cli::replay::replay(options, &env)),

@@ -271,6 +271,17 @@ pub fn try_components(config: &Config) -> Result<(), StartError> {
 /// Loads what transforms name, and throws it away.
 pub(crate) fn load_components(config: &Config) -> Result<(), StartError> {
     let engine = Engine::for_a_look(&config.data_dir)?;
-    load(&engine, &config.transforms, &HashMap::new())?;
-    load_routers(&engine, config).map(drop)
+    load_stages(&engine, config).map(drop)
 }
+
+/// Loads what transforms and routes name, to be used outside of a running pipeline, and checks that each transform is where
+/// it can work.
+pub(crate) fn load_stages(engine: &Engine, config: &Config) -> Result<(Stages, Stages), StartError> {
+    let stages = load(engine, &config.transforms, &HashMap::new())?;
+    for way in config.sinks.iter().flat_map(|sink| &sink.branches) {
+        chains::placed(way, &config.transforms, |at| stages[at].build().component.transforms())?;
+    }
+    Ok((stages, load_routers(engine, config)?))
+}
+
+type Stages = Vec<Arc<Stage>>;

@@ -14,7 +14,7 @@ const GUESTS: [&str; 13] = [
     "updraft-guest-airflow",
     "updraft-guest-hostile",
     "updraft-guest-importer",
-    "updraft-guest-labeler",
+    "updraft-guest-labels",
     "updraft-guest-liar",
     "updraft-guest-mask",
     "updraft-guest-namer",

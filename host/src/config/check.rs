@@ -45,7 +45,12 @@ pub(super) fn config(
     let as_written =
         ["transforms", "routes"].map(|kind| (kind, value.get(kind).cloned().unwrap_or_default()));
     let as_written = HashMap::from(as_written);
+    // What stands in a test is meant as it stands.
+    let tests = value.as_object_mut().and_then(|root| root.shift_remove("tests"));
     let from_variables = interpolate(&mut value, env, &mut report);
+    if let (Some(root), Some(tests)) = (value.as_object_mut(), tests) {
+        root.insert("tests".to_owned(), tests);
+    }
     let root: Option<raw::Root> = section(value, "", &from_variables, &mut report);
     let dead_letters = BTreeMap::new();
     let mut check = Check { folder, env, as_written, from_variables, report, dead_letters };
@@ -141,7 +146,7 @@ impl Check<'_> {
             })
             .collect();
         self.bring_dead_letters(&data_dir, &mut sources, &mut sinks);
-        Some(Config {
+        let mut config = Config {
             data_dir,
             host: defaults::host(),
             deployment: self.deployment(root.deployment),
@@ -151,8 +156,14 @@ impl Check<'_> {
             routes: routes.into_iter().flatten().collect(),
             sinks,
             env: Env::new(),
+            tests: Vec::new(),
             warnings: Vec::new(),
-        })
+        };
+        // What a test speaks of may be missing because it is wrong itself.
+        if self.report.is_clean() {
+            self.tests(root.tests, &mut config);
+        }
+        Some(config)
     }
 
     /// The place of the route that a sink names.

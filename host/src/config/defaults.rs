@@ -31,6 +31,18 @@ pub(super) fn base_log_folder(env: &Env) -> Option<PathBuf> {
     named.or_else(|| Some(Path::new(variable(env, AIRFLOW_HOME)?).join("logs")))
 }
 
+/// The same variables, with folders for whoever reads and writes none: where Airflow's image has them.
+pub(super) fn with_folders(env: &Env) -> Env {
+    let mut env = env.clone();
+    if base_log_folder(&env).is_none() {
+        env.insert(BASE_LOG_FOLDER.to_owned(), "/opt/airflow/logs".to_owned());
+    }
+    if variable(&env, DATA_DIR).is_none() {
+        env.insert(DATA_DIR.to_owned(), "/var/lib/updraft".to_owned());
+    }
+    env
+}
+
 pub(super) fn deployment(env: &Env) -> Deployment {
     let id = |name| variable(env, name).map(str::to_owned);
     Deployment {

@@ -189,6 +189,7 @@ impl<'e> Variables<'e> {
             routes: Vec::new(),
             sinks: normalized.into_iter().chain(copied).collect(),
             env: Env::new(),
+            tests: Vec::new(),
             warnings: Vec::new(),
         })
     }

@@ -78,6 +78,11 @@ impl Report {
         self.problems.iter().any(|problem| problem.field == field)
     }
 
+    /// Nothing is wrong so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     fn push(&mut self, field: &str, what: String, help: Option<String>) {
         let line = self.lines.of(field);
         self.problems.push(Problem { file: self.file.clone(), line, field: field.to_owned(), what, help });

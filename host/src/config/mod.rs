@@ -12,13 +12,16 @@ mod interpolate;
 mod parse;
 mod raw;
 mod reference;
+mod rewrite;
 mod section;
 mod sink;
 mod sinks;
+mod testing;
 #[cfg(test)]
 mod tests;
 mod transforms;
 mod values;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,8 +36,11 @@ pub use error::{Error, Problem};
 pub use parse::Format;
 pub use raw::{Acl, Checksum, Encryption, StorageClass};
 pub use reference::{reference, schema};
+pub use rewrite::{NewEvents, RewriteError, with_events};
 pub use sink::*;
 pub use sinks::{CLOUDWATCH_MAX_BATCH_BYTES, CLOUDWATCH_MAX_BATCH_EVENTS, RETENTION_DAYS};
+pub use testing::{Place, Test, TestContent, TestInput, TestOutput, refusal};
+pub use write::{Event, events as write_events};
 
 /// Components that are embedded in the binary.
 const BUILTINS: [&str; 1] = ["airflow"];
@@ -70,6 +76,8 @@ pub struct Config {
     pub sinks: Vec<Sink>,
     /// The environment variables that templates name as `env.NAME`, and no others.
     pub env: Env,
+    /// Tests of it, which a run ignores.
+    pub tests: Vec<Test>,
     /// What looks like a mistake but is none for certain; to be said once at start.
     pub warnings: Vec<String>,
 }
@@ -309,6 +317,11 @@ pub fn load(path: &Path, env: &Env) -> Result<Config, Error> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| broken(format!("cannot be read: {error}")))?;
     check::config(&text, format, &name, path.parent().unwrap_or(Path::new("")), env)
+}
+
+/// The same for its tests: neither the log folder nor the data dir need be known.
+pub fn load_for_tests(path: &Path, env: &Env) -> Result<Config, Error> {
+    load(path, &defaults::with_folders(env))
 }
 
 /// The config of a component with its variables replaced, as they are in a file.

@@ -3,11 +3,13 @@
 mod aws;
 mod s3;
 mod sinks;
+mod testing;
 
 pub(super) use aws::{Auth, Healthcheck, Proxy, Request, Tls, session_name};
 pub(super) use s3::*;
 pub use s3::{Acl, Checksum, Encryption, StorageClass};
 pub(super) use sinks::*;
+pub(super) use testing::*;
 
 use std::path::PathBuf;
 
@@ -15,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::reference::{any_route, any_sink, any_source, any_transform};
+use super::reference::{any_route, any_sink, any_source, any_test, any_transform};
 
 /// A pipeline: sources, transforms and sinks, each under a name of your choice (letters, digits, `_`, `-`). In every
 /// value `${NAME}` and `${NAME:-default}` are replaced from the environment; `$$` is a literal `$`. Relative paths are
@@ -50,6 +52,11 @@ pub(super) struct Root {
     #[serde(default)]
     #[schemars(schema_with = "any_sink")]
     pub(super) sinks: Map<String, Value>,
+    /// Tests of this pipeline, which `updraft test` runs and all else ignores. Text in them is literal: no `${NAME}` is
+    /// replaced.
+    #[serde(default)]
+    #[schemars(schema_with = "any_test")]
+    pub(super) tests: Vec<Value>,
 }
 
 /// Who we are, for templates.

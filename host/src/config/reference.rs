@@ -39,6 +39,11 @@ pub(super) fn any_sink(generator: &mut SchemaGenerator) -> Schema {
     ])
 }
 
+/// What goes under `tests`.
+pub(super) fn any_test(generator: &mut SchemaGenerator) -> Schema {
+    Vec::<raw::Test>::json_schema(generator)
+}
+
 fn any_of_type(kinds: &[Value]) -> Schema {
     schemars::json_schema!({ "type": "object", "additionalProperties": { "oneOf": kinds } })
 }
@@ -75,6 +80,10 @@ pub fn reference() -> String {
             page.table(&mut text, &members(one), &required(one));
         }
     }
+    let tests = &schema["properties"]["tests"];
+    let _ = writeln!(text, "\n## tests\n\n{}\n", prose(tests));
+    let shape = page.resolve(&tests["items"]);
+    page.table(&mut text, &members(shape), &required(shape));
     let _ = write!(
         text,
         "\n## Templates\n\nJinja, over these names: {}, and `env.NAME`. An unknown name is an error. A name that a stream \
@@ -104,10 +113,15 @@ impl Page<'_> {
         }
         let shape = self.resolve(option);
         let options = members(shape);
-        if options.is_empty() {
+        let each = self.resolve(&shape["items"]);
+        if !members(each).is_empty() {
+            for (member, inner) in members(each) {
+                self.rows(text, &format!("{name}[].{member}"), inner, required(each).contains(&member));
+            }
+        } else if options.is_empty() {
             let default = match option.get("default") {
                 Some(Value::Null) | None if must => match name.rsplit_once('.') {
-                    Some((parent, _)) => format!("required in `{parent}`"),
+                    Some((parent, _)) => format!("required in `{}`", parent.trim_end_matches("[]")),
                     None => "required".to_owned(),
                 },
                 Some(Value::Null) | None => String::new(),

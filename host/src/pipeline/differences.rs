@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 /// What differs besides the transforms themselves; none: all of it can be taken over. That two are in another order means
 /// nothing.
 pub fn needs_restart(now: &Config, new: &Config) -> Vec<String> {
-    let Config { data_dir, host, deployment, receipts, sources, transforms, routes, sinks, env, warnings: _ } =
-        new;
+    let Config { data_dir, host, deployment, receipts, sources, transforms, routes, sinks, env, .. } = new;
     let mut fields: Vec<String> = [
         ("data_dir", *data_dir != now.data_dir),
         ("the name of this machine", *host != now.host),

@@ -33,6 +33,17 @@ pub struct Found {
     pub metadata: Metadata,
 }
 
+/// Why a file is no stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// This pattern of `exclude`, by its index, has it or a folder that it lies in.
+    Excluded(usize),
+    /// No pattern of `include` has it.
+    NotIncluded,
+    /// It lies in a folder of Updraft's own.
+    Ours,
+}
+
 /// What one look through the folder brought.
 #[derive(Debug, Default)]
 pub struct Scan {
@@ -92,6 +103,21 @@ impl Discovery {
     pub fn matches(&self, rel: &str) -> bool {
         let mut folders = rel.match_indices('/').map(|(at, _)| &rel[..at]);
         self.include.is_match(rel) && !self.exclude.is_match(rel) && folders.all(|folder| self.open(folder))
+    }
+
+    /// Why a file of this path below the root is no stream; none: it is one.
+    pub fn refuses(&self, rel: &str) -> Option<Refusal> {
+        if self.matches(rel) {
+            return None;
+        }
+        let mut folders = rel.match_indices('/').map(|(at, _)| &rel[..at]);
+        let itself = self.exclude.matches(rel).first().copied();
+        let pattern = itself.or_else(|| folders.find_map(|it| self.closed.matches(it).first().copied()));
+        Some(match pattern {
+            Some(pattern) => Refusal::Excluded(pattern),
+            None if self.include.is_match(rel) => Refusal::Ours,
+            None => Refusal::NotIncluded,
+        })
     }
 
     /// Whether anything below this folder may be a stream, as far as its own name goes.

@@ -267,6 +267,11 @@ impl OpenFiles {
         Ok(file)
     }
 
+    /// That is the stream's file.
+    pub(super) fn put(&self, stream: &Stream, file: File) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.put(stream.id, Arc::new(file));
+    }
+
     /// The same for one look: takes no other file's place.
     fn peek(&self, stream: &Stream) -> std::io::Result<Arc<File>> {
         let open = {

@@ -12,6 +12,7 @@ use super::isolate::first_bad;
 use super::marks::Mark;
 use super::stage::{Build, Stage};
 use super::unit::Unit;
+use super::witness::Witness;
 use super::{GuestError, Halted, check, limits, native};
 use crate::config::OnError;
 use crate::event::{DROPPED, Events};
@@ -40,6 +41,8 @@ pub struct Care<'a> {
     pub again: bool,
     /// Where failures are kept, to be looked at.
     pub capsules: Option<&'a Capsules>,
+    /// Who is told instead of all others, and which place of the way this is.
+    pub witness: Option<(&'a dyn Witness, usize)>,
 }
 
 /// Why there is no batch where there are lines.

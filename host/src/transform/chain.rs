@@ -6,8 +6,9 @@
 use super::capsule::Capsules;
 use super::care::{Care, Stop};
 use super::stage::Stage;
+use super::witness::Witness;
 use super::{Halted, clock, native};
-use crate::event::{Batch, Recipe};
+use crate::event::{Batch, Events, Recipe};
 use crate::source::tail::{self, Lines, Want};
 use crate::source::{OpenFiles, Stream};
 use lru::LruCache;
@@ -32,6 +33,23 @@ pub struct Chain {
     partial_line: Duration,
     /// None where only one sink takes this way.
     memo: Option<Mutex<Memo>>,
+}
+
+/// Which batch is asked for, and by whom.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    offset: u64,
+    /// The stream's clock there.
+    clock: i64,
+    /// Nothing from there on is looked at.
+    size: u64,
+    /// Nothing more will be waited for.
+    closing: bool,
+    /// It was made before.
+    again: bool,
+    /// What this machine's clock says; none: look at it.
+    now: Option<i64>,
+    witness: Option<&'a dyn Witness>,
 }
 
 /// What came of asking for the batch at an offset.
@@ -82,7 +100,9 @@ impl Chain {
         {
             return Step::Batch(batch);
         }
-        let step = self.make(stream, offset, clock, stream.snapshot().size, closing, false);
+        let size = stream.snapshot().size;
+        let step =
+            self.make(stream, Ask { offset, clock, size, closing, again: false, now: None, witness: None });
         if let (Some(memo), Step::Batch(batch)) = (&self.memo, &step) {
             memo.lock().unwrap_or_else(PoisonError::into_inner).put(key, batch.clone());
         }
@@ -91,12 +111,27 @@ impl Chain {
 
     /// The same, but of nothing from `end` on: what is there belongs to a batch that was made before.
     pub fn step_up_to(&self, stream: &Stream, offset: u64, clock: i64, end: u64) -> Step {
-        self.make(stream, offset, clock, end.min(stream.snapshot().size), true, false)
+        let size = end.min(stream.snapshot().size);
+        self.make(stream, Ask { offset, clock, size, closing: true, again: false, now: None, witness: None })
     }
 
     /// The batch at an offset that was delivered before: made by components, as it was then, or not now.
     pub fn step_again(&self, stream: &Stream, offset: u64, clock: i64, closing: bool) -> Step {
-        self.make(stream, offset, clock, stream.snapshot().size, closing, true)
+        let size = stream.snapshot().size;
+        self.make(stream, Ask { offset, clock, size, closing, again: true, now: None, witness: None })
+    }
+
+    /// The batch at `offset` of a file that will not grow, before a witness. `now`: what this machine's clock is to say.
+    pub fn step_before(
+        &self,
+        witness: &dyn Witness,
+        stream: &Stream,
+        offset: u64,
+        clock: i64,
+        now: Option<i64>,
+    ) -> Step {
+        let (size, witness) = (stream.snapshot().size, Some(witness));
+        self.make(stream, Ask { offset, clock, size, closing: true, again: false, now, witness })
     }
 
     /// A batch that was made before, again.
@@ -120,7 +155,7 @@ impl Chain {
                 format!("the file ends before byte {end}, though it was read up to there before"),
             ));
         }
-        match self.stages(stream, *recipe, lines, true) {
+        match self.stages(stream, *recipe, lines, true, None) {
             Ok(Some(batch)) => Step::Batch(Arc::new(batch)),
             // The component is another by now, and takes nothing of it.
             Ok(None) => Step::End,
@@ -128,7 +163,8 @@ impl Chain {
         }
     }
 
-    fn make(&self, stream: &Stream, offset: u64, clock: i64, size: u64, closing: bool, again: bool) -> Step {
+    fn make(&self, stream: &Stream, ask: Ask<'_>) -> Step {
+        let Ask { offset, clock, size, closing, again, .. } = ask;
         let now = stream.snapshot();
         if offset >= size {
             return Step::End;
@@ -161,10 +197,11 @@ impl Chain {
             let too_much = want.bytes >= MAX_BATCH_BYTES;
             let last = too_much || (lines.at_end && quiet && !lines.left_unfinished);
             let at_end = lines.at_end;
-            let made_at = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(now.modified);
+            let clock_says = || i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(now.modified);
+            let made_at = ask.now.unwrap_or_else(clock_says);
             let shown = lines.bytes.len() as u64;
             let recipe = Recipe { offset, clock, shown, last, file_time: now.modified, made_at };
-            match self.stages(stream, recipe, lines, again) {
+            match self.stages(stream, recipe, lines, again, ask.witness) {
                 Ok(Some(batch)) => return Step::Batch(Arc::new(batch)),
                 Ok(None) if at_end => {
                     // Its last event may still grow; the join time decides, or the rest of an unfinished line.
@@ -184,6 +221,7 @@ impl Chain {
         recipe: Recipe,
         lines: Lines,
         again: bool,
+        witness: Option<&dyn Witness>,
     ) -> Result<Option<Batch>, Stop> {
         let Recipe { offset, clock, last, file_time, made_at, .. } = recipe;
         let builds = Stage::builds(&self.stages);
@@ -194,6 +232,12 @@ impl Chain {
             offset,
             again,
             capsules: self.capsules.as_deref(),
+            witness: witness.map(|witness| (witness, at)),
+        };
+        let made = |by: Option<usize>, bytes: &[u8], events: &Events| {
+            if let Some(witness) = witness {
+                witness.made(by, offset, bytes, events);
+            }
         };
         let normalizes = builds.first().is_some_and(|build| build.component.normalizes());
         let rest = usize::from(normalizes)..builds.len();
@@ -207,21 +251,21 @@ impl Chain {
             return Ok(None);
         }
         let before = clock;
-        let clock = clock::repair(&mut events, bytes.len(), before, file_time, made_at);
+        let mut clock = clock::repair(&mut events, bytes.len(), before, file_time, made_at);
+        made(normalizes.then_some(0), &bytes, &events);
         let mut divisible = true;
         // Where reading may begin: after an event as the lines were put together.
         let borders = if rest.is_empty() { Vec::new() } else { events.source_ends.clone() };
-        for at in rest.clone() {
-            let before = events.source_ends.clone();
+        for at in rest {
+            let ends_before = events.source_ends.clone();
             events = care(at).transform(&mut bytes, &events, &borders)?;
-            divisible &= before.starts_with(&events.source_ends);
+            divisible &= ends_before.starts_with(&events.source_ends);
+            // Transforms may set times, too.
+            if at + 1 == builds.len() {
+                clock = clock::repair(&mut events, bytes.len(), before, file_time, made_at);
+            }
+            made(Some(at), &bytes, &events);
         }
-        // Transforms may set times, too.
-        let clock = if rest.is_empty() {
-            clock
-        } else {
-            clock::repair(&mut events, bytes.len(), before, file_time, made_at)
-        };
         Ok(Some(Batch {
             origin: stream.origin.clone(),
             range: offset..offset + bytes.len() as u64,

@@ -7,6 +7,7 @@
 //!   event a time it can keep, `native` is what happens without a component, `workers` are the threads for it.
 //! - A failure: `error` names it, `care` decides what becomes of the batch, with `unit` and `isolate` (what spoils it), `marks`
 //!   (where that is), `breaker` (how often is too often), `capsule` (kept to be looked at) and `replay` (run again).
+//! - `witness` sees what each stage makes of a batch.
 //! - Names: `router` asks a component where events go.
 //! - `stage` is a transform's place, where one build of its component follows another, after its `trial`; `stats` what it
 //!   has done.
@@ -37,6 +38,7 @@ mod stats;
 mod trial;
 mod unit;
 mod voice;
+mod witness;
 mod workers;
 mod world;
 
@@ -55,6 +57,7 @@ pub use replay::{Made, Replay, ReplayError, replay};
 pub use router::{Router, Unanswered};
 pub use stage::{Build, Stage};
 pub use stats::Stats;
+pub use witness::Witness;
 pub use workers::{WorkerGone, Workers};
 
 /// The version of the WIT that this host speaks.
@@ -70,4 +73,12 @@ pub struct Halted {
     pub why: String,
     /// Until when nothing will have changed, as far as is known.
     pub until: Option<Instant>,
+}
+
+/// Runs work that calls guests on a thread of its own, which nobody else needs: what fails is looked into at once.
+pub fn patiently<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    load::apart(|| {
+        limits::be_patient();
+        work()
+    })
 }

@@ -10,7 +10,7 @@ mod place;
 mod repeat;
 mod shape;
 
-pub use place::Place;
+pub use place::{Place, on_disk};
 
 use super::complaint::Complaint;
 use super::waiting::Waiting;

@@ -141,7 +141,7 @@ impl Place {
 }
 
 /// No name of a folder is one of those that lead elsewhere, or one that no disk takes, whatever a template prints.
-fn on_disk(name: &str) -> String {
+pub fn on_disk(name: &str) -> String {
     let part = |part: &str| match part {
         "." | ".." => "_".repeat(part.len()),
         _ => part.replace('\0', "_"),

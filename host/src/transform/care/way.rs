@@ -34,6 +34,9 @@ impl Care<'_> {
     }
 
     fn report(&self, case: &Case<'_>, start: u64, end: u64, units: usize, error: &GuestError, outcome: &str) {
+        if self.witness.is_some() {
+            return;
+        }
         let component = &self.build.component;
         let failure = Failure {
             transform: self.stage.id().to_owned(),
@@ -85,6 +88,10 @@ impl Care<'_> {
         error: &GuestError,
     ) -> Result<Events, Stop> {
         let count = events.len() as u64;
+        if let Some((witness, at)) = self.witness {
+            let part = self.offset..self.offset + bytes.len() as u64;
+            witness.gave_way(at, part, self.build.on_error(normalizer), &error.to_string());
+        }
         let events = self.on_error(bytes, events, normalizer, &error.to_string(), None)?;
         self.stage.stats().gave_way.add(count);
         Ok(events)
