@@ -12,9 +12,8 @@ fn by_the_letter(page: &str) {
     let others = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(std::iter::once(binaries).chain(env::split_paths(&others)));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
-    let manual = Manual::page(page, folder.path())
-        .env("PATH", path.expect("a search path"))
-        .env("UPDRAFT", root);
+    let manual =
+        Manual::page(page, folder.path()).env("PATH", path.expect("a search path")).env("UPDRAFT", root);
     offline().into_iter().fold(manual, |manual, (name, value)| manual.env(name, value)).do_all();
 }
 

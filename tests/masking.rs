@@ -12,7 +12,7 @@ const OTHER_TRY: &str = "dag_id=etl/run_id=manual__2026-11-21T12:00:00+00:00/tas
 const GROUP: &str = "canaries";
 
 /// Every sink and every codec behind one mask.
-const PIPELINE: &str = r#"
+const PIPELINE: &str = r"
 sources: { airflow: { type: airflow } }
 transforms:
   normalize: { type: wasm, inputs: [airflow], component: builtin:airflow }
@@ -32,7 +32,7 @@ sinks:
   logs_json: { type: aws_cloudwatch_logs, inputs: [mask], group_name: canaries, stream_name: json, encoding: { codec: json } }
   logs_text: { type: aws_cloudwatch_logs, inputs: [mask], group_name: canaries, stream_name: text, encoding: { codec: text } }
   logs_raw: { type: aws_cloudwatch_logs, inputs: [mask], group_name: canaries, stream_name: raw, encoding: { codec: raw } }
-"#;
+";
 
 /// A text that the user wants hidden; JSON has to escape some of it.
 const WORD: &str = "pässwörd-\"canary\"";
@@ -129,7 +129,9 @@ fn airflow2() -> Log {
         .expect("a string takes all");
     }
     for _ in 0..90 {
-        CANARIES.iter().for_each(|(_, says)| log.text_record("INFO", says));
+        for (_, says) in &CANARIES {
+            log.text_record("INFO", says);
+        }
     }
     log
 }

@@ -159,12 +159,7 @@ fn what_is_not_good_is_not_taken_over_and_the_error_says_why() {
     let cases: [(&str, &str, i32, &[&str]); 8] = [
         ("component: mask.wasm", "component: bad.wasm", 1, &["bad.wasm", "is not a WebAssembly component"]),
         ("with: A", "with: [s3cr3t]", 1, &["mask", "does not accept its config", "`with` is no word"]),
-        (
-            "with: A",
-            "poison: hunter2, with: s3cr3t",
-            1,
-            &["mask", "fails on what the present one takes"],
-        ),
+        ("with: A", "poison: hunter2, with: s3cr3t", 1, &["mask", "fails on what the present one takes"]),
         ("with: A }", "with: A }, limits: { memory_mib: 1 }", 1, &["mask", "limits.memory_mib"]),
         ("path: out", "path: s3cr3t", 1, &["sinks.local", "needs a restart"]),
         ("data_dir: data", "data_dir: data\nreceipts: { sha256: false }", 1, &["receipts differs"]),

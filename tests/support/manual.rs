@@ -42,7 +42,12 @@ impl Manual {
     pub fn page(name: &str, folder: &Path) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self { page: name.to_owned(), blocks: blocks(&text), folder: folder.to_owned(), variables: Vec::new() }
+        Self {
+            page: name.to_owned(),
+            blocks: blocks(&text),
+            folder: folder.to_owned(),
+            variables: Vec::new(),
+        }
     }
 
     /// One more variable for whoever does it.
@@ -62,13 +67,17 @@ impl Manual {
                 Does::Write(name) => {
                     let path = self.folder.join(name);
                     let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-                    made.and_then(|()| fs::write(&path, text)).unwrap_or_else(|error| panic!("{place}: {error}"));
+                    made.and_then(|()| fs::write(&path, text))
+                        .unwrap_or_else(|error| panic!("{place}: {error}"));
                 }
                 Does::Type => drop(self.shell(&place, text)),
                 Does::Show => {
                     for (command, shown) in shown(text) {
                         let printed = self.shell(&place, &command);
-                        assert!(matches(&shown, &printed), "{place}: `{command}` is shown to print\n{shown}\nand prints\n{printed}");
+                        assert!(
+                            matches(&shown, &printed),
+                            "{place}: `{command}` is shown to print\n{shown}\nand prints\n{printed}"
+                        );
                     }
                 }
                 Does::Nothing => {}
@@ -96,7 +105,8 @@ fn blocks(page: &str) -> Vec<Block> {
     let mut lines = page.lines().enumerate();
     while let Some((at, line)) = lines.next() {
         let Some(info) = line.strip_prefix("```") else { continue };
-        let text: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+        let text: Vec<&str> =
+            lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
         let does = match info.split_once(" file=") {
             Some((_, name)) => Does::Write(name.to_owned()),
             None if info == "sh" => Does::Type,
@@ -137,9 +147,9 @@ fn lines_match(shown: &[&str], printed: &[&str]) -> bool {
         [any, rest @ ..] if any.trim() == "…" => {
             (0..=printed.len()).any(|skipped| lines_match(rest, &printed[skipped..]))
         }
-        [line, rest @ ..] => printed
-            .split_first()
-            .is_some_and(|(first, others)| line_matches(line.trim_end(), first.trim_end()) && lines_match(rest, others)),
+        [line, rest @ ..] => printed.split_first().is_some_and(|(first, others)| {
+            line_matches(line.trim_end(), first.trim_end()) && lines_match(rest, others)
+        }),
     }
 }
 
@@ -172,8 +182,12 @@ mod tests {
     fn blocks_are_written_typed_and_shown_and_others_are_not() {
         let page = "x\n```yaml file=a/b.yaml\nk: v\n```\n```sh\ntrue\n```\n```console\n$ cat a/b.yaml\nk: v\n$ echo z\n…\n```\n```rust\nno\n```\n";
         let folder = tempfile::tempdir().expect("a folder");
-        let manual =
-            Manual { page: "p".into(), blocks: blocks(page), folder: folder.path().into(), variables: Vec::new() };
+        let manual = Manual {
+            page: "p".into(),
+            blocks: blocks(page),
+            folder: folder.path().into(),
+            variables: Vec::new(),
+        };
         let does: Vec<_> = manual.blocks.iter().map(|block| (block.line, &block.does)).collect();
         let file = Does::Write("a/b.yaml".into());
         assert_eq!(does, [(2, &file), (5, &Does::Type), (8, &Does::Show), (14, &Does::Nothing)]);

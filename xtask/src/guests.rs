@@ -72,22 +72,25 @@ pub fn guests(arguments: &[String]) -> Outcome {
     for language in LANGUAGES {
         let component = bench.project("normalizer", language)?;
         let rate = bench.rate(NORMALIZING, &component, bytes)?;
-        println!("   {language:24}{rate:8.1} MB of log per CPU-second, {:.2} of the built-in's", rate / builtin);
+        println!(
+            "   {language:24}{rate:8.1} MB of log per CPU-second, {:.2} of the built-in's",
+            rate / builtin
+        );
     }
 
     heading("names by templates, and by a router in Python");
     let router = bench.project("router", "python")?;
     let without = NAMING.replace("ROUTE", "").replace("routes:", "# routes:");
     let with = NAMING.replace("ROUTE", "route: naming");
-    let [mut plain, mut routed] = [Vec::new(), Vec::new()];
+    let [mut by_templates, mut by_naming] = [Vec::new(), Vec::new()];
     // By turns, so that whatever else the machine does meets both.
     for _ in 0..ROUNDS {
-        plain.push(bench.net(&without, &router)?);
-        routed.push(bench.net(&with, &router)?);
+        by_templates.push(bench.net(&without, &router)?);
+        by_naming.push(bench.net(&with, &router)?);
     }
     for (what, of) in [("CPU", (|it: &Took| it.cpu) as fn(&Took) -> f64), ("wall", |it| it.wall)] {
-        let (plain, routed) = (median(plain.iter().map(of)), median(routed.iter().map(of)));
-        println!("   {what:5} {plain:.2} s by templates, {routed:.2} s by the router: {:.3}", routed / plain);
+        let [before, after] = [&by_templates, &by_naming].map(|laps| median(laps.iter().map(of)));
+        println!("   {what:5} {before:.2} s by templates, {after:.2} s by the router: {:.3}", after / before);
     }
     Ok(())
 }
@@ -123,16 +126,19 @@ impl Bench {
         run(new)?;
         let readme = fs::read_to_string(folder.join("README.md")).map_err(|error| error.to_string())?;
         let build = readme.split_once("## Build").and_then(|(_, rest)| rest.split("```").nth(1));
-        let commands = build.and_then(|block| block.strip_prefix("sh\n")).ok_or("its README says no build".to_owned())?;
+        let commands = build
+            .and_then(|block| block.strip_prefix("sh\n"))
+            .ok_or("its README says no build".to_owned())?;
         let mut shell = Command::new("bash");
         shell.args(["-e", "-c", commands]).current_dir(&folder);
         run(shell)?;
-        let built = ["target/wasm32-wasip2/release", "."].map(|place| folder.join(place));
-        let found = built.iter().find_map(|place| {
+        let places = ["target/wasm32-wasip2/release", "."].map(|place| folder.join(place));
+        let found = places.iter().find_map(|place| {
             let files = fs::read_dir(place).ok()?.flatten().map(|entry| entry.path());
             files.into_iter().find(|path| path.extension().is_some_and(|it| it == "wasm"))
         });
-        let found = found.ok_or_else(|| format!("{} was built, and there is no component", folder.display()))?;
+        let found =
+            found.ok_or_else(|| format!("{} was built, and there is no component", folder.display()))?;
         Ok(found.display().to_string())
     }
 
@@ -163,7 +169,10 @@ impl Bench {
         write(&self.place.join("pipeline.yaml"), pipeline.as_bytes())?;
         let mut shell = Command::new("bash");
         shell
-            .args(["-c", "TIMEFORMAT='%U %S %R'; time \"$0\" --log-level error run --once --config pipeline.yaml"])
+            .args([
+                "-c",
+                "TIMEFORMAT='%U %S %R'; time \"$0\" --log-level error run --once --config pipeline.yaml",
+            ])
             .arg(&self.binary)
             .current_dir(&self.place);
         let done = shell.output().map_err(|error| format!("bash: {error}"))?;
