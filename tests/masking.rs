@@ -340,7 +340,8 @@ fn of_a_line_that_the_mask_fails_on_nothing_is_sent() {
     let done = lift.set_up(updraft!("run", "--once", "--give-up", "5s"), 16).run();
     done.exits(1);
     let stderr = &done.stderr;
-    assert!(stderr.contains("transform `mask`") && stderr.contains("on_error: halt"), "{stderr}");
+    // Whether it has been found out by then on which line it fails is a matter of time; that it fails is not.
+    assert!(stderr.contains("transform `mask`") && stderr.contains("limits.memory_mib"), "{stderr}");
     let landed = lift.landed(&done);
     shows_no_canary(&landed);
     for (place, text) in landed.iter().filter(|(place, _)| *place != "said") {
