@@ -1,11 +1,13 @@
-//! Promise: each example transform does, in the pipeline that stands beside it and on lines that real Airflow wrote, what
+//! Promise: each example does, in the pipeline that stands beside it and on lines that real Airflow wrote, what
 //! its first lines say.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
-use updraft_tests::{LogFolder, Moto, REGION, TRY, Updraft, example, line, updraft};
+use updraft_tests::{
+    LogFolder, Moto, REGION, TRY, Updraft, example, files_in, javascript_router, line, python_router, updraft,
+};
 
 /// An example's pipeline, as a user copies it, with its component beside it.
 fn pipeline(name: &str) -> (String, String) {
@@ -47,7 +49,7 @@ impl Landed {
 
 #[test]
 fn the_pipelines_are_good() {
-    for name in ["mask-secrets", "drop-noise", "cost-tags"] {
+    for name in ["mask-secrets", "drop-noise", "cost-tags", "route-by-team", "errors-to-own-group"] {
         let done = set_up(updraft!("validate"), name, &LogFolder::with_lines(0..1)).run();
         done.exits(0);
         assert!(!done.stderr.contains("WARN"), "{name}: {}", done.stderr);
@@ -131,4 +133,52 @@ sinks:
         let seen = updraft!("inspect").arg(example(name, env!("CARGO_TARGET_TMPDIR"))).run();
         assert!(seen.exits(0).stdout.contains("updraft:pipeline/route@0.1.0"), "{}", seen.stdout);
     }
+}
+
+#[test]
+fn routers_in_python_and_javascript_name_what_teams_own() {
+    let tmp = env!("CARGO_TARGET_TMPDIR");
+    for router in [python_router(tmp), javascript_router(tmp)] {
+        let (logs, out) = (LogFolder::with_lines(0..3), LogFolder::empty());
+        logs.append("dag_id=unknown/run_id=r/task_id=t/attempt=1.log", line(0));
+        let pipeline = format!(
+            "
+sources: {{ airflow: {{ type: airflow }} }}
+transforms: {{ normalize: {{ type: wasm, inputs: [airflow], component: 'builtin:airflow' }} }}
+routes: {{ naming: {{ type: wasm, component: {}, config: {{ teams: {{ etl: crm }} }} }} }}
+sinks: {{ out: {{ type: file, inputs: [normalize], route: naming, path: {} }} }}
+",
+            router.display(),
+            out.path().display()
+        );
+        let done = updraft!("run", "--once")
+            .env("AIRFLOW__LOGGING__BASE_LOG_FOLDER", logs.path())
+            .config("pipeline.yaml", &pipeline)
+            .run();
+        done.exits(0);
+        let names: Vec<String> = files_in(out.path()).into_keys().collect();
+        let unowned = "unowned/no-day/dag_id=unknown/run_id=r/task_id=t/attempt=1.log";
+        assert_eq!(names, [format!("crm/2026-11-21/{TRY}"), unowned.to_owned()], "{}", router.display());
+        assert!(done.stderr.contains("DAG unknown is of no team"), "{}", done.stderr);
+        assert!(done.stderr.contains("1 unowned"), "what it counts is in the summary: {}", done.stderr);
+    }
+}
+
+#[test]
+fn errors_have_a_log_group_of_their_own_and_each_team_has_one() {
+    let logs = LogFolder::with_lines(0..2);
+    logs.append(TRY, line(2).replace("INFO", "ERROR"));
+    let landed = Landed::of("errors-to-own-group", &logs);
+    assert_eq!(landed.events["/airflow/errors"].len(), 1);
+    assert_eq!(landed.events["/airflow/etl"].len(), 2);
+
+    logs.append("dag_id=billing/run_id=r/task_id=t/attempt=1.log", line(0));
+    let landed = Landed::of("route-by-team", &logs);
+    let groups: Vec<&String> = landed.events.keys().collect();
+    assert_eq!(groups, ["/airflow/finance", "/airflow/platform"]);
+    let keys: Vec<&String> = landed.objects.keys().collect();
+    assert_eq!(
+        keys,
+        ["logs/finance/dag_id=billing/run_id=r/task_id=t/attempt=1.log", &format!("logs/platform/{TRY}")]
+    );
 }

@@ -27,15 +27,22 @@ impl Project {
         project
     }
 
-    /// The commands of a section of its README; what they printed.
+    /// The commands of a section of its README, run; what they printed.
     fn section(&self, title: &str) -> String {
+        let run = |block: String| text(&shell(&self.folder, &block).stdout);
+        self.commands(title).into_iter().map(run).collect()
+    }
+
+    /// The commands of a section of its README.
+    fn commands(&self, title: &str) -> Vec<String> {
         let readme = fs::read_to_string(self.folder.join("README.md")).expect("a README");
         let (_, section) = readme.split_once(&format!("\n## {title}\n")).expect("the section");
         let section = section.split("\n## ").next().unwrap_or_default();
-        let blocks: Vec<&str> =
-            section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or(rest)).collect();
+        let blocks = section.split("```sh\n").skip(1);
+        let blocks: Vec<String> =
+            blocks.map(|rest| rest.split("```").next().unwrap_or(rest).to_owned()).collect();
         assert!(!blocks.is_empty(), "nothing to do in {title}");
-        blocks.iter().map(|block| text(&shell(&self.folder, block).stdout)).collect()
+        blocks
     }
 }
 
@@ -117,21 +124,18 @@ fn components_in_rust_are_built_tested_and_run_by_their_readmes() {
     );
 }
 
+/// `tests/manual.rs` does what the page says, for all three languages.
 #[test]
-fn a_transform_in_python_is_built_tested_and_run_by_its_readme() {
-    is_a_transform_from_the_first_command_to_the_last("python");
-}
-
-#[test]
-fn a_transform_in_javascript_is_built_tested_and_run_by_its_readme() {
-    is_a_transform_from_the_first_command_to_the_last("javascript");
-}
-
-fn is_a_transform_from_the_first_command_to_the_last(lang: &str) {
-    let project = Project::new("transform", "demo", lang);
-    project.section("Build");
-    project.section("Test");
-    is_masked(&project.section("Try"));
+fn the_readmes_of_transforms_say_what_the_manual_says() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/first-transform.md");
+    let page = fs::read_to_string(page).expect("the page");
+    for (lang, name) in [("rust", "mask"), ("python", "mask-py"), ("javascript", "mask-js")] {
+        let project = Project::new("transform", name, lang);
+        let commands: String =
+            ["Build", "Test", "Try"].map(|title| project.commands(title).concat()).concat();
+        let said = format!("```sh\nupdraft new transform {name} --lang {lang}\ncd {name}\n{commands}```\n");
+        assert!(page.contains(&said), "the manual does not say what the README says:\n{said}");
+    }
 }
 
 #[test]

@@ -37,15 +37,16 @@ fn component(package: &str, tmp: &str) -> PathBuf {
 
 /// The component of `tests/guests/python`; `tmp` as for [`guest`]. Built once, in about ten seconds.
 pub fn python_guest(tmp: &str) -> PathBuf {
-    let environment = installed("componentize-py");
-    let mut build = Command::new(environment.join("bin/componentize-py"));
-    build
-        .current_dir(ROOT)
-        .args(["--quiet", "--wit-path", "wit/v0.1", "--world", "normalizer"])
-        .args(["componentize", "--python-path", "tests/guests/python", "guest", "--output"])
-        // Else it would look for packages in whatever Python comes first.
-        .env("VIRTUAL_ENV", &environment);
-    made_once(&target_dir(tmp).join("python.wasm"), &sources("python"), build)
+    let build = componentize_py("normalizer", &["tests/guests/python"], "guest");
+    made_once(&target_dir(tmp).join("python.wasm"), &sources(&["tests/guests/python"]), build)
+}
+
+/// The router of `examples/components/naming-python`; the same.
+pub fn python_router(tmp: &str) -> PathBuf {
+    let (example, helper) = ("examples/components/naming-python", "guest/python");
+    let build = componentize_py("router", &[helper, example], "naming");
+    let sources = sources(&[example, "guest/python/updraft_guest"]);
+    made_once(&target_dir(tmp).join("naming-python.wasm"), &sources, build)
 }
 
 /// The component of `tests/guests/javascript`; `tmp` as for [`guest`]. Built once, in about ten seconds.
@@ -55,7 +56,29 @@ pub fn javascript_guest(tmp: &str) -> PathBuf {
         .current_dir(ROOT)
         .arg("tests/guests/javascript/build.mjs")
         .arg(installed("componentize-js").join("node_modules"));
-    made_once(&target_dir(tmp).join("javascript.wasm"), &sources("javascript"), build)
+    made_once(&target_dir(tmp).join("javascript.wasm"), &sources(&["tests/guests/javascript"]), build)
+}
+
+/// The router of `examples/components/naming-javascript`; the same.
+pub fn javascript_router(tmp: &str) -> PathBuf {
+    let example = "examples/components/naming-javascript";
+    let mut build = Command::new("node");
+    build.current_dir(ROOT).arg(format!("{example}/build.js"));
+    let sources = sources(&[example, "guest/javascript", "guest/javascript/updraft-guest"]);
+    made_once(&target_dir(tmp).join("naming-javascript.wasm"), &sources, build)
+}
+
+/// Makes a component of a module that lies in one of these folders.
+fn componentize_py(world: &str, folders: &[&str], module: &str) -> Command {
+    let environment = installed("componentize-py");
+    let mut build = Command::new(environment.join("bin/componentize-py"));
+    build.current_dir(ROOT).args(["--quiet", "--wit-path", "wit/v0.1", "--world", world, "componentize"]);
+    for folder in folders {
+        build.args(["--python-path", folder]);
+    }
+    // Else it would look for packages in whatever Python comes first.
+    build.args([module, "--output"]).env("VIRTUAL_ENV", &environment);
+    build
 }
 
 /// Variables that hold cargo, pip and npm to what this repository's set-up has fetched.
@@ -86,11 +109,12 @@ fn installed(name: &str) -> PathBuf {
     folder
 }
 
-/// All that such a guest is made of.
-fn sources(name: &str) -> Vec<PathBuf> {
-    let root = Path::new(ROOT);
-    [root.join("tests/guests").join(name), root.join("wit/v0.1")]
+/// All that a component is made of whose sources are in these folders.
+fn sources(folders: &[&str]) -> Vec<PathBuf> {
+    folders
         .iter()
+        .chain([&"wit/v0.1"])
+        .map(|folder| Path::new(ROOT).join(folder))
         .flat_map(|folder| fs::read_dir(folder).expect("it is in the repository").flatten())
         .map(|entry| entry.path())
         .filter(|path| path.is_file())

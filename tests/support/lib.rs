@@ -30,7 +30,7 @@ pub use astro::{BUCKET, GROUP, STREAM, s3_page};
 pub use binary::{Finished, Running, Updraft};
 pub use both::allow_both;
 pub use disk::Disk;
-pub use guest::{example, guest, javascript_guest, offline, python_guest};
+pub use guest::{example, guest, javascript_guest, javascript_router, offline, python_guest, python_router};
 pub use http::request as http_request;
 pub use log_folder::{LogFolder, TRY, files_in, fixture_sets, line};
 pub use manual::Manual;
