@@ -26,7 +26,7 @@ const NAMING: &str = "
 data_dir: data
 sources: { airflow: { type: airflow, base_log_folder: logs } }
 transforms: { normalize: { type: wasm, inputs: [airflow], component: 'builtin:airflow' } }
-routes: { naming: { type: wasm, component: 'COMPONENT' } }
+routes: { naming: { type: wasm, component: 'COMPONENT', config: { teams: { etl: data } } } }
 sinks:
   out:
     type: file
