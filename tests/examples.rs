@@ -172,6 +172,7 @@ fn errors_have_a_log_group_of_their_own_and_each_team_has_one() {
     assert_eq!(landed.events["/airflow/errors"].len(), 1);
     assert_eq!(landed.events["/airflow/etl"].len(), 2);
 
+    let logs = LogFolder::with_lines(0..2);
     logs.append("dag_id=billing/run_id=r/task_id=t/attempt=1.log", line(0));
     let landed = Landed::of("route-by-team", &logs);
     let groups: Vec<&String> = landed.events.keys().collect();

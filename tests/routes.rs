@@ -132,6 +132,57 @@ fn a_label_may_go_to_a_sink_of_its_own_and_to_no_other() {
 }
 
 #[test]
+fn a_file_of_which_nothing_is_for_a_mirror_has_no_object_and_is_counted() {
+    let lift = Lift::to("  audit: { type: aws_s3, inputs: [label], route: naming, bucket: my-bucket }");
+    lift.logs.append(OTHER, line(0, "INFO", "nothing to see"));
+    let done = lift.lift();
+    done.exits(0);
+    assert_eq!(lift.moto.objects(BUCKET).keys().collect::<Vec<_>>(), [TRY]);
+    assert!(done.stderr.contains("5 not for this sink, by its route"), "{}", done.stderr);
+}
+
+#[test]
+fn what_was_kept_from_a_mirror_does_not_get_there_because_its_router_fails() {
+    for inputs in ["label", "airflow"] {
+        let sinks = "  audit: { type: aws_s3, inputs: [INPUTS], route: naming, bucket: my-bucket }";
+        let mut lift = Lift::to(sinks.replace("INPUTS", inputs).leak());
+        lift.lift().exits(0);
+        let before = lift.moto.objects(BUCKET);
+        assert_eq!(before.len(), usize::from(inputs == "label"));
+        lift.deed = "trap";
+        lift.logs.append(TRY, line(5, "INFO", "more"));
+        lift.set_up(updraft!("run", "--once", "--give-up", "2s")).run().exits(1);
+        let bodies = |objects: &std::collections::BTreeMap<String, updraft_tests::Object>| {
+            objects.iter().map(|(key, object)| (key.clone(), object.body.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(bodies(&lift.moto.objects(BUCKET)), bodies(&before), "{inputs}");
+        lift.deed = "name";
+        lift.lift().exits(0);
+    }
+}
+
+#[test]
+fn a_test_of_a_pipeline_whose_router_fails_fails_and_is_left_alone() {
+    let lift = Lift { deed: "bad_name", ..Lift::to(CLOUDWATCH) };
+    let test = "
+tests:
+  - name: names
+    inputs: [{ path: a.log, lines: [hello] }]
+    outputs: [{ extract_from: cw, events: [{ message: hello }] }]
+";
+    let file = lift.data.path().join("p.yaml");
+    let config = format!("{}{test}", lift.config());
+    fs::write(&file, &config).expect("it can be written");
+    for update in [false, true] {
+        let run = if update { updraft!("test", "--update", &file) } else { updraft!("test", &file) };
+        let done = run.run();
+        done.exits(1);
+        assert!(done.stdout.contains("named the log stream"), "{}", done.stdout);
+        assert_eq!(fs::read_to_string(&file).expect("it is there"), config);
+    }
+}
+
+#[test]
 fn labels_go_to_folders_of_their_own_with_the_events_time_in_them() {
     let lift = Lift::to(
         "  lake: { type: file, inputs: [label], route: naming, path: OUT, layout: batch, compression: none, \

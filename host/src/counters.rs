@@ -37,7 +37,7 @@ pub struct Counters {
     /// Events that a transform dropped, as it was meant to.
     pub dropped: Counter,
     /// Events that its router keeps from it.
-    pub not_here: Counter,
+    pub not_here: Arc<Counter>,
     /// Events that the service refused: too old.
     pub too_old: Counter,
     /// Too far in the future.

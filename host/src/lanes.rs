@@ -236,8 +236,9 @@ impl Lanes {
         let closing = self.closing() || lane.hurried(offset);
         let outcome = workers
             .run_apart(failing, move || {
-                let step = loop {
-                    break match sink.plan(&lane_there, offset) {
+                let (step, taken) = loop {
+                    let named_by = sink.naming().generation();
+                    let step = match sink.plan(&lane_there, offset) {
                         Plan::Free => chain.step(&lane_there.stream, offset, clock, closing),
                         Plan::Again(recipe) => match chain.remake(&lane_there.stream, &recipe) {
                             // The components are others by now, and make no such batch.
@@ -249,13 +250,14 @@ impl Lanes {
                         },
                         Plan::UpTo(end) => chain.step_up_to(&lane_there.stream, offset, clock, end),
                     };
-                };
-                let taken = match &step {
-                    Step::Batch(batch) => {
-                        let names = sink.naming().of_batch(&lane_there, batch);
-                        Some(sink.take(&lane_there, batch, &names).map(|taken| (taken, names.not_here)))
+                    let Step::Batch(batch) = &step else { break (step, None) };
+                    let names = sink.naming().of_batch(&lane_there, batch);
+                    // Labels of the transforms of before are not for the router of now.
+                    if sink.naming().generation() != named_by {
+                        continue;
                     }
-                    _ => None,
+                    let taken = sink.take(&lane_there, batch, &names).map(|taken| (taken, names.not_here));
+                    break (step, Some(taken));
                 };
                 (step, taken)
             })

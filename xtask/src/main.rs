@@ -21,7 +21,7 @@ cargo xtask torture --minutes N --seed S
                     --scenario s3-down or cloudwatch-down: how fast one service is served while the other is away
 cargo xtask soak    how much a component in trouble takes from the pipeline beside it (release build; --binary PATH, --lines N)
 cargo xtask guests  what components cost in Rust, Python and JavaScript, and a router in Python (release build; --binary PATH,
-                    --megabytes N)
+                    --megabytes N, --only normalizers or names)
 cargo xtask fuzz    throw any columns and any bytes at what checks components and loads them (--minutes N)
 cargo xtask setup   only the set-up: wasm target, Python environment with moto, what makes components of Python and
                     JavaScript, cargo-deny

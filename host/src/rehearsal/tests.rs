@@ -8,6 +8,7 @@ use super::{Rehearsal, shown};
 use crate::config::{Config, Event, Format, Place, Test, TestContent, TestInput, TestOutput};
 use crate::error::StartError;
 use crate::event::Origin;
+use crate::route::naming::Answer;
 use crate::source::alone;
 use crate::transform::patiently;
 use std::io::Write;
@@ -28,6 +29,8 @@ pub struct Tested {
     pub failures: Vec<String>,
     /// A component failed and its `on_error` is `halt`: nothing comes of the rest.
     pub halted: bool,
+    /// A router failed: where events go nobody knows.
+    pub unanswered: bool,
 }
 
 /// What came of one output of a test.
@@ -78,7 +81,7 @@ pub enum TestError {
 impl Tested {
     /// All is as expected.
     pub fn good(&self) -> bool {
-        !self.halted && self.outputs.iter().all(|output| output.good)
+        !self.halted && !self.unanswered && self.outputs.iter().all(|output| output.good)
     }
 }
 
@@ -106,7 +109,8 @@ impl Runner<'_> {
         let inputs = self.test.inputs.iter().map(|input| Ok((input, self.content(input)?)));
         let inputs = inputs.collect::<Result<Vec<_>, TestError>>()?;
         let name = self.test.name.clone();
-        let mut tested = Tested { name, outputs: Vec::new(), failures: Vec::new(), halted: false };
+        let mut tested =
+            Tested { name, outputs: Vec::new(), failures: Vec::new(), halted: false, unanswered: false };
         for output in &self.test.outputs {
             let mut came = Vec::new();
             for (input, content) in &inputs {
@@ -174,9 +178,10 @@ impl Runner<'_> {
                     failure.part.start, failure.part.end, input.path, failure.error
                 ));
             }
-            came.extend(
-                self.events(output, &way, &scene, &origin).into_iter().map(|it| (it, of_the_path.clone())),
-            );
+            let before = failures.len();
+            let events = self.events(output, &way, &scene, &origin, &mut failures);
+            tested.unanswered |= failures.len() > before;
+            came.extend(events.into_iter().map(|it| (it, of_the_path.clone())));
         };
         let halt = self.rehearsal.pass(&way, stream, &(0..content.len() as u64), true, show)?;
         if let Some(halt) = halt {
@@ -195,7 +200,14 @@ impl Runner<'_> {
     }
 
     /// What of a batch comes out there.
-    fn events(&self, output: &TestOutput, way: &[usize], scene: &Scene, origin: &Arc<Origin>) -> Vec<Event> {
+    fn events(
+        &self,
+        output: &TestOutput,
+        way: &[usize],
+        scene: &Scene,
+        origin: &Arc<Origin>,
+        failures: &mut Vec<String>,
+    ) -> Vec<Event> {
         let Some(last) = scene.layers.last() else { return Vec::new() };
         // Of what is halted nothing comes.
         if scene.halt.is_some() {
@@ -210,6 +222,9 @@ impl Runner<'_> {
         let label_of_all = copies(sink, way).then_some(crate::event::DEFAULT_LABEL);
         let events = events.filter_map(|(event, label)| {
             let place = places.of(label_of_all.unwrap_or(label));
+            if let (Answer::Failed(why), Some(router)) = (&place.answer, &place.router) {
+                failures.push(format!("route `{router}` on label `{label}` of {}: {why}", origin.path));
+            }
             let target = place.target.as_ref()?;
             let mut shown = shown::event(event);
             let names = names(&sink.kind, target, event.timestamp()).into_iter();

@@ -4,6 +4,7 @@ use super::tests::Tested;
 use crate::config::{Format, NewEvents, RewriteError, with_events};
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// What was changed.
@@ -36,12 +37,12 @@ pub enum UpdateError {
     },
 }
 
-/// Writes what tests got where that is not what is expected, and leaves all else of the file as it is. A test that is halted
-/// is left alone. The file is another at once, or not at all.
+/// Writes what tests got where that is not what is expected, and leaves all else of the file as it is. A test that is halted,
+/// or whose router fails, is left alone. The file is another at once, or not at all.
 pub fn update(file: &Path, format: Format, tested: &[Tested]) -> Result<Updated, UpdateError> {
     let mut updated = Updated::default();
     let mut changes = Vec::new();
-    for (test, it) in tested.iter().enumerate().filter(|(_, it)| !it.halted) {
+    for (test, it) in tested.iter().enumerate().filter(|(_, it)| !it.halted && !it.unanswered) {
         for (output, outcome) in it.outputs.iter().enumerate().filter(|(_, outcome)| !outcome.good) {
             changes.push(NewEvents { test, output, events: outcome.got.clone() });
             updated.outputs.push((it.name.clone(), outcome.from.clone(), outcome.got.len()));
@@ -63,7 +64,10 @@ fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     let file = fs::canonicalize(file)?;
     let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
     new.write_all(text.as_bytes())?;
-    new.as_file().set_permissions(fs::metadata(&file)?.permissions())?;
+    let was = fs::metadata(&file)?;
+    // Whoever reads it now has to be able to read it then.
+    fchown(new.as_file(), Some(was.uid()), Some(was.gid()))?;
+    new.as_file().set_permissions(was.permissions())?;
     new.as_file().sync_all()?;
     new.persist(&file)?;
     Ok(())

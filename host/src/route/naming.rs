@@ -4,21 +4,20 @@
 use super::standard::{FellBack, Part, Standard};
 use super::target::{Question, Target};
 use super::template::Names;
-use crate::config::Env;
+use crate::config::{Env, Role};
 use crate::cursor::StreamId;
 use crate::event::{Batch, NotHere, Origin, StreamKind};
 use crate::lane::Lane;
 use crate::sink::complaint::Complaint;
-use crate::transform::{Router, Unanswered};
+use crate::transform::{Halted, Router, Unanswered};
 use lru::LruCache;
+use std::hash::{BuildHasher, RandomState};
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Names that are kept, the latest used. One takes about 300 bytes.
+/// Names that are kept, the latest used. One takes about 300 bytes, and by the services' rules 3 KiB at most.
 const KEPT: usize = 16_384;
-/// Bytes of a label whose names are kept. Longer ones are decided again for each batch.
-const LABEL_KEPT: usize = 128;
 /// A router that failed on a name is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_mins(5);
 
@@ -36,15 +35,19 @@ pub struct Naming<S: Standard> {
 struct Known<N> {
     /// Of which build of the router.
     generation: u64,
-    names: LruCache<(StreamId, String), Decided<N>>,
+    /// By stream and the label's hash: a label may be long.
+    names: LruCache<(StreamId, u64), Decided<N>>,
+    hasher: RandomState,
 }
 
-#[derive(Clone)]
-struct Decided<N> {
-    /// None: not to this sink.
-    name: Option<N>,
-    /// Good until then; none: for as long as the router is the same.
-    until: Option<Instant>,
+/// What was decided of a stream and label.
+#[derive(Debug, Clone)]
+pub struct Decided<N> {
+    /// The name; none: not to this sink.
+    pub name: Option<N>,
+    /// Its router did not answer, so it is the sink's own name, until then. None: it is good for as long as the router is
+    /// the same.
+    pub unanswered_until: Option<Instant>,
 }
 
 /// Where the events of a batch go in one sink, by label.
@@ -52,12 +55,19 @@ pub struct Named<N> {
     names: Vec<Option<N>>,
     /// Labels that do not go there.
     pub not_here: NotHere,
+    /// A router did not answer, so some go by the sink's own name until then.
+    pub unanswered_until: Option<Instant>,
 }
 
 impl<N> Named<N> {
     /// The name for a label of the batch, by its index; none: no event of it goes to the sink.
     pub fn of(&self, label: u16) -> Option<&N> {
         self.names.get(usize::from(label))?.as_ref()
+    }
+
+    /// All names that events of it go by.
+    pub fn all(&self) -> impl Iterator<Item = &N> {
+        self.names.iter().flatten()
     }
 }
 
@@ -71,7 +81,7 @@ impl<S: Standard> Naming<S> {
             standard,
             env,
             router,
-            known: Mutex::new(Known { generation: 0, names }),
+            known: Mutex::new(Known { generation: 0, names, hasher: RandomState::new() }),
             complaint: Mutex::default(),
         }
     }
@@ -91,49 +101,62 @@ impl<S: Standard> Naming<S> {
         let labels = &batch.events.label_names;
         let mut names: Vec<Option<S::Name>> = labels.iter().map(|_| None).collect();
         let (mut asked, mut not_here) = (vec![false; labels.len()], NotHere::default());
+        let mut unanswered_until = None;
         for event in batch.iter() {
             let (Some(label), index) = (event.label(), event.label_index()) else { continue };
             if std::mem::replace(&mut asked[usize::from(index)], true) {
                 continue;
             }
-            names[usize::from(index)] = self.name(lane, label);
-            if names[usize::from(index)].is_none() {
+            let known = self.known_name(lane, label);
+            let decided = match (known, unanswered_until) {
+                (Some(known), _) => known,
+                (None, None) => self.name(lane, label),
+                // One failure is enough for a batch.
+                (None, Some(_)) => Decided { name: Some(self.own_name(lane, label)), unanswered_until },
+            };
+            unanswered_until = unanswered_until.or(decided.unanswered_until);
+            if decided.name.is_none() {
                 not_here.add(index);
             }
+            names[usize::from(index)] = decided.name;
         }
-        Named { names, not_here }
+        Named { names, not_here, unanswered_until }
     }
 
-    /// Where the events of a stream and label go; none: not to this sink. A router may be asked: blocks, on a worker
-    /// thread.
-    pub fn name(&self, lane: &Lane, label: &str) -> Option<S::Name> {
+    /// Where the events of a stream and label go. A router may be asked: blocks, on a worker thread.
+    pub fn name(&self, lane: &Lane, label: &str) -> Decided<S::Name> {
         if let Some(known) = self.known_name(lane, label) {
             return known;
         }
-        let key = (label.len() <= LABEL_KEPT).then(|| (lane.stream.id, label.to_owned()));
         // Before it is asked: if another takes over meanwhile, its answer is not kept.
         let generation = self.generation();
         let decided = self.decide(lane, label);
         let mut known = self.known();
-        if let Some(key) = key
-            && known.generation == generation
-            && decided.until.is_none_or(|until| until > Instant::now())
-        {
+        if known.generation == generation {
+            let key = known.key(lane, label);
             known.names.put(key, decided.clone());
         }
-        decided.name
+        decided
     }
 
-    /// The same if it is decided already; the outer none: it is not.
-    pub fn known_name(&self, lane: &Lane, label: &str) -> Option<Option<S::Name>> {
+    /// The same if it is decided already.
+    pub fn known_name(&self, lane: &Lane, label: &str) -> Option<Decided<S::Name>> {
         let generation = self.generation();
         let mut known = self.known();
         if known.generation != generation {
             known.generation = generation;
             known.names.clear();
         }
-        let decided = known.names.get(&(lane.stream.id, label.to_owned()))?;
-        decided.until.is_none_or(|until| until > Instant::now()).then(|| decided.name.clone())
+        let key = known.key(lane, label);
+        let decided = known.names.get(&key)?;
+        decided.unanswered_until.is_none_or(|until| until > Instant::now()).then(|| decided.clone())
+    }
+
+    /// What a stream waits for whose router did not answer.
+    pub fn halted(&self, until: Instant) -> Halted {
+        let transform = self.router.as_ref().map_or_else(String::new, |router| router.id().to_owned());
+        let why = "it fails, and what was delivered before is not to change for that".to_owned();
+        Halted { transform, role: Role::Router, why, until: Some(until) }
     }
 
     /// What the sink's own templates say.
@@ -159,7 +182,7 @@ impl<S: Standard> Naming<S> {
         let own = self.own_name(lane, label);
         // Dead letters are this host's own; nobody may keep them from where they go.
         let router = self.router.as_ref().filter(|_| origin.kind != StreamKind::DeadLetter);
-        let Some(router) = router else { return Decided { name: Some(own), until: None } };
+        let Some(router) = router else { return Decided { name: Some(own), unanswered_until: None } };
         let question = Question {
             label: label.to_owned(),
             sink: self.sink.clone(),
@@ -168,9 +191,10 @@ impl<S: Standard> Naming<S> {
             rules: self.standard.rules(),
         };
         match router.ask(origin, &question) {
-            Ok(None) => Decided { name: None, until: None },
+            Ok(None) => Decided { name: None, unanswered_until: None },
             Ok(Some(target)) => {
-                Decided { name: Some(self.standard.of_target(target).unwrap_or(own)), until: None }
+                let name = self.standard.of_target(target).unwrap_or(own);
+                Decided { name: Some(name), unanswered_until: None }
             }
             Err(unanswered) => {
                 self.say(router, origin, &question, &unanswered);
@@ -178,7 +202,7 @@ impl<S: Standard> Naming<S> {
                     Unanswered::Aside(until) => until,
                     Unanswered::Failed(_) => Instant::now() + ASK_AGAIN,
                 };
-                Decided { name: Some(own), until: Some(until) }
+                Decided { name: Some(own), unanswered_until: Some(until) }
             }
         }
     }
@@ -194,12 +218,19 @@ impl<S: Standard> Naming<S> {
         }
     }
 
-    fn generation(&self) -> u64 {
+    /// How often its router was exchanged.
+    pub fn generation(&self) -> u64 {
         self.router.as_ref().map_or(0, |router| router.generation())
     }
 
     fn known(&self) -> MutexGuard<'_, Known<S::Name>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<N> Known<N> {
+    fn key(&self, lane: &Lane, label: &str) -> (StreamId, u64) {
+        (lane.stream.id, self.hasher.hash_one(label))
     }
 }
 

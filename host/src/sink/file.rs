@@ -67,11 +67,8 @@ impl File {
 
     /// Chooses a name that nothing has yet, and writes the choice down before the file is there: after a
     /// crash in between, the file is still known as ours.
-    fn claim(&self, lane: &Lane, claimed: &mut Claimed) -> Result<String> {
+    fn claim(&self, lane: &Lane, own: String, claimed: &mut Claimed) -> Result<String> {
         let stream = &lane.stream;
-        // One file for all labels: of those that do not go there nothing is in it.
-        let own = self.naming.name(lane, DEFAULT_LABEL);
-        let own = own.unwrap_or_else(|| self.naming.own_name(lane, DEFAULT_LABEL));
         let (key, unique_key) = (generation::key(&own, stream), generation::unique_key(&own, stream));
         for name in [own, key, unique_key] {
             let name = generation::file_name(&name);
@@ -146,13 +143,16 @@ impl EventSink for File {
             let tally = Tally::of_left_out(batch, not_here);
             return Ok(Taken::Done { events: 0, tally, target: None });
         }
-        let mut claimed = self.claimed()?;
         let row = lane.cursor();
-        let (name, written) = match row.target {
-            Some(name) => (name, row.written),
-            None => (self.claim(lane, &mut claimed)?, 0),
+        let (name, written) = if let Some(name) = row.target {
+            (name, row.written)
+        } else {
+            // One file for all labels: of those that do not go there nothing is in it. A router may be asked, which
+            // takes its time: not while others wait for the names.
+            let own = self.naming.name(lane, DEFAULT_LABEL).name;
+            let own = own.unwrap_or_else(|| self.naming.own_name(lane, DEFAULT_LABEL));
+            (self.claim(lane, own, &mut *self.claimed()?)?, 0)
         };
-        drop(claimed);
         let mut text = Vec::with_capacity(batch.bytes.len() * 2);
         let events = match joined::codec_for(batch, self.codec) {
             Codec::Raw => joined::raw(batch, not_here, &mut text),

@@ -14,7 +14,7 @@ use super::stage::{Build, Stage};
 use super::unit::Unit;
 use super::witness::Witness;
 use super::{GuestError, Halted, check, limits, native};
-use crate::config::OnError;
+use crate::config::{OnError, Role};
 use crate::event::{DROPPED, Events};
 use crate::source::Stream;
 use std::io;
@@ -163,6 +163,7 @@ impl Care<'_> {
         if mark.again_at > Instant::now() {
             return Err(Stop::Halt(Halted {
                 transform: self.stage.id().to_owned(),
+                role: Role::Transform,
                 why: mark.error.to_string(),
                 until: Some(mark.again_at),
             }));

@@ -65,7 +65,7 @@ pub enum Step {
     End,
     /// A guest failed, and its `on_error` says that the branch waits.
     Halt(Halted),
-    /// A guest failed, and this is no thread to find out on what: ask again, by [`Workers::run_for`](super::Workers::run_for).
+    /// A guest failed, and this is no thread to find out on what: ask again, by [`Workers::run_apart`](super::Workers::run_apart).
     Elsewhere,
     /// The file can't be read (any more).
     Unreadable(std::io::Error),

@@ -215,6 +215,8 @@ impl GuestError {
             Self::Unreachable { words } => {
                 words.split(" | ").find(|line| line.contains("panicked at")).unwrap_or_default().to_owned()
             }
+            // The rule and the name are another for each stream.
+            Self::Name(bad) => format!("bad name of {}", bad.what),
             _ => self.to_string(),
         };
         text.chars().filter(|it| !it.is_numeric()).take(200).collect()

@@ -42,6 +42,7 @@ mod witness;
 mod workers;
 mod world;
 
+use crate::config::Role;
 use std::time::Instant;
 
 pub use capsule::Capsules;
@@ -65,10 +66,15 @@ pub const WIT_VERSION: &str = "0.1.0";
 
 /// A stream waits for a component.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("waits for transform `{transform}` (`on_error: halt`): {why}")]
+#[error(
+    "waits for {} `{transform}`{}: {why}",
+    role, if *role == Role::Transform { " (`on_error: halt`)" } else { "" }
+)]
 pub struct Halted {
-    /// Which transform.
+    /// Which transform, or route.
     pub transform: String,
+    /// Which of the two it is. What was delivered before waits for a router, too.
+    pub role: Role,
     /// Why.
     pub why: String,
     /// Until when nothing will have changed, as far as is known.

@@ -1,6 +1,5 @@
 //! Threads of their own for reading and guests, so that neither ever holds up the I/O.
 
-use super::Chain;
 use super::limits;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -49,15 +48,6 @@ impl Workers {
             work_through(&Mutex::new(inbox));
         })?;
         Ok(Self { jobs, infirmary })
-    }
-
-    /// Runs `work` where a chain's work is run just now.
-    pub async fn run_for<T: Send + 'static>(
-        &self,
-        chain: Option<&Chain>,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, WorkerGone> {
-        self.run_apart(chain.is_some_and(Chain::is_sick), work).await
     }
 
     /// Runs `work` where work is run of which something fails just now, or where other work is.

@@ -26,6 +26,7 @@ pub mod turns;
 mod verdict_tests;
 
 use crate::config;
+use crate::cursor::StreamId;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, DEFAULT_LABEL};
 use crate::lane::{Lane, Seq};
@@ -39,12 +40,14 @@ use crate::sink::{EventSink, Flush, NamesOf, encode};
 pub use canary::Put;
 use client::{Client, LogStreamName};
 use groups::Groups;
+use lru::LruCache;
 use outlet::Outlet;
 use refused::Original;
 use room::Room;
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -54,6 +57,9 @@ use turns::Turns;
 /// So many batches of a file may be acknowledged before what stands in front of them is (another log stream has it, and
 /// does not take it): a kill repeats them.
 const AHEAD: usize = 64;
+
+/// Streams of which it is known where their events went last.
+const WENT_TO: NonZero<usize> = NonZero::new(16_384).unwrap();
 
 /// A sink of type `aws_cloudwatch_logs`.
 pub struct CloudWatch {
@@ -69,6 +75,8 @@ pub struct CloudWatch {
     groups: Arc<Groups>,
     new_streams: Arc<Turns>,
     room: Room,
+    /// Where the events of a stream went last.
+    went_to: Mutex<LruCache<StreamId, Vec<LogStreamName>>>,
     trouble: Trouble,
     /// Where what is refused goes, if it goes anywhere.
     letters: Option<DeadLetters>,
@@ -108,6 +116,7 @@ impl CloudWatch {
             groups: Groups::new(client.clone(), config.new_groups.clone(), lanes.clone()),
             new_streams,
             room: Room::default(),
+            went_to: Mutex::new(LruCache::new(WENT_TO)),
             trouble: Trouble::default(),
             puts: Semaphore::new(config.aws.concurrency),
             client,
@@ -148,6 +157,19 @@ impl CloudWatch {
     /// Nothing is left but what goes on for as long as the sink runs.
     pub fn settled(&self) -> bool {
         self.groups.settled()
+    }
+
+    /// The log streams that events of a lane go to: those of its last batch. Nobody is asked.
+    fn goes_to(&self, lane: &Lane) -> Vec<LogStreamName> {
+        if let Some(names) = self.went_to().get(&lane.stream.id) {
+            return names.clone();
+        }
+        let own = || (!self.naming.is_routed()).then(|| self.naming.own_name(lane, DEFAULT_LABEL));
+        own().into_iter().collect()
+    }
+
+    fn went_to(&self) -> MutexGuard<'_, LruCache<StreamId, Vec<LogStreamName>>> {
+        self.went_to.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands events to the outlet of their log stream, which is made if there is none.
@@ -222,17 +244,16 @@ impl EventSink for Handle {
 
     fn has_room(&self, lane: &Arc<Lane>) -> bool {
         let sink = &self.0;
-        // Where nearly all of it goes, as far as that is known without asking anybody.
-        let outlet =
-            sink.naming.known_name(lane, DEFAULT_LABEL).flatten().and_then(|name| sink.outlet(&name));
-        if let Some(outlet) = outlet.as_ref().filter(|outlet| outlet.is_shut()) {
-            return outlet.waiting.has_room(lane, || !outlet.is_shut());
+        let outlets: Vec<_> = sink.goes_to(lane).iter().filter_map(|name| sink.outlet(name)).collect();
+        let outlet = outlets.iter().find(|outlet| !outlet.is_shut());
+        if let (Some(shut), None) = (outlets.first(), outlet) {
+            return shut.waiting.has_room(lane, || !shut.is_shut());
         }
         sink.waiting.has_room(lane, || {
             // Of a file that goes to several log streams, one may be dead: then nothing of it can be let go of.
             let ahead = lane.ahead();
             let stuck = ahead >= AHEAD || (ahead > 0 && sink.room.is_crowded());
-            !stuck && outlet.as_ref().map_or_else(|| sink.room.has_space(), |it| it.has_space(&sink.room))
+            !stuck && outlet.map_or_else(|| sink.room.has_space(), |it| it.has_space(&sink.room))
         })
     }
 
@@ -268,6 +289,7 @@ impl EventSink for Handle {
             let lane = lane.stream.id.cast_unsigned();
             by_label[label].push(Encoded { lane, timestamp_ms, text, ticket });
         }
+        sink.went_to().put(lane.stream.id, names.all().cloned().collect());
         for (label, events) in (0..).zip(by_label).filter(|(_, events)| !events.is_empty()) {
             if let Some(name) = names.of(label) {
                 sink.push(name.clone(), events);

@@ -310,6 +310,12 @@ impl EventSink for Handle {
 
     fn take(&self, lane: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> std::io::Result<Taken> {
         let sink = &self.0;
+        // Under another name what is there already would not be known again.
+        if let Some(until) = names.unanswered_until
+            && sink.before.holds(lane.stream.id, batch.range.start)
+        {
+            return Err(std::io::Error::other(sink.naming.halted(until)));
+        }
         let mut parts = sink.parts(batch, names);
         let there = sink.before.take(lane.stream.id, batch.range.start);
         let mut tally = Tally::of_left_out(batch, &names.not_here);

@@ -80,6 +80,11 @@ impl Before {
         }
     }
 
+    /// Something of the batch at this offset is in objects already.
+    pub fn holds(&self, stream: StreamId, offset: u64) -> bool {
+        self.decided().get(&stream).is_some_and(|decided| decided.batches.contains_key(&offset))
+    }
+
     /// What of the batch at this offset is in objects already. Forgets it: a batch is taken once.
     pub fn take(&self, stream: StreamId, offset: u64) -> Vec<Held> {
         let mut streams = self.decided();
@@ -193,14 +198,18 @@ impl Objects {
         loop {
             let (sink, there, recipe) = (self.clone(), (lane.clone(), chain.clone()), chunk.recipe);
             let (folder, events) = (folder.to_owned(), chunk.events);
-            let made = self.workers.run_for(Some(&chain), move || {
+            let failing = chain.is_sick() || self.naming.is_sick();
+            let made = self.workers.run_apart(failing, move || {
                 let (lane, chain) = there;
                 Ok(Some(match chain.remake(&lane.stream, &recipe) {
                     Step::Batch(batch) => {
-                        let part = {
-                            let names = sink.naming.of_batch(&lane, &batch);
-                            sink.parts(&batch, &names).into_iter().find(|part| part.is(&folder, events))
-                        };
+                        let names = sink.naming.of_batch(&lane, &batch);
+                        // Under another name it would not be known again.
+                        if names.unanswered_until.is_some() {
+                            return Ok(Some(Again::Later));
+                        }
+                        let part =
+                            sink.parts(&batch, &names).into_iter().find(|part| part.is(&folder, events));
                         part.map_or(Again::Not, Again::Text)
                     }
                     Step::End => Again::Not,

@@ -1,7 +1,8 @@
 //! What the object of a stream holds, a part at a time: the file's bytes, or the raw bytes of what a chain of
 //! components let through.
 
-use crate::event::NO_TIMESTAMP;
+use crate::counters::Counter;
+use crate::event::{Batch, NO_TIMESTAMP, NotHere};
 use crate::lane::Lane;
 use crate::route::Naming;
 use crate::route::standard::Keys;
@@ -33,6 +34,8 @@ pub struct Content {
     files: Arc<OpenFiles>,
     /// Which events are the sink's, where a router has a say in that.
     naming: Option<Arc<Naming<Keys>>>,
+    /// Counts those that are not.
+    away: Arc<Counter>,
     /// How far it goes: the file's size when it was begun.
     size: u64,
     place: Place,
@@ -46,12 +49,12 @@ impl Content {
     pub fn new(
         lane: Arc<Lane>,
         files: Arc<OpenFiles>,
-        naming: Option<Arc<Naming<Keys>>>,
+        (naming, away): (Option<Arc<Naming<Keys>>>, Arc<Counter>),
         closing: bool,
         from: Place,
     ) -> Self {
         let size = lane.stream.snapshot().size;
-        Self { lane, files, naming, size, place: from, closing, ended: false, waits_until: None }
+        Self { lane, files, naming, away, size, place: from, closing, ended: false, waits_until: None }
     }
 
     /// What makes it; none where it is the file's bytes.
@@ -75,7 +78,7 @@ impl Content {
     }
 
     /// Fills a part up to `len` bytes; less only at the end, and up to a batch more where components make them: a part
-    /// ends where a batch does. False: that is to go on, by [`Workers::run_for`](crate::transform::Workers::run_for). Blocks:
+    /// ends where a batch does. False: that is to go on, by [`Workers::run_apart`](crate::transform::Workers::run_apart). Blocks:
     /// call it on a worker thread.
     pub fn fill(&mut self, part: &mut Vec<u8>, len: usize) -> std::io::Result<bool> {
         if self.lane.chain.is_none() {
@@ -88,6 +91,27 @@ impl Content {
             }
         }
         Ok(true)
+    }
+
+    /// Its router failed of late, or the components of its chain did.
+    pub fn is_sick(&self) -> bool {
+        self.chain().is_some_and(|chain| chain.is_sick())
+            || self.naming.as_ref().is_some_and(|naming| naming.is_sick())
+    }
+
+    /// Which labels of a batch are not the sink's; counted once.
+    fn not_here(&self, batch: &Batch) -> std::io::Result<NotHere> {
+        let Some(naming) = &self.naming else { return Ok(NotHere::default()) };
+        let names = naming.of_batch(&self.lane, batch);
+        if let Some(until) = names.unanswered_until
+            && batch.range.start < self.lane.committed()
+        {
+            return Err(Error::other(naming.halted(until)));
+        }
+        let counted = self.lane.count_up_to(batch.range.end);
+        let new = batch.iter().filter(|event| event.source().end > counted);
+        self.away.add(new.filter(|event| names.not_here.has(event.label_index())).count() as u64);
+        Ok(names.not_here)
     }
 
     fn copy(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
@@ -128,9 +152,7 @@ impl Content {
         };
         match step {
             Step::Batch(batch) => {
-                let names = self.naming.as_ref().map(|naming| naming.of_batch(&self.lane, &batch));
-                let not_here = names.map(|names| names.not_here).unwrap_or_default();
-                joined::raw(&batch, &not_here, part);
+                joined::raw(&batch, &self.not_here(&batch)?, part);
                 self.place = Place { offset: batch.range.end, clock: batch.clock };
                 self.ended = false;
                 Ok(true)

@@ -10,6 +10,7 @@
 mod failures;
 
 use super::client::{Client, Precondition};
+use super::content::Place;
 use super::head_object::Found;
 use super::limits::{MIN_PART_BYTES, PART_BYTES};
 use super::outcome::{Done, News, UploadError, Uploaded};
@@ -22,6 +23,7 @@ use crate::lane::Lane;
 use crate::lanes::Lanes;
 use crate::receipt::{Entry, Fate};
 use crate::route::Naming;
+use crate::route::naming::Decided;
 use crate::route::standard::Keys;
 use crate::route::template::Names;
 use crate::sink::complaint::Complaint;
@@ -134,9 +136,11 @@ impl Mirror {
     /// None: there may be more to do.
     async fn bring_up_to_date(&self, lane: &Arc<Lane>) -> Result<Option<Rest>, UploadError> {
         // What has an object goes on into that.
-        if lane.chain.is_none() && lane.cursor().target.is_none() && self.name(lane).await?.is_none() {
-            self.pass_by(lane).await;
-            return Ok(None);
+        if self.naming.is_routed()
+            && lane.cursor().written == 0
+            && let Some(rest) = self.pass_by(lane).await?
+        {
+            return Ok(rest);
         }
         let before = lane.cursor();
         let done = match self.write(lane).await {
@@ -175,20 +179,45 @@ impl Mirror {
         Ok(None)
     }
 
-    /// The file does not go to this sink, and its cursor is past all that is there.
-    async fn pass_by(&self, lane: &Arc<Lane>) {
+    /// Moves the cursor past what does not go to this sink, as long as it has no object. None: something does. Else what
+    /// there is to wait for; the inner none: there may be more.
+    async fn pass_by(&self, lane: &Arc<Lane>) -> Result<Option<Option<Rest>>, UploadError> {
         let (cursor, size) = (lane.cursor(), lane.stream.snapshot().size);
-        let bytes = size.saturating_sub(cursor.offset);
-        // Nobody looks at its lines, so nobody knows how many events those are.
-        let entry = Entry { fate: Fate::not_here(), range: cursor.offset..size, events: 0, bytes };
-        self.lanes.commit_cursor(lane, CursorRow { offset: size, ..cursor }, entry).await;
+        let place = if lane.chain.is_some() {
+            let settings = self.settings(lane);
+            match self.writer(lane, &settings).news().await? {
+                News::Bytes => return Ok(None),
+                News::None { until } => return Ok(Some(Some(Rest(until)))),
+                News::Dropped(place) => place,
+            }
+        } else {
+            let Decided { name, unanswered_until } = self.name(lane).await?;
+            match (name, unanswered_until) {
+                // What was passed by so far is not to come after all because a router fails.
+                (Some(_), Some(until)) if cursor.offset > 0 && cursor.target.is_none() => {
+                    return Ok(Some(Some(Rest(Some(until)))));
+                }
+                (Some(_), _) => return Ok(None),
+                (None, _) => Place { offset: size, clock: cursor.clock },
+            }
+        };
+        // What became of single events a mirror does not tell; of what was dropped neither.
+        let bytes = place.offset.saturating_sub(cursor.offset);
+        let entry = Entry { fate: Fate::not_here(), range: cursor.offset..place.offset, events: 0, bytes };
+        let row = CursorRow { offset: place.offset, clock: place.clock, ..cursor };
+        self.lanes.commit_cursor(lane, row, entry).await;
+        Ok(Some(None))
+    }
+
+    fn writer<'w>(&'w self, lane: &'w Arc<Lane>, settings: &'w ObjectSettings) -> Writer<'w> {
+        let (client, workers, lanes) = (&self.client, &self.workers, &self.lanes);
+        let naming = self.naming.is_routed().then_some(&self.naming);
+        Writer { client, workers, lanes, lane, settings, naming }
     }
 
     async fn write(&self, lane: &Arc<Lane>) -> Result<Done, UploadError> {
         let settings = self.settings(lane);
-        let (client, workers, lanes) = (&self.client, &self.workers, &self.lanes);
-        let naming = self.naming.is_routed().then_some(&self.naming);
-        let writer = Writer { client, workers, lanes, lane, settings: &settings, naming };
+        let writer = self.writer(lane, &settings);
         if let Some(upload) = self.lanes.store().upload(lane.stream.id, &self.lanes.sink).await? {
             match writer.resume(upload).await {
                 // The key was free when it was begun.
@@ -333,11 +362,12 @@ impl Mirror {
 
     /// The key of a stream's object. There is one for all labels, so it is that of the label that nearly all events have.
     async fn key(&self, lane: &Arc<Lane>) -> Result<String, UploadError> {
-        Ok(self.name(lane).await?.unwrap_or_else(|| self.naming.own_name(lane, DEFAULT_LABEL)))
+        let named = self.name(lane).await?.name;
+        Ok(named.unwrap_or_else(|| self.naming.own_name(lane, DEFAULT_LABEL)))
     }
 
-    /// What its router, or its own template, says; none: not to this sink.
-    async fn name(&self, lane: &Arc<Lane>) -> Result<Option<String>, UploadError> {
+    /// What its router, or its own template, says.
+    async fn name(&self, lane: &Arc<Lane>) -> Result<Decided<String>, UploadError> {
         if let Some(known) = self.naming.known_name(lane, DEFAULT_LABEL) {
             return Ok(known);
         }

@@ -69,9 +69,9 @@ impl Reader {
         let mut part = Vec::new();
         loop {
             let Some(mut content) = self.content.take() else { return Ok(part) };
-            let chain = content.chain().cloned();
+            let sick = content.is_sick();
             let (content, filled, so_far) = workers
-                .run_for(chain.as_deref(), move || {
+                .run_apart(sick, move || {
                     let filled = if content.ended() { Ok(true) } else { content.fill(&mut part, len) };
                     (content, filled, part)
                 })

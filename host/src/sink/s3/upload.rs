@@ -349,7 +349,8 @@ impl Writer<'_> {
         let part_size = limits::part_size_for(left, parts).and_then(|size| usize::try_from(size).ok());
         let part_size = part_size.ok_or(UploadError::TooLarge(left))?;
         let (lane, files) = (self.lane.clone(), self.lanes.files().clone());
-        let content = Content::new(lane, files, self.naming.cloned(), self.lanes.closing(), from);
+        let routed = (self.naming.cloned(), self.lanes.counters.not_here.clone());
+        let content = Content::new(lane, files, routed, self.lanes.closing(), from);
         Ok(Reader::new(content, part_size))
     }
 }

@@ -1,7 +1,7 @@
 //! The way of `on_error`, and what is said of it.
 
 use super::{Care, Stop, dropped};
-use crate::config::OnError;
+use crate::config::{OnError, Role};
 use crate::event::Events;
 use crate::transform::breaker::Verdict;
 use crate::transform::capsule::Case;
@@ -74,7 +74,7 @@ impl Care<'_> {
         if self.again {
             // It was delivered as the component made it, or as it was then: no reason to change that now.
             let (transform, why) = (self.stage.id().to_owned(), why.to_owned());
-            return Err(Stop::Halt(Halted { transform, why, until: Some(until) }));
+            return Err(Stop::Halt(Halted { transform, role: Role::Transform, why, until: Some(until) }));
         }
         self.on_error(bytes, events, normalizer, why, Some(until))
     }
@@ -109,7 +109,7 @@ impl Care<'_> {
             OnError::Pass => return Ok(events),
             OnError::Halt => {
                 let (transform, why) = (self.stage.id().to_owned(), why.to_owned());
-                return Err(Stop::Halt(Halted { transform, why, until }));
+                return Err(Stop::Halt(Halted { transform, role: Role::Transform, why, until }));
             }
             OnError::Drop => {}
             // Nothing of it goes on before it is safe there.
