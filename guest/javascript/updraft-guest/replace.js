@@ -120,23 +120,29 @@ export class Finder {
   }
 
   #searchJson(text, levels) {
-    let found = [];
+    const found = [];
+    // Not `concat`: a copy of all for each string.
+    const add = (matches) => {
+      for (const match of matches) {
+        found.push(match);
+      }
+    };
     let done = 0;
     for (const { start, end, isEscaped } of strings(text)) {
       if (isEscaped) {
         // What stands between such strings is also searched for itself: no match in them hides one there.
-        found = found.concat(this.#findAll(text, done, start, 1));
+        add(this.#findAll(text, done, start, 1));
         for (const match of this.#searchRead(text.slice(start, end), levels)) {
           found.push({ start: start + match.start, end: start + match.end, escapes: match.escapes });
         }
         done = end;
       }
     }
-    found = found.concat(this.#findAll(text, done, text.length, 1));
+    add(this.#findAll(text, done, text.length, 1));
     const read = new Unescaped(text);
     if (read.hasEscapes) {
-      found = found.concat(this.#findAll(read.text).map((match) => standing(match, read, 1)));
-      found = found.concat(this.#allAsItStands(text, read, found));
+      add(this.#findAll(read.text).map((match) => standing(match, read, 1)));
+      add(this.#allAsItStands(text, read, found));
     }
     return found;
   }
