@@ -196,6 +196,45 @@ test("a value that only its key gives away is found behind escapes", () => {
   }
 });
 
+test("a match across the borders of strings is replaced, whatever they escape", () => {
+  const member = /"private_key": *"(?:[^"\\]|\\.)+"/;
+  const nested = JSON.stringify({ event: String.raw`{"private_key": "BEGIN\nsecret\nEND"}` });
+  for (const [what, raw, masked] of [
+    [
+      /"private_key": *"[^"]+"/,
+      String.raw`{"event":"x","private_key": "BEGIN\nMIIEsecret\nEND"}`,
+      String.raw`{"event":"x",***}`,
+    ],
+    [
+      member,
+      String.raw`{"event":"x\n", "private_key": "secret", "a": "\n"}`,
+      String.raw`{"event":"x\n", ***, "a": "\n"}`,
+    ],
+    [member, String.raw`{"event":"x", "private\u005fkey": "MIIE\/secret"}`, '{"event":"x", ***}'],
+    [member, nested, '{"event":"{***}"}'],
+    [
+      /(?<="pw": ")(?:[^"\\]|\\.)*/,
+      String.raw`{"pw": "abc\"defSECRET", "a": "b"}`,
+      '{"pw": "***", "a": "b"}',
+    ],
+  ]) {
+    assert.equal(string(replaced({ message: "m", raw }, what, "***").raw), masked);
+  }
+});
+
+test("a match with half an escape is replaced with all of it, unless it reads better; what touches it, too", () => {
+  for (const [what, raw, masked] of [
+    [/nancy/, String.raw`{"a":"x\nancy"}`, '{"a":"x***"}'],
+    [/[a-z]+@/, String.raw`{"a":"to\nbob@"}`, String.raw`{"a":"to\n***"}`],
+    [/n/, String.raw`{"a":"x\ny"}`, String.raw`{"a":"x\ny"}`],
+    // The one only as it stands, the other only as it reads.
+    [/(?<=\\nxab)CRE|(?<=\nx)ab/, String.raw`{"a":"\nxabCREy"}`, String.raw`{"a":"\nx***y"}`],
+    ["ab", String.raw`{"a":"\nxababy"}`, String.raw`{"a":"\nx******y"}`],
+  ]) {
+    assert.equal(string(replaced({ message: "m", raw }, what, "***").raw), masked);
+  }
+});
+
 test("what is no JSON any more is a text", () => {
   assert.deepEqual(replaced({ message: "m", attributes: { n: 4711 } }, "4711", "***").attributes, { n: "***" });
   assert.deepEqual(replaced({ message: "m", attributes: { j: [1] } }, "1", "1\n").attributes, { j: "[1\\n]" });

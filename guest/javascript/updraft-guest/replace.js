@@ -1,8 +1,9 @@
 // Replacing text wherever an event carries it: what a mask hides must not survive in another spelling.
 //
 // A text is searched as it stands and as it reads, escapes undone: the strings of JSON each for itself, so that it
-// stays JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in the
-// same way: logs quote JSON that quotes JSON.
+// stays JSON; then all of it in both ways, so that a value is found that only its key gives away. Whatever one of these
+// finds is hidden, though it were JSON no more. What is read is searched in the same way: logs quote JSON that quotes
+// JSON.
 
 import { decode, decodeStrictly, encode, latin1 } from "./columns.js";
 import { Unescaped } from "./unescaped.js";
@@ -119,35 +120,63 @@ export class Finder {
   }
 
   #searchJson(text, levels) {
-    let found = [];
-    const insides = [...strings(text)];
+    const found = [];
+    // Not `concat`: a copy of all for each string.
+    const add = (matches) => {
+      for (const match of matches) {
+        found.push(match);
+      }
+    };
     let done = 0;
-    for (const { start, end, isEscaped } of insides) {
+    for (const { start, end, isEscaped } of strings(text)) {
       if (isEscaped) {
-        // Not searched as it stands: that would find half an escape.
-        found = found.concat(this.#findAll(text, done, start, 1));
+        // What stands between such strings is also searched for itself: no match in them hides one there.
+        add(this.#findAll(text, done, start, 1));
         for (const match of this.#searchRead(text.slice(start, end), levels)) {
           found.push({ start: start + match.start, end: start + match.end, escapes: match.escapes });
         }
         done = end;
       }
     }
-    found = found.concat(this.#findAll(text, done, text.length, 1));
+    add(this.#findAll(text, done, text.length, 1));
     const read = new Unescaped(text);
     if (read.hasEscapes) {
-      let inside = 0;
-      for (const match of this.#findAll(read.text).map((match) => standing(match, read, 1))) {
-        // Here quotes that are text look like those that hold the JSON together: only within one string is a match what
-        // it seems.
-        while (inside < insides.length && insides[inside].end < match.end) {
-          inside += 1;
-        }
-        if (inside < insides.length && insides[inside].start <= match.start) {
-          found.push(match);
-        }
-      }
+      add(this.#findAll(read.text).map((match) => standing(match, read, 1)));
+      add(this.#allAsItStands(text, read, found));
     }
     return found;
+  }
+
+  /** What begins in one string and ends in another, or behind it. Half an escape is no match, but part of one. */
+  #allAsItStands(text, read, found) {
+    const hidden = joined(found, true);
+    const more = [];
+    let next = 0;
+    for (const match of this.#findAll(text)) {
+      const whole = read.whole(match.start, match.end);
+      if (whole === undefined) {
+        continue;
+      }
+      const [within] = whole;
+      let [, [start, end]] = whole;
+      // The matches are in order.
+      while (next < hidden.length && hidden[next].end < start) {
+        next += 1;
+      }
+      // As it reads it was found, too, and without the letter that is half an escape.
+      let isHidden = false;
+      // What touches it is more of the same.
+      for (let near = next; near < hidden.length && hidden[near].start <= end; near++) {
+        const { start: first, end: last } = hidden[near];
+        isHidden ||= first <= within[0] && within[0] < within[1] && within[1] <= last;
+        start = Math.min(start, first);
+        end = Math.max(end, last);
+      }
+      if (!isHidden) {
+        more.push({ start, end, escapes: 1 });
+      }
+    }
+    return more;
   }
 }
 
@@ -156,12 +185,12 @@ function standing(match, read, escapes) {
   return { start, end, escapes };
 }
 
-/** Matches in order, those that overlap as one. */
-function joined(found) {
+/** Matches in order, those that overlap as one; or those that touch, too. */
+function joined(found, touching = false) {
   const matches = [];
   for (const match of found.toSorted((one, other) => one.start - other.start)) {
     const before = matches.at(-1);
-    if (before !== undefined && match.start < before.end) {
+    if (before !== undefined && (match.start < before.end || (touching && match.start === before.end))) {
       before.end = Math.max(before.end, match.end);
       before.escapes = Math.max(before.escapes, match.escapes);
     } else {

@@ -34,21 +34,44 @@ export class Unescaped {
     return [this.#place(start)[0], this.#place(end - 1)[1]];
   }
 
-  #place(at) {
-    // The last escape that begins before it or there.
+  /**
+   * A piece of the source without the halves of escapes at its ends, and with the whole of them; undefined if it is a
+   * part of one escape. Without them it may be empty.
+   */
+  whole(start, end) {
+    const first = this.#cut(start);
+    const last = this.#cut(end);
+    const within = [first?.end ?? start, last?.start ?? end];
+    const isAPart = first !== undefined && last !== undefined ? first === last : within[0] >= within[1];
+    return isAPart ? undefined : [within, [first?.start ?? start, last?.end ?? end]];
+  }
+
+  /** The escape that has parts before and behind that place. */
+  #cut(at) {
+    const escape = this.#last((it) => it.start < at);
+    return escape !== undefined && at < escape.end ? escape : undefined;
+  }
+
+  /** The last escape that is so; those before it are. */
+  #last(isSo) {
     let low = 0;
     for (let high = this.#escapes.length; low < high;) {
       const middle = (low + high) >>> 1;
-      if (this.#escapes[middle].reads <= at) {
+      if (isSo(this.#escapes[middle])) {
         low = middle + 1;
       } else {
         high = middle;
       }
     }
-    if (low === 0) {
+    return this.#escapes[low - 1];
+  }
+
+  #place(at) {
+    const escape = this.#last(({ reads }) => reads <= at);
+    if (escape === undefined) {
       return [at, at + 1];
     }
-    const { readsEnd, start, end } = this.#escapes[low - 1];
+    const { readsEnd, start, end } = escape;
     return at < readsEnd ? [start, end] : [end + at - readsEnd, end + at - readsEnd + 1];
   }
 }

@@ -1,13 +1,13 @@
 """Replacing text wherever an event carries it: what a mask hides must not survive in another spelling.
 
 A text is searched as it stands and as it reads, escapes undone: the strings of JSON each for itself, so that it stays
-JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in the same
-way: logs quote JSON that quotes JSON.
+JSON; then all of it in both ways, so that a value is found that only its key gives away. Whatever one of these finds is
+hidden, though it were JSON no more. What is read is searched in the same way: logs quote JSON that quotes JSON.
 """
 
 import json
 import re
-from bisect import bisect_right
+from bisect import bisect_left
 
 from .columns import Span, encoded
 from .unescaped import Unescaped
@@ -98,14 +98,12 @@ class Finder:
 
     def _search_json(self, text: bytes, levels: int) -> list[_Match]:
         found: list[_Match] = []
-        insides: list[Span] = []
         done = 0
         for string in _STRING.finditer(text):
             start, end = string.start() + 1, string.end() - 1
-            insides.append((start, end))
             read = Unescaped(text[start:end]) if b"\\" in string[0] else None
             if read:
-                # Not searched as it stands: that would find half an escape.
+                # What stands between such strings is also searched for itself: no match in them hides one there.
                 found += [(*at, 1) for at in self._find_all(text, done, start)]
                 for one, other, escapes in self._search(read.text, levels - 1) if levels else []:
                     one, other = read.source(one, other)
@@ -113,21 +111,43 @@ class Finder:
                 done = end
         found += [(*at, 1) for at in self._find_all(text, done)]
         read = Unescaped(text)
-        for one, other in self._find_all(read.text) if read else []:
-            one, other = read.source(one, other)
-            # Here quotes that are text look like those that hold the JSON together: only within one string is a match
-            # what it seems.
-            inside = bisect_right(insides, (one, len(text))) - 1
-            if inside >= 0 and other <= insides[inside][1]:
-                found.append((one, other, 1))
+        if read:
+            found += [(*read.source(one, other), 1) for one, other in self._find_all(read.text)]
+            found += self._all_as_it_stands(text, read, found)
         return found
 
+    def _all_as_it_stands(self, text: bytes, read: Unescaped, found: list[_Match]) -> list[_Match]:
+        """What begins in one string and ends in another, or behind it, whatever they escape.
 
-def _joined(found: list[_Match]) -> list[_Match]:
-    """Matches in order, those that overlap as one."""
+        Half an escape is no match, but part of one.
+        """
+        hidden = _joined(found, touching=True)
+        ends = [end for _, end, _ in hidden]
+        more: list[_Match] = []
+        for one, other in self._find_all(text):
+            whole = read.whole(one, other)
+            if whole is None:
+                continue
+            within, (start, end) = whole
+            near = bisect_left(ends, start)
+            # As it reads it was found, too, and without the letter that is half an escape.
+            is_hidden = False
+            # What touches it is more of the same.
+            while near < len(hidden) and hidden[near][0] <= end:
+                first, last, _ = hidden[near]
+                is_hidden |= first <= within[0] < within[1] <= last
+                start, end = min(start, first), max(end, last)
+                near += 1
+            if not is_hidden:
+                more.append((start, end, 1))
+        return more
+
+
+def _joined(found: list[_Match], *, touching: bool = False) -> list[_Match]:
+    """Matches in order, those that overlap as one; or those that touch, too."""
     joined: list[_Match] = []
     for start, end, escapes in sorted(found):
-        if joined and start < joined[-1][1]:
+        if joined and start < joined[-1][1] + touching:
             before = joined.pop()
             start, end, escapes = before[0], max(end, before[1]), max(escapes, before[2])
         joined.append((start, end, escapes))

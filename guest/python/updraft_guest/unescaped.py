@@ -1,7 +1,7 @@
 """A text as it reads once its escapes are undone, and where each piece of that stands in the text itself."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 # JSON's; any other backslash stands for itself. A pair of surrogates is one character.
 _ESCAPE = re.compile(rb'\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|["\\/bfnrt])')
@@ -36,6 +36,25 @@ class Unescaped:
     def source(self, start: int, end: int) -> tuple[int, int]:
         """Where a piece of `text` that is not empty stands. Never half an escape."""
         return self._place(start)[0], self._place(end - 1)[1]
+
+    def whole(self, start: int, end: int) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """A piece of the source without the halves of escapes at its ends, and with the whole of them.
+
+        None if it is a part of one escape. Without them it may be empty.
+        """
+        first, last = self._cut(start), self._cut(end)
+        within = first[1] if first else start, last[0] if last else end
+        around = first[0] if first else start, last[1] if last else end
+        is_a_part = first == last if first and last else within[0] >= within[1]
+        return None if is_a_part else (within, around)
+
+    def _cut(self, at: int) -> tuple[int, int] | None:
+        """Where the escape stands that has parts before and behind that place."""
+        before = bisect_left(self._escapes, at, key=lambda escape: escape[1])
+        if before == 0:
+            return None
+        _, start, end = self._escapes[before - 1]
+        return (start, end) if at < end else None
 
     def _place(self, at: int) -> tuple[int, int]:
         known = bisect_right(self._starts, at)

@@ -1,8 +1,9 @@
 //! Replacing text wherever an event carries it: what a mask hides must not survive in another spelling.
 //!
 //! A text is searched as it stands and as it reads, escapes undone: the strings of JSON each for itself, so that it
-//! stays JSON; then all of it, so that a value is found that only its key gives away. What is read so is searched in
-//! the same way: logs quote JSON that quotes JSON.
+//! stays JSON; then all of it in both ways, so that a value is found that only its key gives away. Whatever one of these
+//! finds is hidden, though it were JSON no more. What is read is searched in the same way: logs quote JSON that quotes
+//! JSON.
 
 use crate::json::{Json, Kind, quote};
 use crate::unescaped::Unescaped;
@@ -116,20 +117,24 @@ fn find_all(text: &[u8], finder: &mut impl Finder) -> Vec<Range<usize>> {
     found
 }
 
+/// In order; those that overlap or touch as one.
+fn joined(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|it| it.start);
+    ranges.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
+            last.end = last.end.max(next.end);
+        }
+        touches
+    });
+    ranges
+}
+
 fn search(text: &[u8], finder: &mut impl Finder, must_be_escaped: bool, levels: usize) -> Vec<Match> {
     let has_escapes = text.contains(&b'\\');
     let json = if has_escapes || must_be_escaped { Json::parse(text) } else { None };
     if let Some(json) = json {
-        return InJson {
-            text,
-            finder,
-            must_be_escaped,
-            levels,
-            strings: Vec::new(),
-            found: Vec::new(),
-            done: 0,
-        }
-        .search(json);
+        return InJson { text, finder, must_be_escaped, levels, found: Vec::new(), done: 0 }.search(json);
     }
     let as_it_stands = find_all(text, finder).into_iter().map(|at| Match { at, escapes: 0 });
     let mut found: Vec<Match> = as_it_stands.collect();
@@ -147,10 +152,8 @@ struct InJson<'a, F> {
     finder: &'a mut F,
     must_be_escaped: bool,
     levels: usize,
-    /// The insides of its strings, names included.
-    strings: Vec<Range<usize>>,
     found: Vec<Match>,
-    /// How much of the text has been searched as it stands, or need not be.
+    /// How much of the text has been searched as it stands, between the strings that have escapes, or need not be.
     done: usize,
 }
 
@@ -160,16 +163,31 @@ impl<'a, F: Finder> InJson<'a, F> {
         self.as_it_stands(self.text.len());
         if let Some(read) = Unescaped::of(self.text) {
             for at in find_all(read.text(), self.finder) {
-                let at = read.source(&at);
-                // Here quotes that are text look like those that hold the JSON together: only within one string is a
-                // match what it seems.
-                let string = self.strings.partition_point(|string| string.start <= at.start).checked_sub(1);
-                if string.is_some_and(|string| at.end <= self.strings[string].end) {
-                    self.found.push(Match { at, escapes: 1 });
-                }
+                self.found.push(Match { at: read.source(&at), escapes: 1 });
             }
+            self.all_as_it_stands(&read);
         }
         self.found
+    }
+
+    /// Finds what begins in one string and ends in another, or behind it, whatever they escape. Half an escape is no
+    /// match, but part of one.
+    fn all_as_it_stands(&mut self, read: &Unescaped) {
+        let hidden = joined(self.found.iter().map(|it| it.at.clone()).collect());
+        for found in find_all(self.text, self.finder) {
+            let Some((within, mut at)) = read.whole(&found) else { continue };
+            let next = hidden.partition_point(|it| it.end < at.start);
+            let mut near = hidden[next..].iter().take_while(|it| it.start <= at.end).peekable();
+            // As it reads it was found, too, and without the letter that is half an escape.
+            if near.clone().any(|it| it.start <= within.start && within.end <= it.end && !within.is_empty()) {
+                continue;
+            }
+            // What touches it is more of the same.
+            let first = near.peek().map_or(at.start, |it| it.start);
+            let last = near.last().map_or(at.end, |it| it.end);
+            at = at.start.min(first)..at.end.max(last);
+            self.found.push(Match { at, escapes: 1 });
+        }
     }
 
     fn value(&mut self, json: Json<'a>) {
@@ -179,7 +197,6 @@ impl<'a, F: Finder> InJson<'a, F> {
                 self.value(value);
             }),
             Kind::Array => json.each_element(|element| self.value(element)),
-            Kind::Plain => self.strings.push(self.inside(json)),
             Kind::Escaped => {
                 let inside = self.inside(json);
                 self.as_it_stands(inside.start);
@@ -193,9 +210,8 @@ impl<'a, F: Finder> InJson<'a, F> {
                         self.found.push(Match { at, escapes: escapes + 1 });
                     }
                 }
-                self.strings.push(inside);
             }
-            Kind::Null | Kind::Bool | Kind::Number => {}
+            Kind::Plain | Kind::Null | Kind::Bool | Kind::Number => {}
         }
     }
 
@@ -204,7 +220,7 @@ impl<'a, F: Finder> InJson<'a, F> {
         start + 1..start + string.bytes().len() - 1
     }
 
-    /// A string with escapes is not searched so: it would find half an escape.
+    /// What stands between strings with escapes is also searched for itself: no match in them hides one here.
     fn as_it_stands(&mut self, end: usize) {
         for at in find_all(&self.text[self.done..end], self.finder) {
             self.found.push(Match { at: self.done + at.start..self.done + at.end, escapes: 1 });

@@ -52,6 +52,27 @@ impl Unescaped {
         self.place(piece.start).start..self.place(piece.end - 1).end
     }
 
+    /// A piece of the source without the halves of escapes at its ends, and with the whole of them; none if it is a part
+    /// of one escape. Without them it may be empty.
+    pub fn whole(&self, piece: &Range<usize>) -> Option<(Range<usize>, Range<usize>)> {
+        let first = self.cut(piece.start);
+        let last = self.cut(piece.end);
+        let within = first.map_or(piece.start, |it| it.end)..last.map_or(piece.end, |it| it.start);
+        let around = first.map_or(piece.start, |it| it.start)..last.map_or(piece.end, |it| it.end);
+        let is_a_part = match (first, last) {
+            (None, None) => false,
+            (Some(_), Some(_)) => first == last,
+            (Some(_), None) | (None, Some(_)) => within.is_empty(),
+        };
+        (!is_a_part).then_some((within, around))
+    }
+
+    /// Where the escape stands that has parts before and behind that place.
+    fn cut(&self, at: usize) -> Option<&Range<usize>> {
+        let before = self.escapes.partition_point(|escape| escape.source.start < at).checked_sub(1)?;
+        Some(&self.escapes[before].source).filter(|source| at < source.end)
+    }
+
     /// Where the byte stands, or the escape that stands for it.
     fn place(&self, at: usize) -> Range<usize> {
         let known = self.escapes.partition_point(|escape| escape.reads.start <= at);
@@ -118,6 +139,18 @@ mod tests {
         assert_eq!(read(r"C:\x\u00 \u0041").as_deref(), Some(r"C:\x\u00 A"));
         for without in ["", "plain", r"\x", r"\u004", "\\", r"\d\w", r"\u00g1"] {
             assert_eq!(read(without), None, "{without}");
+        }
+    }
+
+    #[test]
+    fn half_an_escape_is_left_out_or_made_whole() {
+        let read = Unescaped::of(br"a\nb\u00e9\n").unwrap();
+        assert_eq!(read.whole(&(0..10)), Some((0..10, 0..10)));
+        assert_eq!(read.whole(&(1..3)), Some((1..3, 1..3)));
+        assert_eq!(read.whole(&(2..6)), Some((3..4, 1..10)));
+        assert_eq!(read.whole(&(9..11)), Some((10..10, 4..12)));
+        for part in [1..2, 2..3, 4..5, 5..10, 6..8] {
+            assert_eq!(read.whole(&part), None, "{part:?}");
         }
     }
 

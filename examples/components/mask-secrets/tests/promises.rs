@@ -185,6 +185,24 @@ fn words_and_patterns_of_the_user_are_hidden_with_the_replacement_of_the_user() 
     }
 }
 
+#[test]
+fn a_pattern_of_a_key_and_its_value_hides_the_value_whatever_it_escapes() {
+    let config =
+        r#"{"patterns": ["\"private_key\": *\"[^\"]+\"", "\"pw\": *\"(?<secret>(?:[^\"\\\\]|\\\\.)*)\""]}"#;
+    for (log, raw) in [
+        (r#"{"event":"plain","private_key": "MIIEsecret"}"#, r#"{"event":"plain",***}"#),
+        (
+            r#"{"event":"escaped","private_key": "-----BEGIN\nMIIEsecret\n-----END"}"#,
+            r#"{"event":"escaped",***}"#,
+        ),
+        (r#"{"event":"escaped\n","private_key": "MIIEsecret"}"#, r#"{"event":"escaped\n",***}"#),
+        (r#"{"event":"x","pw": "abc\"defSECRET"}"#, r#"{"event":"x","pw": "***"}"#),
+    ] {
+        let rows = masked_by(config, &format!("{log}\n"));
+        assert_eq!(String::from_utf8_lossy(&rows[0].raw).trim_end(), raw);
+    }
+}
+
 /// The message alone: raw begins otherwise, and a pattern may ask for that.
 fn message_only(config: &str, says: &str) -> String {
     let log = format!("[2026-11-21T12:00:00.000+0000] {{load.py:7}} INFO - {says}\n");
