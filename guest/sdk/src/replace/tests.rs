@@ -122,8 +122,9 @@ fn a_match_of_a_key_and_its_value_is_replaced_whatever_they_escape() {
     assert_eq!(masked(line, member(key)), r#"{"event":"x", ***}"#);
     let nested = serde_json::json!({ "event": r#"{"private_key": "BEGIN\nMIIEsecret\nEND"}"# }).to_string();
     assert_eq!(masked(&nested, member(key)), r#"{"event":"{***}"}"#);
-    let nested = serde_json::json!({ "event": nested, "a": "\n" }).to_string();
-    assert_eq!(masked(&nested, member(key)), r#"{"a":"\n","event":"{\"event\":\"{***}\"}"}"#);
+    // Written out: the order of members hangs on a feature that others may turn on.
+    let nested = format!(r#"{{"event":{},"a":"\n"}}"#, serde_json::Value::from(nested));
+    assert_eq!(masked(&nested, member(key)), r#"{"event":"{\"event\":\"{***}\"}","a":"\n"}"#);
 }
 
 #[test]
