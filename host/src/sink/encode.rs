@@ -1,9 +1,13 @@
 //! What an event looks like where it arrives: the normalized JSON object, its message, or its original bytes.
 
+pub mod escape;
 mod json;
 mod split;
+mod time;
+mod wire;
 
 pub use json::rfc3339;
+pub use wire::wire;
 
 use std::borrow::Cow;
 
