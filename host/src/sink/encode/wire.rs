@@ -35,19 +35,20 @@ pub fn wire<'a>(
             Codec::Raw => raw(&objects, event, &mut chunk.bytes),
             Codec::Text | Codec::Airflow => None,
         };
-        match len.filter(|&len| len > 0 && len <= max_bytes) {
-            Some(len) => chunk.waiting.push((event, start, chunk.bytes.len(), len)),
-            None => {
-                chunk.bytes.truncate(start);
-                chunk.close(&mut emit);
-                texts(codec, event, max_bytes, |text| emit(event, text.into()));
-            }
+        if let Some(len) = len.filter(|&len| len > 0 && len <= max_bytes) {
+            chunk.waiting.push((event, start, chunk.bytes.len(), len));
+        } else {
+            chunk.bytes.truncate(start);
+            chunk.close(&mut emit);
+            texts(codec, event, max_bytes, |text| emit(event, text.into()));
         }
         if chunk.bytes.len() >= CHUNK {
             chunk.close(&mut emit);
         }
     }
-    chunks.iter_mut().for_each(|chunk| chunk.close(&mut emit));
+    for chunk in &mut chunks {
+        chunk.close(&mut emit);
+    }
 }
 
 /// Texts that are being written.
