@@ -278,8 +278,12 @@ pub(crate) fn load_components(config: &Config) -> Result<(), StartError> {
 /// it can work.
 pub(crate) fn load_stages(engine: &Engine, config: &Config) -> Result<(Stages, Stages), StartError> {
     let stages = load(engine, &config.transforms, &HashMap::new())?;
-    for way in config.sinks.iter().flat_map(|sink| &sink.branches) {
-        chains::placed(way, &config.transforms, |at| stages[at].build().component.transforms())?;
+    for sink in &config.sinks {
+        for way in &sink.branches {
+            chains::placed(way, &config.transforms, |at| stages[at].build().component.transforms())?;
+            let normalizes = |at: usize| stages[at].build().component.normalizes();
+            chains::makes_records(sink, way, &config.transforms, normalizes)?;
+        }
     }
     Ok((stages, load_routers(engine, config)?))
 }

@@ -150,10 +150,14 @@ fn write(out: &mut String, proof: &Proof) -> std::fmt::Result {
 fn verdict_for_people(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Matches => "read back: the same, byte for byte".to_owned(),
+        Verdict::MatchesButReplaced { bytes } => {
+            format!("read back: the same, but for `?` in the place of {bytes} bytes that are not UTF-8")
+        }
         Verdict::SameHash => "read back: the same, by its SHA-256".to_owned(),
         Verdict::There => "looked up: there".to_owned(),
         Verdict::NothingToCompare => {
-            "NOT PROVED: it is there, but the file is gone and was before it was hashed".to_owned()
+            "NOT PROVED: it is there, but the file is gone, and nobody took a hash of what should be there"
+                .to_owned()
         }
         Verdict::Differs { at } => format!("read back: DIFFERS from byte {at} on"),
         Verdict::OtherHash => "read back: DIFFERS: it hashes to something else".to_owned(),
@@ -169,6 +173,7 @@ fn verdict_for_people(verdict: &Verdict) -> String {
 fn word(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Matches => "same",
+        Verdict::MatchesButReplaced { .. } => "same_but_replaced",
         Verdict::SameHash => "same_hash",
         Verdict::There => "there",
         Verdict::Differs { .. } => "differs",

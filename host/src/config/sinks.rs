@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::route::template::Template;
+use crate::route::template::{NAMES, Template};
 
 use super::check::Check;
 use super::graph::Node;
@@ -93,6 +93,13 @@ impl Check<'_> {
         let aws = self.aws(aws::Access::of_cloudwatch(&mut raw), field);
         let group_name = self.template(&raw.group_name, &member(field, "group_name"));
         let for_airflow = raw.purpose == Some(Purpose::AirflowUi);
+        if let Some(name) = group_name.as_ref().filter(|_| for_airflow).and_then(of_the_stream) {
+            self.report.add_with_help(
+                &member(field, "group_name"),
+                format!("`{name}` differs from log to log, and Airflow looks into one log group"),
+                "name the group of Airflow's `remote_base_log_folder`",
+            );
+        }
         if for_airflow {
             self.decided_for(
                 &[("stream_name", raw.stream_name.is_some()), ("encoding", raw.encoding.is_some())],
@@ -251,6 +258,12 @@ impl Check<'_> {
     pub(super) fn template(&mut self, text: &str, field: &str) -> Option<Template> {
         self.report.take(field, Template::parse(text))
     }
+}
+
+/// A name that a template uses and that differs from stream to stream.
+fn of_the_stream(template: &Template) -> Option<&'static str> {
+    let same = ["host", "cluster_id", "workspace_id", "deployment_id"];
+    NAMES.into_iter().find(|name| !same.contains(name) && template.uses(name))
 }
 
 /// Whether a part of the path is `..` in a template's own text. What a name brings in is looked at when it is known.

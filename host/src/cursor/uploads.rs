@@ -13,7 +13,7 @@ pub struct UploadRow {
     pub key: String,
     /// S3's id of it.
     pub id: String,
-    /// The algorithm of its parts' checksums.
+    /// The algorithm of its parts' checksums, and what else they have in common.
     pub checksum: String,
     /// Completing it must not replace an object.
     pub key_is_new: bool,

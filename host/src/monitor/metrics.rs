@@ -123,7 +123,7 @@ fn counters() -> Vec<Family> {
         .in_unit(Unit::Bytes),
         counter(
             "replaced",
-            "Bytes that are not UTF-8, so that the object has `?` in their place (only with `for: airflow-ui`).",
+            "Bytes that are not UTF-8 and were replaced: by `?` in objects, by U+FFFD in events (only with `for: airflow-ui`).",
             OfSink(|it| it.counters().replaced.get() as f64),
         )
         .in_unit(Unit::Bytes),

@@ -1,6 +1,6 @@
 //! The components of a pipeline, and the chains that are made of them.
 
-use crate::config::{self, Config, Layout, SinkKind};
+use crate::config::{self, Codec, Config, Layout, SinkKind};
 use crate::dead_letter::{DeadLetters, Failures};
 use crate::error::StartError;
 use crate::source::OpenFiles;
@@ -55,6 +55,23 @@ pub fn placed(
     wrong.map_or(Ok(()), |pair| Err(LoadError::Misplaced { id: id(pair[1]), before: id(pair[0]) }))
 }
 
+/// What Airflow's UI shows are records: the first transform of each way to it puts them together.
+pub fn makes_records(
+    sink: &config::Sink,
+    way: &config::Branch,
+    transforms: &[config::Transform],
+    normalizes: impl Fn(usize) -> bool,
+) -> Result<(), LoadError> {
+    let records = matches!(&sink.kind, SinkKind::CloudWatch(options) if options.codec == Codec::Airflow);
+    match way.transforms.first() {
+        Some(&first) if records && !normalizes(first) => {
+            let id = transforms.get(first).map_or_else(String::new, |transform| transform.id.clone());
+            Err(LoadError::NoRecords { sink: sink.id.clone(), id })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The chains of a pipeline: sinks that take the same way share one, and so each batch is made once.
 pub struct Chains<'a> {
     config: &'a Config,
@@ -82,6 +99,8 @@ impl<'a> Chains<'a> {
             let mirrors =
                 matches!(&sink.kind, SinkKind::S3(options) if matches!(options.layout, Layout::Mirror(_)));
             let copies = mirrors && way.transforms.is_empty();
+            let normalizes = |at: usize| self.stages[at].build().component.normalizes();
+            makes_records(sink, way, &self.config.transforms, normalizes)?;
             ways.insert(way.source, if copies { None } else { Some(self.chain(way)?) });
         }
         Ok(ways)

@@ -4,6 +4,7 @@ use super::Verdict;
 use super::notary::hash;
 use crate::cursor::{ReceiptRow, Seal};
 use crate::sink::s3::client::Client;
+use crate::sink::s3::legible;
 use crate::source::is_generation;
 use crate::source::tail::read_full;
 use sha2::{Digest, Sha256};
@@ -13,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// What comes after a failure.
 const NOT_AGAIN: &str = "it was asked once";
+
+/// Bytes of a character, at most.
+const LONGEST_CHARACTER: usize = 4;
 
 /// The file on disk, beside its receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +85,7 @@ pub async fn copy(
         Ok(None) => return Verdict::Missing,
         Err(failure) => return Verdict::Failed(failure.and_then(NOT_AGAIN)),
     };
-    let file = file.and_then(|path| File::open(path).ok());
+    let mut beside = file.and_then(|path| File::open(path).ok()).map(|file| Beside::new(file, legible));
     let (mut hasher, mut offset) = (Sha256::new(), 0_u64);
     loop {
         let piece = match body.next().await {
@@ -89,30 +93,28 @@ pub async fn copy(
             Ok(None) => break,
             Err(error) => return Verdict::Failed(format!("reading s3://{}/{key}: {error}", client.bucket())),
         };
-        if let Some(file) = &file {
-            let mut there = vec![0; piece.len()];
-            let read = match read_full(file, &mut there, offset) {
-                Ok(read) => read,
-                Err(error) => return Verdict::Failed(format!("reading the file: {error}")),
-            };
-            let is_same = |(a, b): &(&u8, &u8)| a == b || (legible && **a == b'?' && !b.is_ascii());
-            let same = piece.iter().zip(&there[..read]).take_while(is_same).count();
-            if same < piece.len() {
-                return Verdict::Differs { at: offset + same as u64 };
-            }
+        if let Some(Err(verdict)) = beside.as_mut().map(|beside| beside.compare(&piece)) {
+            return verdict;
         }
         hasher.update(&piece);
         offset += piece.len() as u64;
     }
+    if let Some(Err(verdict)) = beside.as_mut().map(Beside::end) {
+        return verdict;
+    }
     // It may hold more than was written down: it was brought up to date a moment ago, or before a kill.
     if offset < length {
-        return match file {
+        return match beside {
             Some(_) => Verdict::Differs { at: offset },
             None => Verdict::OtherLength { is: offset, should_be: length },
         };
     }
-    if file.is_some() {
-        return Verdict::Matches;
+    if let Some(beside) = beside {
+        return if beside.replaced > 0 {
+            Verdict::MatchesButReplaced { bytes: beside.replaced }
+        } else {
+            Verdict::Matches
+        };
     }
     match &receipt.seal {
         Some(seal) if seal.size == offset => {
@@ -123,6 +125,67 @@ pub async fn copy(
             }
         }
         _ => Verdict::NothingToCompare,
+    }
+}
+
+/// A file beside the object that is read.
+struct Beside {
+    file: File,
+    legible: bool,
+    /// What of the object is to be compared yet: less than a character, between two pieces.
+    open: Vec<u8>,
+    /// Where that begins.
+    at: u64,
+    /// Bytes of the file that are `?` in the object.
+    replaced: u64,
+}
+
+impl Beside {
+    fn new(file: File, legible: bool) -> Self {
+        Self { file, legible, open: Vec::new(), at: 0, replaced: 0 }
+    }
+
+    fn compare(&mut self, piece: &[u8]) -> Result<(), Verdict> {
+        self.open.extend_from_slice(piece);
+        let mut there = self.read(self.open.len())?;
+        // Of the last character of a piece, the next one decides.
+        let whole = there.len() - if self.legible { legible::begun(&there) } else { 0 };
+        there.truncate(whole);
+        self.hold_against(there)
+    }
+
+    /// The object ends here, perhaps in the middle of a character of its file.
+    fn end(&mut self) -> Result<(), Verdict> {
+        let there = self.read(self.open.len())?;
+        self.hold_against(there)?;
+        if self.open.is_empty() { Ok(()) } else { Err(Verdict::Differs { at: self.at }) }
+    }
+
+    /// So many bytes, or fewer where the file ends.
+    fn read(&self, bytes: usize) -> Result<Vec<u8>, Verdict> {
+        let mut there = vec![0; bytes];
+        match read_full(&self.file, &mut there, self.at) {
+            Ok(read) => there.truncate(read),
+            Err(error) => return Err(Verdict::Failed(format!("reading the file: {error}"))),
+        }
+        Ok(there)
+    }
+
+    fn hold_against(&mut self, mut there: Vec<u8>) -> Result<(), Verdict> {
+        if self.legible {
+            self.replaced += legible::replace(&mut there, 0);
+        }
+        let same = self.open.iter().zip(&there).take_while(|(a, b)| a == b).count();
+        if same < there.len() || (there.len() < self.open.len() && !self.legible) {
+            return Err(Verdict::Differs { at: self.at + same as u64 });
+        }
+        self.open.drain(..same);
+        self.at += same as u64;
+        // More than a character is left only where the file has ended.
+        if self.open.len() >= LONGEST_CHARACTER {
+            return Err(Verdict::Differs { at: self.at });
+        }
+        Ok(())
     }
 }
 

@@ -56,6 +56,11 @@ pub struct TargetProof {
 pub enum Verdict {
     /// Byte for byte what it should be.
     Matches,
+    /// The same, but for bytes that are not UTF-8 and are `?` in it, as its sink has it.
+    MatchesButReplaced {
+        /// So many of them.
+        bytes: u64,
+    },
     /// It hashes to what it should; the file itself is not there any more.
     SameHash,
     /// It is there, and so long as it should be. What components made cannot be compared byte for byte.
@@ -87,7 +92,14 @@ pub enum Verdict {
 impl Verdict {
     /// Nothing speaks against it.
     pub fn is_good(&self) -> bool {
-        matches!(self, Self::Matches | Self::SameHash | Self::There | Self::NotCompared(_))
+        matches!(
+            self,
+            Self::Matches
+                | Self::MatchesButReplaced { .. }
+                | Self::SameHash
+                | Self::There
+                | Self::NotCompared(_)
+        )
     }
 }
 
@@ -272,9 +284,11 @@ impl Buckets {
         let replaced = receipt.entries.iter().any(|(id, other)| {
             id == sink && other.fate.outcome == Outcome::Replaced && other.fate.target == entry.fate.target
         });
-        // Its hash is another than that of the file.
-        let comparable = !replaced || file.is_some();
-        Some(if bucket.mirror && bucket.copies.contains(&receipt.source) && comparable {
+        // It hashes to something else than the file did.
+        if replaced && file.is_none() {
+            return Some(Verdict::NothingToCompare);
+        }
+        Some(if bucket.mirror && bucket.copies.contains(&receipt.source) {
             compare::copy(&bucket.client, key, written, receipt, (file, bucket.legible)).await
         } else {
             compare::made(&bucket.client, key, bucket.mirror.then_some(written)).await

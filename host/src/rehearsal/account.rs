@@ -48,6 +48,8 @@ pub struct Copied {
     pub place: Arc<Where>,
     /// The names there.
     pub names: Vec<(&'static str, String)>,
+    /// Bytes that are not UTF-8 are `?` there.
+    pub legible: bool,
 }
 
 /// What becomes of the lines when one stage has made events of them.
@@ -214,7 +216,7 @@ impl Account {
             "lines_asked": self.lines.asked.as_ref().map(lines),
             "lines_there": self.lines.there,
             "copied_by": self.copied.iter().map(|it| {
-                let mut copied = json!({ "sink": it.sink, "type": it.kind });
+                let mut copied = json!({ "sink": it.sink, "type": it.kind, "legible": it.legible });
                 add(&mut copied, place(&it.place, &it.names));
                 copied
             }).collect::<Vec<_>>(),

@@ -170,7 +170,8 @@ pub fn copies(sink: &Sink, way: &[usize]) -> bool {
 fn copy(rehearsal: &Rehearsal<'_>, sink: &Sink, origin: &Arc<Origin>) -> Copied {
     let place = Places::new(rehearsal, sink, origin.clone()).of(DEFAULT_LABEL);
     let names = place.target.as_ref().map(|target| names(&sink.kind, target, 0)).unwrap_or_default();
-    Copied { sink: sink.id.clone(), kind: sink.kind.as_str(), place, names }
+    let legible = matches!(sink.kind.layout(), Some(Layout::Mirror(mirror)) if mirror.legible);
+    Copied { sink: sink.id.clone(), kind: sink.kind.as_str(), place, names, legible }
 }
 
 /// Puts together what the ways of one reading have to say.

@@ -75,8 +75,9 @@ impl Table {
             self.row(0, name, value);
         }
         for copied in &account.copied {
+            let how = if copied.legible { ", `?` for each that is not UTF-8" } else { " as they are" };
             self.line(format_args!(""));
-            self.head(0, &format!("→ {} ({}) copies the file's bytes as they are", copied.sink, copied.kind));
+            self.head(0, &format!("→ {} ({}) copies the file's bytes{}", copied.sink, copied.kind, how));
             self.place(4, &copied.place, &copied.names);
         }
         for reading in &account.readings {

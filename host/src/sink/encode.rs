@@ -8,7 +8,7 @@ mod split;
 mod time;
 mod wire;
 
-pub use airflow::stamp as airflow_stamp;
+pub use airflow::{replaced as airflow_replaced, stamp as airflow_stamp};
 pub use json::rfc3339;
 pub use wire::wire;
 

@@ -40,6 +40,7 @@ impl From<String> for Text {
     fn from(text: String) -> Self {
         let mut chunk = Vec::with_capacity(text.len() + text.len() / 8);
         escape::once(text.as_bytes(), &mut chunk);
+        chunk.shrink_to_fit();
         let end = chunk.len();
         Self::of(&Arc::new(chunk), 0, end, text.len())
     }

@@ -47,6 +47,17 @@ pub enum LoadError {
         /// The one before it.
         before: String,
     },
+    /// Nothing on the way to a sink puts lines together, and it shows records.
+    #[error(
+        "sink `{sink}` is `for: airflow-ui`, which shows records, but the component of transform `{id}` exports no \
+         `updraft:pipeline/normalize@0.1.0`, which puts them together of lines; let `{id}` take from a normalizer (component: builtin:airflow)"
+    )]
+    NoRecords {
+        /// Sink.
+        sink: String,
+        /// The first transform on the way to it.
+        id: String,
+    },
     /// wasmtime itself does not start.
     #[error("the WebAssembly engine does not start: {0}")]
     Engine(String),

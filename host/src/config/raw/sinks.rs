@@ -68,7 +68,7 @@ pub(crate) struct CloudWatch {
     pub(crate) tags: BTreeMap<String, String>,
     /// Class of groups that it creates. Default: AWS's, `standard`.
     pub(crate) log_group_class: Option<LogGroupClass>,
-    /// What an event looks like. Default: `json`.
+    /// What an event looks like. Default: `codec: json`.
     pub(crate) encoding: Option<Encoding>,
     /// Whether the bodies of requests are compressed: less traffic for more CPU.
     #[serde(default)]

@@ -9,8 +9,8 @@ use crate::config::check::Check;
 use crate::config::parse::member;
 use crate::config::values::{as_typed, bucket, seconds, within};
 use crate::config::{
-    Codec, Compression, Encryption, Layout, Mirror, ObjectBatch, ObjectLock, Objects, S3, SinkKind, defaults,
-    raw,
+    Codec, Compression, Encryption, Layout, Mirror, ObjectBatch, ObjectLock, Objects, S3, SinkKind,
+    StorageClass, defaults, raw,
 };
 use crate::route::partition::Partition;
 use crate::route::template::Template;
@@ -63,6 +63,15 @@ impl Check<'_> {
                 ("content_encoding", raw.content_encoding.is_some()),
             ];
             self.decided_for(&options, "Airflow looks for one key, and for text as it stands", field);
+            if matches!(raw.storage_class, Some(StorageClass::Glacier | StorageClass::DeepArchive)) {
+                let what = "Airflow cannot read objects of this class before somebody restores them";
+                self.report.add(&member(field, "storage_class"), what);
+            }
+            if raw.write_once {
+                self.report
+                    .warnings
+                    .push(format!("{field}: with write_once Airflow's UI shows nothing of a task that runs"));
+            }
         }
         let objects = self.objects(&mut raw, field);
         let layout = match raw.layout {

@@ -223,6 +223,26 @@ fn what_airflow_looks_for_is_decided_by_the_preset_and_by_nobody_else() {
 }
 
 #[test]
+fn what_airflow_could_not_read_is_refused_or_said() {
+    for class in ["GLACIER", "DEEP_ARCHIVE"] {
+        let options = format!("type: aws_s3, bucket: b, storage_class: {class}");
+        assert!(sink(&options).is_ok());
+        let said = problem(sink(&format!("{options}, for: airflow-ui")));
+        assert!(said.contains("sinks.s.storage_class: Airflow cannot read objects of this class"), "{said}");
+    }
+    let config = sink("type: aws_s3, bucket: b, for: airflow-ui, write_once: true").expect("good");
+    assert!(config.warnings[0].contains("shows nothing of a task that runs"), "{:?}", config.warnings);
+    let said = problems(sink("type: aws_cloudwatch_logs, for: airflow-ui, group_name: '/x/{{ dag_id }}'"));
+    assert!(
+        said[0].contains("`dag_id` differs from log to log, and Airflow looks into one log group"),
+        "{said:?}"
+    );
+    let said =
+        problems(sink("type: aws_cloudwatch_logs, for: airflow-ui, group_name: '/x/{{ deployment_id }}'"));
+    assert!(!said.concat().contains("group_name"), "{said:?}");
+}
+
+#[test]
 fn records_are_put_together_before_airflow_sees_them() {
     let pipeline = |input: &str| {
         yaml(&format!(

@@ -28,13 +28,14 @@ mod verdict_tests;
 use crate::config::{self, Codec};
 use crate::cursor::StreamId;
 use crate::dead_letter::DeadLetters;
-use crate::event::{Batch, DEFAULT_LABEL};
+use crate::event::{Batch, DEFAULT_LABEL, NotHere};
 use crate::lane::{Lane, Seq};
 use crate::lanes::{Lanes, Taken};
 use crate::receipt::Tally;
 use crate::route::Naming;
 use crate::route::standard::LogStreams;
 use crate::sink::batch::{Encoded, Limits};
+use crate::sink::complaint::Complaint;
 use crate::sink::text::Text;
 use crate::sink::waiting::Waiting;
 use crate::sink::{EventSink, Flush, NamesOf, encode};
@@ -97,7 +98,8 @@ pub struct Ticket {
     arrived: Instant,
     /// Kept for a dead letter, where there may be one.
     original: Option<Arc<Original>>,
-    /// Memory that goes when this one is answered: that of the original, with the last part of its event.
+    /// Memory that goes when this one is answered: of its text, or of the original (with the last part of its event) where
+    /// that is more.
     holds: usize,
 }
 
@@ -275,16 +277,19 @@ impl EventSink for Handle {
             // The parts of an event follow each other, and the last of them holds what they share.
             let before = parts.last_mut().filter(|part| part.event == number);
             let original = sink.letters.as_ref().map(|_| match before {
-                Some(Part { original: Some(original), holds, .. }) => {
-                    *holds = 0;
+                Some(Part { original: Some(original), text, holds, .. }) => {
+                    *holds = text.escaped().len();
                     original.clone()
                 }
                 _ => Arc::new(Original::of(event)),
             });
             parts_of[number] += 1;
-            let holds = original.as_ref().map_or(0, |original| original.weight());
+            let holds = original.as_ref().map_or(0, |original| original.weight()).max(text.escaped().len());
             parts.push(Part { event: number, label, timestamp_ms, text: not_empty(text), original, holds });
         });
+        if sink.config.codec == Codec::Airflow {
+            self.count_replaced(lane, batch, not_here);
+        }
         if parts.is_empty() {
             return Ok(Taken::Done { events: 0, tally: Tally::of_left_out(batch, not_here), target: None });
         }
@@ -303,6 +308,21 @@ impl EventSink for Handle {
             }
         }
         Ok(Taken::UnderWay)
+    }
+}
+
+impl Handle {
+    /// Counts bytes that are not UTF-8, of events that never left before.
+    fn count_replaced(&self, lane: &Lane, batch: &Batch, not_here: &NotHere) {
+        let lanes = &self.0.lanes;
+        let counted = lane.count_up_to(0);
+        let new = batch.going(not_here).filter(|event| event.source().end > counted);
+        let bytes = new.map(encode::airflow_replaced).sum();
+        lanes.counters.replaced.add(bytes);
+        if bytes > 0 && lane.first_time(Complaint::REPLACED) {
+            tracing::warn!(sink = %lanes.sink, path = %lane.stream.origin.path, bytes,
+                "bytes of the file are not UTF-8: U+FFFD stands for them; more of them in this file are only counted");
+        }
     }
 }
 

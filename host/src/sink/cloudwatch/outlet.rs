@@ -72,7 +72,7 @@ enum Due {
 }
 
 impl State {
-    /// Bytes as AWS counts them, or what is held of them for dead letters where that is more.
+    /// Bytes as AWS counts them, or what is held of them where that is more: escapes, or originals for dead letters.
     fn bytes(&self) -> usize {
         (self.packer.bytes() + self.under_way.0).max(self.originals + self.under_way.1)
     }
@@ -298,7 +298,7 @@ impl Outlet {
     }
 }
 
-/// What events hold for dead letters, in bytes.
+/// What events hold in memory, in bytes.
 fn holds(events: &[Encoded<Ticket>]) -> usize {
     events.iter().map(|event| event.ticket.holds).sum()
 }

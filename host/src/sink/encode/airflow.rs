@@ -6,9 +6,10 @@
 
 use super::escape;
 use super::json::{level, write_string};
-use super::split::{self, MIN_ROOM};
+use super::split;
 use super::{lossy, text_of, without_line_break};
 use crate::event::{CLAIMED, EventRef};
+use jiff::Zoned;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -23,11 +24,12 @@ fn also_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue
     <&RawValue>::deserialize(value).map(Some)
 }
 
-/// The time by which Airflow finds the event, ns since the epoch: its own, but no later than it can have been written.
+/// The time by which Airflow finds the event, ns since the epoch: its own, but hardly later than it can have been written.
 pub fn stamp(event: EventRef<'_>) -> i64 {
     let (own, written) = (event.timestamp(), event.file_time());
     let ahead = own.saturating_sub(written);
-    if ahead > TOO_YOUNG && ahead <= JUDGED { written } else { own }
+    // Those that are a little ahead stay in their order, also among those that are more.
+    if ahead <= JUDGED { own.min(written.saturating_add(TOO_YOUNG)) } else { own }
 }
 
 /// Members that tell whose line it is.
@@ -44,7 +46,16 @@ struct Line<'a> {
     levelname: Option<IgnoredAny>,
 }
 
-/// Appends the record, as valid UTF-8.
+/// How many of its bytes are not UTF-8, and so are replaced.
+pub fn replaced(event: EventRef<'_>) -> u64 {
+    let raw = event.raw();
+    if std::str::from_utf8(raw).is_ok() {
+        return 0;
+    }
+    raw.utf8_chunks().map(|chunk| chunk.invalid().len() as u64).sum()
+}
+
+/// Appends the record.
 pub fn write(event: EventRef<'_>, out: &mut Vec<u8>) {
     let raw = lossy(without_line_break(event.raw()).to_vec());
     // Python's `json` takes a value of any kind, and Airflow 3 shows none that is no object.
@@ -66,7 +77,7 @@ pub fn write(event: EventRef<'_>, out: &mut Vec<u8>) {
 }
 
 /// Gives what [`write()`] made in texts of at most `max_bytes`: of a line of Airflow 3 each a line of its own with a part of
-/// `event`, so that none is shown as a heap of JSON.
+/// `event`, so that none is shown as a heap of JSON. All else stands in each of them, so it takes half of one at most.
 pub fn split(text: &str, max_bytes: usize, emit: &mut impl FnMut(String)) {
     let said = serde_json::from_str::<Line<'_>>(text).ok().and_then(|line| line.event);
     let message = said.and_then(|said| serde_json::from_str::<String>(said.get()).ok());
@@ -74,7 +85,7 @@ pub fn split(text: &str, max_bytes: usize, emit: &mut impl FnMut(String)) {
     let start = place_of(said, text);
     let (before, after) = (&text[..start], &text[start + said.get().len()..]);
     let room = max_bytes.saturating_sub(before.len() + after.len() + "\"\"".len());
-    if room < MIN_ROOM {
+    if room < max_bytes / 2 {
         return split::text(text, max_bytes, emit);
     }
     let mut rest = &*message;
@@ -109,14 +120,23 @@ fn place_of(value: &RawValue, text: &str) -> usize {
 /// A text record, without the time at its beginning if the event has that time.
 fn write_text(event: EventRef<'_>, raw: &str, out: &mut Vec<u8>) {
     let claimed = stamp(event) != event.timestamp() || event.attributes().any(|(key, _)| key == CLAIMED);
-    let text = if claimed { raw } else { without_time(raw) };
-    for (at, line) in text.split_inclusive('\n').enumerate() {
-        // Airflow 2 sorts lines by the time that they begin with; this one belongs where it stands.
+    write_lines(if claimed { raw } else { without_time(raw, event.timestamp()) }, out);
+}
+
+/// Appends lines that belong together. Airflow 2 sorts all that begin with a time, so none but the first may.
+fn write_lines(text: &str, out: &mut Vec<u8>) {
+    for (at, line) in text.split_inclusive(breaks_line).enumerate() {
         if at > 0 && begins_with_date(line.trim_start_matches('[')) {
             out.push(b' ');
         }
         out.extend_from_slice(line.as_bytes());
     }
+}
+
+/// Where Python's `str.splitlines` does, by which Airflow 2 reads.
+/// <https://docs.python.org/3/library/stdtypes.html#str.splitlines>
+fn breaks_line(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// A record of Airflow 2 in JSON, put together as its text records are.
@@ -131,22 +151,28 @@ fn write_header(event: EventRef<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(level.to_ascii_uppercase().as_bytes());
         out.extend_from_slice(b" - ");
     }
-    out.extend_from_slice(event.message());
+    let mut said = String::from_utf8_lossy(event.message()).into_owned();
     if let Some(exception) = attribute("exception") {
-        out.push(b'\n');
-        out.extend_from_slice(&text_of(exception));
+        said.push('\n');
+        said.push_str(&String::from_utf8_lossy(&text_of(exception)));
+    }
+    write_lines(&said, out);
+}
+
+/// `{file.py:12} INFO - message` of `[2026-11-21T16:12:07.756+0000] {file.py:12} INFO - message`, if that is the event's
+/// time (ns since the epoch). The file in braces is what Airflow 2's UI finds the time before it by.
+fn without_time(raw: &str, timestamp: i64) -> &str {
+    let rest = raw.strip_prefix('[').filter(|rest| begins_with_date(rest));
+    match rest.and_then(|rest| rest.split_once("] ")) {
+        Some((time, rest)) if rest.starts_with('{') && is_time(time, timestamp) => rest,
+        _ => raw,
     }
 }
 
-/// `{file.py:12} INFO - message` of `[2026-11-21T16:12:07.756+0000] {file.py:12} INFO - message`. The file in braces is
-/// what Airflow 2's UI finds the time before it by.
-fn without_time(raw: &str) -> &str {
-    let rest = raw.strip_prefix('[').filter(|rest| begins_with_date(rest));
-    let rest = rest.and_then(|rest| rest.split_once("] "));
-    match rest {
-        Some((time, rest)) if !time.contains('\n') && rest.starts_with('{') => rest,
-        _ => raw,
-    }
+/// A time with an offset, as `2026-11-21T16:12:07.756-0330`, that is this one.
+fn is_time(text: &str, timestamp: i64) -> bool {
+    let time = Zoned::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text);
+    time.is_ok_and(|time| time.timestamp().as_nanosecond() == i128::from(timestamp))
 }
 
 /// `2026-11-21`, and perhaps more.

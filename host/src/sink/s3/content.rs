@@ -1,6 +1,7 @@
 //! What the object of a stream holds, a part at a time: the file's bytes, or the raw bytes of what a chain of
 //! components let through.
 
+use super::legible;
 use crate::counters::Counter;
 use crate::event::{Batch, NO_TIMESTAMP, NotHere};
 use crate::lane::Lane;
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// A last line that nobody wrote on for so long is taken as it is.
 const UNFINISHED: Duration = Duration::from_secs(5);
+/// One that is written on and on is after so long.
+const UNFINISHED_AT_MOST: Duration = Duration::from_secs(30);
 
 /// A place in a file at which reading can go on: where a batch begins, if components make the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,15 +132,28 @@ impl Content {
 
     fn leave_out_unfinished(&mut self) -> std::io::Result<()> {
         let (stream, now) = (&self.lane.stream, self.lane.stream.snapshot());
-        let settled = now.grew + UNFINISHED;
         let is_last = self.closing || now.gone || self.lane.urgent() || stream.ended();
-        if is_last || settled <= Instant::now() || self.place.offset >= self.size {
+        if is_last || self.place.offset >= self.size {
             return Ok(());
         }
-        let end = tail::end_of_last_line(&*self.files.get(stream)?, self.place.offset..self.size)?;
+        // Whoever writes without breaks for long writes no line.
+        let since = self.lane.behind_since().unwrap_or(now.grew);
+        let at = Instant::now();
+        let settled = (now.grew + UNFINISHED).min(since + UNFINISHED_AT_MOST);
+        let file = self.files.get(stream)?;
+        let from = self.place.offset.max(self.size.saturating_sub(tail::MAX_LINE as u64));
+        let end = if settled > at {
+            tail::end_of_last_line(&file, from..self.size)?
+        } else {
+            // Even then a character is not torn.
+            let mut last = vec![0; (self.size - from).min(3) as usize];
+            let start = self.size - last.len() as u64;
+            let read = tail::read_full(&file, &mut last, start)?;
+            self.size - legible::begun(&last[..read]) as u64
+        };
         if end < self.size {
             self.size = end;
-            self.waits_until = Some(settled);
+            self.waits_until = Some(if settled > at { settled } else { at + UNFINISHED });
         }
         Ok(())
     }

@@ -20,6 +20,15 @@ pub fn missing(bytes: &[u8]) -> usize {
     0
 }
 
+/// How many bytes at the end begin a character that is not whole.
+pub fn begun(bytes: &[u8]) -> usize {
+    if missing(bytes) == 0 {
+        return 0;
+    }
+    let lead = bytes.iter().rev().position(|&byte| byte >= 0b1100_0000);
+    lead.map_or(0, |behind| behind + 1)
+}
+
 /// Replaces what is not UTF-8; returns how many bytes from `known` on.
 pub fn replace(bytes: &mut [u8], known: usize) -> u64 {
     let (mut at, mut replaced) = (0, 0);
@@ -75,6 +84,11 @@ mod tests {
             (b"", 0),
         ] {
             assert_eq!(missing(bytes), lacks, "{bytes:?}");
+        }
+        for (bytes, begins) in
+            [(&b"a\xe2\x9c"[..], 2), (b"a\xf0", 1), (b"ab", 0), (b"\xe2\x9c\x93", 0), (b"\x80", 0)]
+        {
+            assert_eq!(begun(bytes), begins, "{bytes:?}");
         }
     }
 

@@ -15,7 +15,7 @@ use super::head_object::Found;
 use super::limits::{MIN_PART_BYTES, PART_BYTES};
 use super::outcome::{Done, News, UploadError, Uploaded};
 use super::settings::{self, ObjectSettings};
-use super::upload::{GENERATION, Writer};
+use super::upload::{GENERATION, LEGIBLE, Writer};
 use crate::config::{self, Env};
 use crate::cursor::{CursorRow, Gain};
 use crate::event::DEFAULT_LABEL;
@@ -229,7 +229,9 @@ impl Mirror {
         let (client, workers, lanes) = (&self.client, &self.workers, &self.lanes);
         let naming = self.naming.is_routed().then_some(&self.naming);
         let legible = self.layout.legible;
-        Writer { client, workers, lanes, lane, settings, naming, legible }
+        // What is written once is written when all is there.
+        let whole_lines = legible && self.layout.write_once.is_none();
+        Writer { client, workers, lanes, lane, settings, naming, legible, whole_lines }
     }
 
     async fn write(&self, lane: &Arc<Lane>) -> Result<Done, UploadError> {
@@ -373,6 +375,9 @@ impl Mirror {
         let (stream, objects) = (&lane.stream, self.client.objects());
         let mut settings =
             ObjectSettings::new(objects, settings::LOG, None).noting(GENERATION, &stream.generation);
+        if self.layout.legible {
+            settings = settings.noting(LEGIBLE, "true");
+        }
         let names = Names { origin: &stream.origin, label: DEFAULT_LABEL, env: &self.env };
         let left_out = settings.describe(objects, &names);
         if !left_out.is_empty() && lane.first_time(Complaint::LEFT_OUT) {

@@ -8,6 +8,9 @@ use crate::transform::Workers;
 use bytes::Bytes;
 use std::time::Instant;
 
+/// Bytes of a character, at most.
+const LONGEST_CHARACTER: usize = 4;
+
 /// Reads parts.
 pub struct Reader {
     /// None only while a worker has it, and after a worker was lost.
@@ -43,17 +46,7 @@ impl Reader {
 
     /// The next part and what is new in it; empty at the end.
     pub async fn next(&mut self, workers: &Workers) -> Result<(Bytes, Gain), UploadError> {
-        let mut bytes = self.take(workers, self.part_size).await?;
-        // A character in two parts would be none in either.
-        while self.legible
-            && let missing @ 1.. = legible::missing(&bytes)
-        {
-            let rest = self.take(workers, missing).await?;
-            if rest.is_empty() {
-                break;
-            }
-            bytes.extend(rest);
-        }
+        let mut bytes = self.whole_characters(workers, self.part_size, usize::MAX).await?;
         let known = self.known.min(bytes.len() as u64);
         self.known -= known;
         let replaced = if self.legible { legible::replace(&mut bytes, known as usize) } else { 0 };
@@ -66,14 +59,40 @@ impl Reader {
         Ok(!self.take(workers, 1).await?.is_empty())
     }
 
-    /// Reads that many bytes of a file for their line breaks only.
+    /// So many bytes, and up to a character more: one in two parts would be none in either. But never more than `most`.
+    async fn whole_characters(
+        &mut self,
+        workers: &Workers,
+        len: usize,
+        most: usize,
+    ) -> Result<Vec<u8>, UploadError> {
+        let mut bytes = self.take(workers, len.min(most)).await?;
+        // What begins one may follow what only seemed to; of noise, there is no end to that.
+        for _ in 0..LONGEST_CHARACTER {
+            let missing = if self.legible { legible::missing(&bytes) } else { 0 };
+            let room = most.saturating_sub(bytes.len());
+            if missing == 0 || room == 0 {
+                break;
+            }
+            let rest = self.take(workers, missing.min(room)).await?;
+            if rest.is_empty() {
+                break;
+            }
+            bytes.extend(rest);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads that many bytes of a file for what is new in them only.
     pub async fn pass_over(&mut self, workers: &Workers, mut bytes: u64) -> Result<Gain, UploadError> {
         let mut gain = Gain::default();
         while bytes > 0 {
-            let part = self.take(workers, bytes.min(self.part_size as u64) as usize).await?;
+            let most = usize::try_from(bytes).unwrap_or(usize::MAX);
+            let mut part = self.whole_characters(workers, self.part_size, most).await?;
             if part.is_empty() {
                 break;
             }
+            gain.replaced += if self.legible { legible::replace(&mut part, 0) } else { 0 };
             gain.lines += memchr::memchr_iter(b'\n', &part).count() as u64;
             bytes -= part.len() as u64;
         }

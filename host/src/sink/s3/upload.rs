@@ -25,6 +25,9 @@ use std::sync::Arc;
 /// Key of the object metadata that says which generation of which file an object holds.
 pub const GENERATION: &str = "updraft-generation";
 
+/// The same, of an object that has `?` for whatever is not UTF-8.
+pub const LEGIBLE: &str = "updraft-legible";
+
 /// Writes the object of one stream.
 pub struct Writer<'a> {
     pub client: &'a Client,
@@ -35,8 +38,10 @@ pub struct Writer<'a> {
     pub settings: &'a ObjectSettings,
     /// Which events are the sink's, where a router has a say in that.
     pub naming: Option<&'a Arc<Naming<Keys>>>,
-    /// What Airflow's reader could not read is replaced; of a file that grows nothing but whole lines.
+    /// What Airflow's reader could not read is replaced.
     pub legible: bool,
+    /// Of a file that is copied while it grows, nothing but whole lines.
+    pub whole_lines: bool,
 }
 
 impl Writer<'_> {
@@ -54,6 +59,10 @@ impl Writer<'_> {
     /// How much of an object of ours is surely what it should be. A copy is a beginning of its file however it came to
     /// be, and may be longer than the cursor says: an answer was lost, or we were killed. None: unusable.
     pub fn trusted(&self, found: &Found) -> Option<u64> {
+        // The config said otherwise when it was written.
+        if found.metadata.contains_key(LEGIBLE) != self.legible {
+            return None;
+        }
         let written = self.lane.cursor().written;
         let copies = self.lane.chain.is_none() && found.length <= self.lane.stream.snapshot().size;
         (found.length == written || (found.length > written && copies)).then_some(found.length)
@@ -134,8 +143,8 @@ impl Writer<'_> {
 
     /// Goes on with an upload that a turn, or a process, before this one began.
     pub async fn resume(&self, mut upload: UploadRow) -> Result<Done, UploadError> {
-        if upload.checksum != self.client.checksum_name() {
-            return self.anew("its checksums are of another kind than the config says now").await;
+        if upload.checksum != self.kind_of_parts() {
+            return self.anew("its parts are of another kind than the config says now").await;
         }
         let last = upload.parts.last().map(|part| part.length);
         // S3 takes nothing after a small part.
@@ -173,7 +182,7 @@ impl Writer<'_> {
         let row = UploadRow {
             key,
             id,
-            checksum: self.client.checksum_name().to_owned(),
+            checksum: self.kind_of_parts(),
             key_is_new: precondition == Precondition::Absent,
             copied,
             sealed: false,
@@ -342,6 +351,11 @@ impl Writer<'_> {
         Ok(self.store().drop_upload(self.lane.stream.id, &self.lanes.sink).await?)
     }
 
+    /// What parts of one upload have in common.
+    fn kind_of_parts(&self) -> String {
+        format!("{}{}", self.client.checksum_name(), if self.legible { " legible" } else { "" })
+    }
+
     fn store(&self) -> &Store {
         self.lanes.store()
     }
@@ -354,7 +368,7 @@ impl Writer<'_> {
         let (lane, files) = (self.lane.clone(), self.lanes.files().clone());
         let routed = (self.naming.cloned(), self.lanes.counters.not_here.clone());
         let content = Content::new(lane, files, routed, self.lanes.closing(), from);
-        let content = if self.legible { content.of_whole_lines() } else { content };
+        let content = if self.whole_lines { content.of_whole_lines() } else { content };
         Ok(Reader::new(content, part_size, self.legible))
     }
 }

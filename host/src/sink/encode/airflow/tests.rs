@@ -58,7 +58,7 @@ fn an_object_without_an_event_is_one_with_itself_as_its_event() {
 
 #[test]
 fn a_text_record_is_given_without_its_own_time() {
-    let text = "[2026-11-21T16:12:07.756-0330] {load.py:7} ERROR - it broke\nTraceback\n\n  File\n";
+    let text = "[2026-11-21T12:42:07.756-0330] {load.py:7} ERROR - it broke\nTraceback\n\n  File\n";
     assert_eq!(shown(&record(text)), "{load.py:7} ERROR - it broke\nTraceback\n\n  File");
 }
 
@@ -68,6 +68,9 @@ fn what_is_no_record_of_the_default_format_is_whole() {
         "2026-11-21T16:12:07.756-0330 | INFO     | logger | pid=28137 | message",
         "[2026-11-21T16:12:07.756+0000] no file",
         "[x] {load.py:7} INFO - message",
+        "[2026-11-21 16:12:07,756 | ERROR | MainThread] {load.py:7} message",
+        "[2026-11-21 free text of a banner] {a} kept",
+        "[2026-11-21T16:12:07.755+0000] {load.py:7} INFO - not the time of the event",
         "[2026-11-21 and\nmore] {load.py:7} INFO - message",
         "just a line",
         "{ no json",
@@ -98,8 +101,12 @@ fn a_record_that_is_younger_than_its_file_gets_the_time_of_the_file() {
     assert_eq!(at(0), (0, false));
     assert_eq!(at(-900 * SECOND), (0, false), "older than its file, as all are");
     assert_eq!(at(5 * SECOND), (0, false), "clocks differ a little");
-    assert_eq!(at(5 * SECOND + 1), (5 * SECOND + 1, true), "its own time is then in the text");
-    assert_eq!(at(24 * 3600 * SECOND), (24 * 3600 * SECOND, true));
+    assert_eq!(
+        at(5 * SECOND + 1),
+        (1, true),
+        "what is more is taken off, and its own time is then in the text"
+    );
+    assert_eq!(at(24 * 3600 * SECOND), (24 * 3600 * SECOND - 5 * SECOND, true));
     assert_eq!(at(24 * 3600 * SECOND + 1), (0, false), "the time of a file may be set back");
 }
 
@@ -108,6 +115,14 @@ fn a_line_within_a_record_that_begins_with_a_date_is_moved_by_a_space() {
     let text = "[2026-11-21T16:12:07.756+0000] {a.py:1} INFO - out:\n2026-11-20 12:00:00 first\n[1999-01-01] second\n7 third";
     let expected = "{a.py:1} INFO - out:\n 2026-11-20 12:00:00 first\n [1999-01-01] second\n7 third";
     assert_eq!(shown(&record(text)), expected);
+    for end in ["\r", "\u{b}", "\u{c}", "\u{1d}", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let progress = format!("10 %{end}[1999-12-31T00:00:00] 99 %");
+        assert_eq!(
+            shown(&record(&progress)),
+            progress.replace("[1999", " [1999"),
+            "Python ends a line there"
+        );
+    }
 }
 
 #[test]
@@ -115,8 +130,8 @@ fn a_json_record_of_airflow_2_reads_like_its_text_records() {
     let raw = r#"{"asctime": "2026-11-21T16:12:07.756+0000", "filename": "a.py", "lineno": 7, "levelname": "WARNING", "message": "low"}"#;
     let attributes =
         vec![("source", b"a.py:7".to_vec(), false), ("exception", b"Traceback\n  x".to_vec(), false)];
-    let event = Event { severity: 13, message: b"low".to_vec(), attributes, ..record(raw) };
-    assert_eq!(shown(&event), "{a.py:7} WARNING - low\nTraceback\n  x");
+    let event = Event { severity: 13, message: b"low\n1999-12-31 x".to_vec(), attributes, ..record(raw) };
+    assert_eq!(shown(&event), "{a.py:7} WARNING - low\n 1999-12-31 x\nTraceback\n  x");
 }
 
 #[test]
@@ -139,7 +154,8 @@ fn a_large_line_of_airflow_3_is_several_each_with_all_that_is_not_its_message() 
 #[test]
 fn what_cannot_be_parts_of_a_record_is_cut_as_text() {
     let line = json!({"event": "short", "error_detail": "x".repeat(500)}).to_string();
-    for text in [line, format!("{{a.py:1}} INFO - {}", "y".repeat(500))] {
+    let large = json!({"event": "é".repeat(200), "rest": "x".repeat(60)}).to_string();
+    for text in [line, large, format!("{{a.py:1}} INFO - {}", "y".repeat(500))] {
         let parts = parts(&text, 100);
         assert!(parts.len() > 4 && parts.iter().all(|part| part.len() <= 100));
         assert_eq!(parts.concat(), text);
