@@ -187,7 +187,7 @@ fn a_store_of_each_older_version_is_gone_on_with() {
     let (today, moto) = (tempfile::tempdir().expect("a folder"), Moto::with_bucket());
     lifting(updraft!("run", "--once"), &LogFolder::empty(), &moto, today.path()).run().exits(0);
     let today = version_of(today.path());
-    for version in 1..=2 {
+    for version in 1..=3 {
         let moto = Moto::with_bucket();
         let logs = LogFolder::with_lines(0..150);
         let data = of_version(version, &logs);

@@ -50,6 +50,8 @@ pub struct Counters {
     pub bytes: Counter,
     /// Bytes of log that vanished before this sink had them.
     pub lost_at_source: Counter,
+    /// Bytes that are not UTF-8 and are `?` in the object, as `for: airflow-ui` has it.
+    pub replaced: Counter,
     /// Bytes that the service took, and that moved no cursor yet, perhaps: texts of events before compression, objects
     /// as they are, parts of objects.
     pub uploaded: Counter,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 /// "No time found", as the WIT writes it.
 pub const NO_TIMESTAMP: i64 = i64::MIN;
+/// Key of the field that keeps the time that a record claimed and that is not believed.
+pub const CLAIMED: &str = "claimed_timestamp";
 /// Label index of an event that a transform dropped.
 pub const DROPPED: u16 = u16::MAX;
 /// The label of an event that nothing labelled.
@@ -358,6 +360,11 @@ impl<'a> EventRef<'a> {
         let ends = &self.batch.events.source_ends;
         let start = if self.index == 0 { 0 } else { ends[self.index - 1] };
         self.batch.range.start + u64::from(start)..self.batch.range.start + u64::from(ends[self.index])
+    }
+
+    /// When the file had last been written, as far as was known when the event was read; ns since the epoch.
+    pub fn file_time(&self) -> i64 {
+        self.batch.recipe.file_time
     }
 
     /// Its attributes, in the order the component gave them.

@@ -126,6 +126,10 @@ fn write(out: &mut String, proof: &Proof) -> std::fmt::Result {
             let (events, bytes, target) = (entry.events, entry.bytes, &entry.fate.target);
             let what = match entry.fate.outcome {
                 Outcome::Delivered => format!("-> {target}"),
+                Outcome::Replaced => {
+                    writeln!(out, "    of these, {bytes} bytes that are not UTF-8 are `?` in {target}")?;
+                    continue;
+                }
                 Outcome::Dropped => "dropped by a transform".to_owned(),
                 Outcome::NotHere => "not for this sink, by its route".to_owned(),
                 Outcome::Lost => format!("lost at the source ({target})"),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::event::Deployment;
 use crate::source::discover;
+use crate::source::identify::PathPattern;
 
 use super::error::{Error, Problem, Report, suggest};
 use super::graph::{self, Node};
@@ -15,7 +16,7 @@ use super::interpolate::interpolate;
 use super::parse::{Document, Format, item, member, parse};
 use super::section::section;
 use super::values::{seconds, within};
-use super::{Branch, Config, Env, ReadFrom, Receipts, Sink, SinkKind, Source, defaults, raw};
+use super::{Branch, Codec, Config, Env, ReadFrom, Receipts, Sink, SinkKind, Source, defaults, raw};
 
 /// Quiet before an event is taken as whole, in milliseconds: a minute.
 const MAX_JOIN_MS: u64 = 60_000;
@@ -145,6 +146,7 @@ impl Check<'_> {
                 Some(Sink { id: node.id, branches, route, kind: kind? })
             })
             .collect();
+        self.records_are_whole(&sinks);
         self.bring_dead_letters(&data_dir, &mut sources, &mut sinks);
         let mut config = Config {
             data_dir,
@@ -193,6 +195,21 @@ impl Check<'_> {
             for field in fields {
                 let what = format!("there is no sink `{id}` of type aws_s3 or file");
                 self.report.add_with_help(field, what, &help);
+            }
+        }
+    }
+
+    /// Airflow's UI shows an event as a record of its own, with a time before it.
+    fn records_are_whole(&mut self, sinks: &[Sink]) {
+        for sink in sinks {
+            let SinkKind::CloudWatch(options) = &sink.kind else { continue };
+            let lines = sink.branches.iter().any(|branch| branch.transforms.is_empty());
+            if options.codec == Codec::Airflow && lines {
+                self.report.add_with_help(
+                    &member(&member("sinks", &sink.id), "inputs"),
+                    "a source gives lines, and a record of Airflow's may have several",
+                    "name a transform that puts them together (component: builtin:airflow)",
+                );
             }
         }
     }
@@ -296,6 +313,11 @@ impl Check<'_> {
                 self.report.take(&at, discover::glob(pattern));
             }
         }
+        let mut path_patterns = Vec::new();
+        for (index, pattern) in raw.path_patterns.iter().enumerate() {
+            let at = item(&member(&field, "path_patterns"), index);
+            path_patterns.extend(self.report.take(&at, PathPattern::parse(pattern)));
+        }
         let report = &mut self.report;
         let join_ms = within(raw.join_ms, 0, MAX_JOIN_MS, &member(&field, "join_ms"), report);
         let partial_line =
@@ -306,6 +328,7 @@ impl Check<'_> {
             base_log_folder: folder?,
             include: raw.include,
             exclude: raw.exclude,
+            path_patterns,
             read_from: match raw.read_from {
                 raw::ReadFrom::Beginning => ReadFrom::Beginning,
                 raw::ReadFrom::End => ReadFrom::End,

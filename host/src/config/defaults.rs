@@ -127,6 +127,7 @@ pub(super) fn dead_letters(data_dir: &Path, sink: &str) -> Source {
         // What is still being written has another ending.
         include: vec!["*.ndjson".to_owned()],
         exclude: Vec::new(),
+        path_patterns: Vec::new(),
         read_from: ReadFrom::Beginning,
         // Each is written whole.
         join: Duration::ZERO,

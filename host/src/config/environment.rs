@@ -209,6 +209,7 @@ impl<'e> Variables<'e> {
             base_log_folder,
             include: raw::include(),
             exclude: raw::exclude(),
+            path_patterns: Vec::new(),
             read_from: ReadFrom::Beginning,
             join: Duration::from_millis(raw::join_ms()),
             partial_line: Duration::from_secs_f64(raw::partial_line_secs()),
@@ -268,6 +269,7 @@ impl<'e> Variables<'e> {
             force_path_style: defaults::force_path_style(None, self.env),
             key_prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             layout: Layout::Mirror(Mirror {
+                legible: false,
                 key: self.template(S3_FOLDER, None, &raw::path_template())?,
                 refresh: Duration::from_secs_f64(raw::refresh_secs()),
                 write_once: None,

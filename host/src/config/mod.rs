@@ -30,6 +30,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Deployment;
+use crate::source::identify::PathPattern;
 
 pub use environment::{Misspelt, from_environment, idle, misspelt};
 pub use error::{Error, Problem};
@@ -111,6 +112,8 @@ pub struct Source {
     pub include: Vec<String>,
     /// Globs below it; they win over `include`. Holds the data dir too where that lies below the folder.
     pub exclude: Vec<String>,
+    /// How the paths of tries look that are not named as Airflow's default says.
+    pub path_patterns: Vec<PathPattern>,
     /// Where to begin in files that are there at the first start.
     pub read_from: ReadFrom,
     /// Quiet for so long: the event is taken as whole.

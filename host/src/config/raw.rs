@@ -118,6 +118,12 @@ pub(super) struct Airflow {
     /// Globs below the folder; they win over `include`. The default leaves task logs only.
     #[serde(default = "exclude")]
     pub(super) exclude: Vec<String>,
+    /// How the paths of tries look, where Airflow's `[logging] log_filename_template` is not its default: regular
+    /// expressions for the whole path below the folder (without the `.trigger.N.log` of a triggerer's file), with groups
+    /// `(?P<dag_id>…)`, `(?P<run_id>…)`, `(?P<task_id>…)`, `(?P<try_number>…)` and perhaps `(?P<map_index>…)`. The first
+    /// that fits counts, then the default layout.
+    #[serde(default)]
+    pub(super) path_patterns: Vec<String>,
     /// Where to begin in files that are there when Updraft runs for the first time.
     #[serde(default)]
     pub(super) read_from: ReadFrom,

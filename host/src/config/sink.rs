@@ -290,6 +290,8 @@ pub struct Mirror {
     pub refresh: Duration,
     /// Put once, after so much quiet (`aws_s3`).
     pub write_once: Option<Duration>,
+    /// Only what Airflow's reader can read: whole lines while the file grows, and `?` for what is not UTF-8 (`aws_s3`).
+    pub legible: bool,
     /// What an event looks like (`file`; in `aws_s3` always `Raw`).
     pub codec: Codec,
 }
@@ -344,4 +346,6 @@ pub enum Codec {
     Text,
     /// The bytes it came from.
     Raw,
+    /// The record as Airflow's own UI shows it well; only by `for: airflow-ui`.
+    Airflow,
 }

@@ -18,6 +18,7 @@ use crate::route::template::Template;
 use super::check::Check;
 use super::graph::Node;
 use super::parse::member;
+use super::raw::Purpose;
 use super::values::{as_typed, seconds, within};
 use super::{CloudWatch, Codec, File, Layout, LogGroupClass, NewGroups, SinkKind, raw};
 
@@ -40,6 +41,11 @@ const MAX_KMS_KEY_CHARS: usize = 256;
 const CREATE_STREAM_RATES: (f64, f64) = (0.01, 10_000.0);
 /// Least that `max_bytes` may be, ours: room for a part of an oversize event with what it takes to put it together.
 const LEAST_BATCH_BYTES: usize = 1024;
+
+/// The log stream when nobody says…
+const PATH: &str = "{{ path }}";
+/// …and the one that Airflow's readers look for.
+const TRY_PATH: &str = "{{ try_path }}";
 
 const KINDS: [&str; 5] = ["aws_cloudwatch_logs", "aws_s3", "file", "console", "blackhole"];
 
@@ -86,7 +92,21 @@ impl Check<'_> {
         let mut raw: raw::CloudWatch = self.section(value, field)?;
         let aws = self.aws(aws::Access::of_cloudwatch(&mut raw), field);
         let group_name = self.template(&raw.group_name, &member(field, "group_name"));
-        let stream_name = self.template(&raw.stream_name, &member(field, "stream_name"));
+        let for_airflow = raw.purpose == Some(Purpose::AirflowUi);
+        if for_airflow {
+            self.decided_for(
+                &[("stream_name", raw.stream_name.is_some()), ("encoding", raw.encoding.is_some())],
+                "Airflow looks for one name, and shows one form well",
+                field,
+            );
+        }
+        let stream_name = raw.stream_name.as_deref().unwrap_or(if for_airflow { TRY_PATH } else { PATH });
+        let stream_name = self.template(stream_name, &member(field, "stream_name"));
+        let codec = match &raw.encoding {
+            _ if for_airflow => Codec::Airflow,
+            Some(encoding) => codec(encoding),
+            None => Codec::Json,
+        };
         let new_groups = self.new_groups(&raw, field);
         let batch = member(field, "batch");
         let at = |name: &str| member(&batch, name);
@@ -112,7 +132,7 @@ impl Check<'_> {
                 create_missing_stream: raw.create_missing_stream,
                 create_stream_rate: rate,
                 new_groups,
-                codec: codec(&raw.encoding),
+                codec,
                 gzip: matches!(raw.compression, raw::RequestCompression::Gzip),
                 max_events,
                 max_bytes,
@@ -217,6 +237,14 @@ impl Check<'_> {
     fn only_with(&mut self, options: &[(&str, bool)], other: &str, field: &str) {
         for (name, _) in options.iter().filter(|(_, is_set)| *is_set) {
             self.report.add(&member(field, name), format!("`{name}` goes with `{other}` only"));
+        }
+    }
+
+    /// Options that were set and that `for` has decided about.
+    fn decided_for(&mut self, options: &[(&str, bool)], why: &str, field: &str) {
+        for (name, _) in options.iter().filter(|(_, is_set)| *is_set) {
+            let what = format!("`for: airflow-ui` decides about it: {why}");
+            self.report.add_with_help(&member(field, name), what, "leave it out, or leave `for` out");
         }
     }
 

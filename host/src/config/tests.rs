@@ -161,7 +161,7 @@ fn every_problem_is_shown_at_once_with_file_line_and_field() {
             "p.yaml:6: transforms.mask.inputs[0]: there is no source or transform `airflwo`; did you mean `airflow`?",
             "p.yaml:7: transforms.mask.component: there is no file ./none.wasm; give the path of a .wasm file, or builtin:airflow",
             "p.yaml:12: sinks.cw.group_name: unknown name `dagid`; known are path, dag_id, run_id, task_id, map_index, \
-         try_number, kind, label, host, cluster_id, workspace_id, deployment_id and env.NAME",
+         try_number, kind, label, host, cluster_id, workspace_id, deployment_id, try_path and env.NAME",
             "p.yaml:14: sinks.cw.batch.max_events: 10001 is not between 1 and 10000",
             "p.yaml:15: sinks.other.type: unknown type `aws_s4`; did you mean `aws_s3`?",
         ]
@@ -388,5 +388,7 @@ fn the_example_pipelines_are_good() {
     assert_eq!(local.sinks.iter().map(|sink| sink.kind.as_str()).collect::<Vec<_>>(), ["file", "console"]);
     assert_eq!(config("aws.yaml"), config("aws.toml"), "two syntaxes, one pipeline");
     assert!(local.warnings.is_empty() && config("aws.yaml").warnings.is_empty());
-    assert!(config("lake.yaml").warnings.is_empty());
+    for name in ["lake.yaml", "airflow-ui.yaml"] {
+        assert!(config(name).warnings.is_empty(), "{name}");
+    }
 }

@@ -48,7 +48,7 @@ async fn step(store: &Store, step: usize) -> Result<(), StoreError> {
         etag: Some("e".to_owned()),
         checksum: None,
         length: 8,
-        lines: 1,
+        gain: Gain { lines: 1, replaced: 2 },
         offset,
         clock: NO_TIMESTAMP,
     };

@@ -21,7 +21,7 @@ pub use objects::{ChunkRow, ObjectId, ObjectRow};
 pub use probe::try_store;
 pub use receipts::{ReceiptRow, Receipts, Seal};
 pub use store::{CursorMove, CursorRow, Identity, NewStream, Store, StreamId, StreamRow};
-pub use uploads::{PartRow, UploadRow};
+pub use uploads::{Gain, PartRow, UploadRow};
 
 use std::path::PathBuf;
 

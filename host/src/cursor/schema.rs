@@ -131,8 +131,13 @@ CREATE TABLE losses (
 ALTER TABLE chunks ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;  -- how many of the batch's bytes these events came from
 ";
 
+/// Since version 4: what of an upload's parts is not as the file has it.
+const REPLACED: &str = "
+ALTER TABLE upload_parts ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;  -- bytes in it that are `?` for what is not UTF-8, and were in no object before
+";
+
 /// What makes a store of each version that of the next, from 0, which has nothing.
-const STEPS: [&[&str]; 3] = [&[TABLES], &[UNDER_WAY], &[LOSSES, RECEIPTS]];
+const STEPS: [&[&str]; 4] = [&[TABLES], &[UNDER_WAY], &[LOSSES, RECEIPTS], &[REPLACED]];
 
 /// Opens the tables, making those that are missing. `Ok(Err(found))`: written by a newer version.
 pub fn prepare(db: &mut Connection) -> Result<Result<(), i64>, rusqlite::Error> {

@@ -4,6 +4,7 @@
 use super::store::write_moves;
 use super::{CursorMove, Store, StoreError, StreamId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::iter::Sum;
 
 /// A multipart upload that is not completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,24 @@ pub struct UploadRow {
     pub parts: Vec<PartRow>,
 }
 
+/// What some bytes bring that was in no object before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gain {
+    /// Line breaks.
+    pub lines: u64,
+    /// Bytes that are `?`, because the file's are not UTF-8.
+    pub replaced: u64,
+}
+
+impl Sum for Gain {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            lines: sum.lines + one.lines,
+            replaced: sum.replaced + one.replaced,
+        })
+    }
+}
+
 /// A part that S3 has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartRow {
@@ -35,8 +54,8 @@ pub struct PartRow {
     pub checksum: Option<String>,
     /// Bytes.
     pub length: u64,
-    /// Line breaks in it that were in no object before.
-    pub lines: u64,
+    /// What it brings that was in no object before.
+    pub gain: Gain,
     /// Place in the file after it.
     pub offset: u64,
     /// Time of the last event before that place, ns since the epoch.
@@ -93,8 +112,8 @@ impl Store {
         self.call(move |db| {
             db.prepare_cached(
                 "INSERT OR REPLACE INTO upload_parts
-                    (stream, sink, number, etag, checksum, length, lines, offset, clock)
-                 SELECT stream, sink, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM uploads WHERE stream = ?1 AND sink = ?2",
+                    (stream, sink, number, etag, checksum, length, lines, offset, clock, replaced)
+                 SELECT stream, sink, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM uploads WHERE stream = ?1 AND sink = ?2",
             )?
             .execute(params![
                 stream,
@@ -103,9 +122,10 @@ impl Store {
                 part.etag,
                 part.checksum,
                 part.length.cast_signed(),
-                part.lines.cast_signed(),
+                part.gain.lines.cast_signed(),
                 part.offset.cast_signed(),
-                part.clock
+                part.clock,
+                part.gain.replaced.cast_signed()
             ])
             .map(drop)
         })
@@ -166,7 +186,10 @@ fn read_upload(db: &Connection, stream: StreamId, sink: &str) -> Result<Option<U
             etag: row.get(1)?,
             checksum: row.get(2)?,
             length: row.get::<_, i64>(3)?.cast_unsigned(),
-            lines: row.get::<_, i64>(4)?.cast_unsigned(),
+            gain: Gain {
+                lines: row.get::<_, i64>(4)?.cast_unsigned(),
+                replaced: row.get::<_, i64>(7)?.cast_unsigned(),
+            },
             offset: row.get::<_, i64>(5)?.cast_unsigned(),
             clock: row.get(6)?,
         })
@@ -180,7 +203,7 @@ fn read_upload(db: &Connection, stream: StreamId, sink: &str) -> Result<Option<U
     let Some(mut upload) = upload else { return Ok(None) };
     upload.parts = db
         .prepare_cached(
-            "SELECT number, etag, checksum, length, lines, offset, clock FROM upload_parts
+            "SELECT number, etag, checksum, length, lines, offset, clock, replaced FROM upload_parts
              WHERE stream = ?1 AND sink = ?2 ORDER BY number",
         )?
         .query_map(params![stream, sink], of_part)?

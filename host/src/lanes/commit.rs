@@ -84,10 +84,10 @@ impl Lanes {
 
     /// A lane's cursor was set by its sink: writes it down, however long that takes, with the end of the upload that
     /// brought it there and with what its receipt says of it.
-    pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow, entry: Entry) {
+    pub async fn commit_cursor(&self, lane: &Lane, row: CursorRow, entries: Vec<Entry>) {
         lane.set_cursor(row.clone());
         let offset = row.offset;
-        let moved = self.cursor_move(lane, row, vec![entry]);
+        let moved = self.cursor_move(lane, row, entries);
         self.persist(|| self.store.commit_upload(moved.clone())).await;
         self.committed(lane, offset, 0);
         self.progress.notify_waiters();

@@ -73,6 +73,11 @@ impl Family {
 
 /// Of each sink, in the order that they are shown.
 fn families() -> Vec<Family> {
+    counters().into_iter().chain(gauges()).collect()
+}
+
+/// What has happened.
+fn counters() -> Vec<Family> {
     use Read::{BySink, OfSink};
     vec![
         counter("lines", "Lines read for the sink.", OfSink(|it| it.progress.lines as f64)),
@@ -117,6 +122,12 @@ fn families() -> Vec<Family> {
         )
         .in_unit(Unit::Bytes),
         counter(
+            "replaced",
+            "Bytes that are not UTF-8, so that the object has `?` in their place (only with `for: airflow-ui`).",
+            OfSink(|it| it.counters().replaced.get() as f64),
+        )
+        .in_unit(Unit::Bytes),
+        counter(
             "lost_at_source",
             "Bytes of log that were deleted or cut before the sink had them. The one loss that nobody can prevent.",
             OfSink(|it| it.progress.lost_at_source as f64),
@@ -141,6 +152,13 @@ fn families() -> Vec<Family> {
             OfSink(|it| it.counters().troubles.retries.get() as f64),
         ),
         counter("files", "Files (generations of them) that were there.", OfSink(|it| it.progress.files as f64)),
+    ]
+}
+
+/// How things stand.
+fn gauges() -> Vec<Family> {
+    use Read::{BySink, OfSink};
+    vec![
         gauge("files_behind", "Files of which the sink has not all.", OfSink(|it| it.progress.files_behind as f64)),
         gauge(
             "lag",

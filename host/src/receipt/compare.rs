@@ -67,13 +67,14 @@ fn has_hash(path: &Path, seal: &Seal) -> bool {
     File::open(path).and_then(|file| hash(&file, seal.size)).is_ok_and(|sha256| sha256 == seal.sha256)
 }
 
-/// Compares an object with the file that it is a copy of: byte for byte with the file itself, else by its hash.
+/// Compares an object with the file that it is a copy of: byte for byte with the file itself, else by its hash. `legible`:
+/// it has `?` for what is not UTF-8.
 pub async fn copy(
     client: &Client,
     key: &str,
     length: u64,
     receipt: &ReceiptRow,
-    file: Option<&Path>,
+    (file, legible): (Option<&Path>, bool),
 ) -> Verdict {
     let mut body = match client.get_object(key).await {
         Ok(Some(body)) => body,
@@ -94,7 +95,8 @@ pub async fn copy(
                 Ok(read) => read,
                 Err(error) => return Verdict::Failed(format!("reading the file: {error}")),
             };
-            let same = piece.iter().zip(&there[..read]).take_while(|(a, b)| a == b).count();
+            let is_same = |(a, b): &(&u8, &u8)| a == b || (legible && **a == b'?' && !b.is_ascii());
+            let same = piece.iter().zip(&there[..read]).take_while(is_same).count();
             if same < piece.len() {
                 return Verdict::Differs { at: offset + same as u64 };
             }

@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub enum Outcome {
     /// The service acknowledged it.
     Delivered,
+    /// Bytes of delivered ones that are no UTF-8 are `?` there, as `for: airflow-ui` has it. Of no event of its own.
+    Replaced,
     /// A transform dropped it, as it was meant to.
     Dropped,
     /// A router said that it does not go to this sink.
@@ -30,8 +32,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Delivered,
+        Self::Replaced,
         Self::Dropped,
         Self::NotHere,
         Self::TooOld,
@@ -46,6 +49,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
+            Self::Replaced => "replaced",
             Self::Dropped => "dropped",
             Self::NotHere => "not_here",
             Self::TooOld => "too_old",

@@ -7,6 +7,7 @@ use crate::config::{Config, Layout, SinkKind};
 use crate::cursor::{ReceiptRow, Receipts, StoreError};
 use crate::sink::s3::client::Client;
 use crate::source::Pattern;
+use crate::source::identify::identify;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -143,8 +144,12 @@ pub async fn prove(
 ) -> Result<Vec<Proof>, ProveError> {
     let store = Receipts::open(data_dir)?.ok_or_else(|| ProveError::NoStore(data_dir.to_owned()))?;
     let unreadable = |error| ProveError::Unreadable { dir: data_dir.to_owned(), error };
-    let root = |source: &str| Some(&config?.sources.iter().find(|it| it.id == source)?.base_log_folder);
-    let wants = |source: &str, path: &str| wanted.fits(path, root(source).map(|it| it.join(path)).as_deref());
+    let source = |id: &str| config?.sources.iter().find(|it| it.id == id);
+    let root = |id: &str| Some(&source(id)?.base_log_folder);
+    let wants = |id: &str, path: &str| {
+        let task = identify(path, source(id).map_or(&[], |it| &it.path_patterns)).1;
+        wanted.fits(path, root(id).map(|it| it.join(path)).as_deref(), task.as_ref())
+    };
     let receipts = store.read(wants).map_err(unreadable)?;
     let buckets = match config {
         Some(config) if remote => Buckets::of(config).await?,
@@ -217,6 +222,8 @@ struct Bucket {
     copies: Vec<String>,
     /// An object is one file's.
     mirror: bool,
+    /// It has `?` for what is not UTF-8.
+    legible: bool,
 }
 
 impl Buckets {
@@ -228,8 +235,9 @@ impl Buckets {
             let copies = sink.branches.iter().filter(|branch| branch.transforms.is_empty());
             let copies = copies.map(|branch| config.sources[branch.source].id.clone()).collect();
             let mirror = matches!(options.layout, Layout::Mirror(_));
+            let legible = matches!(&options.layout, Layout::Mirror(mirror) if mirror.legible);
             let client = Client::new(&access, options);
-            buckets.insert(sink.id.clone(), Bucket { client, copies, mirror });
+            buckets.insert(sink.id.clone(), Bucket { client, copies, mirror, legible });
         }
         Ok(Self(buckets))
     }
@@ -261,8 +269,13 @@ impl Buckets {
         let stands =
             receipt.cursors.iter().filter(|(id, _)| id == sink).find_map(|(_, it)| it.target.as_ref());
         let written = stands.filter(|(target, _)| target == key).map_or(entry.bytes, |(_, written)| *written);
-        Some(if bucket.mirror && bucket.copies.contains(&receipt.source) {
-            compare::copy(&bucket.client, key, written, receipt, file).await
+        let replaced = receipt.entries.iter().any(|(id, other)| {
+            id == sink && other.fate.outcome == Outcome::Replaced && other.fate.target == entry.fate.target
+        });
+        // Its hash is another than that of the file.
+        let comparable = !replaced || file.is_some();
+        Some(if bucket.mirror && bucket.copies.contains(&receipt.source) && comparable {
+            compare::copy(&bucket.client, key, written, receipt, (file, bucket.legible)).await
         } else {
             compare::made(&bucket.client, key, bucket.mirror.then_some(written)).await
         })

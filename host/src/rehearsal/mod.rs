@@ -49,7 +49,7 @@ impl<'c> Rehearsal<'c> {
 
     /// Who a file of a source is.
     fn origin(&self, source: usize, path: &str) -> Origin {
-        let (kind, task) = identify(path);
+        let (kind, task) = identify(path, &self.config.sources[source].path_patterns);
         Origin {
             source: self.config.sources[source].id.clone(),
             path: path.to_owned(),

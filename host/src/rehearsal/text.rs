@@ -34,6 +34,15 @@ impl Table {
         let _ = writeln!(self.0, "{line}");
     }
 
+    /// A headline: what does not fit goes on below it, further in.
+    fn head(&mut self, indent: usize, text: &str) {
+        let below = indent + 4;
+        for (at, piece) in pieces(text, WIDTH - below).iter().enumerate() {
+            let indent = if at == 0 { indent } else { below };
+            self.line(format_args!("{:indent$}{piece}", ""));
+        }
+    }
+
     /// A value behind its name, over several lines where it is long.
     fn row(&mut self, indent: usize, name: &str, value: &str) {
         let room = WIDTH - indent - NAMES - 1;
@@ -66,10 +75,8 @@ impl Table {
             self.row(0, name, value);
         }
         for copied in &account.copied {
-            self.line(format_args!(
-                "\n→ {} ({}) copies the file's bytes as they are",
-                copied.sink, copied.kind
-            ));
+            self.line(format_args!(""));
+            self.head(0, &format!("→ {} ({}) copies the file's bytes as they are", copied.sink, copied.kind));
             self.place(4, &copied.place, &copied.names);
         }
         for reading in &account.readings {
@@ -92,7 +99,8 @@ impl Table {
         }
         for (halt, line, sinks) in &reading.waits {
             let sinks = sinks.join(", ");
-            self.line(format_args!("\nFrom line {line} on nothing goes to {sinks} (on_error: halt)"));
+            self.line(format_args!(""));
+            self.head(0, &format!("From line {line} on nothing goes to {sinks} (on_error: halt)"));
             self.row(4, &halt.transform, &halt.error);
         }
     }
@@ -121,7 +129,7 @@ impl Table {
         match &stage.transform {
             Some((id, component)) => {
                 let after = stage.after.as_ref().map(|id| format!(", after {id}")).unwrap_or_default();
-                self.line(format_args!("  {id} ({component}{after})"));
+                self.head(2, &format!("{id} ({component}{after})"));
             }
             None => self.line(format_args!("  each line an event, as it stands")),
         }
@@ -199,10 +207,10 @@ impl Table {
         let title = format!("{} ({})", put.sink, put.kind);
         match &put.kept_back {
             Some((KeptBack::Waits, transform)) => {
-                self.line(format_args!("  ⨯ {title}: waits for `{transform}`"));
+                self.head(2, &format!("⨯ {title}: waits for `{transform}`"));
             }
             Some((KeptBack::Dropped, transform)) => {
-                self.line(format_args!("  ⨯ {title}: dropped by `{transform}`"));
+                self.head(2, &format!("⨯ {title}: dropped by `{transform}`"));
             }
             None => {}
         }
@@ -215,7 +223,7 @@ impl Table {
             if !said.contains(&there) {
                 said.push(there);
                 let arrow = if event.place.target.is_some() { "→" } else { "⨯" };
-                self.line(format_args!("  {arrow} {title}{label}"));
+                self.head(2, &format!("{arrow} {title}{label}"));
                 self.place(6, &event.place, &event.names);
             }
             for text in event.written.iter().filter(|_| written) {
@@ -297,6 +305,15 @@ fn pieces(text: &str, room: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_headline_is_wider_than_the_table_wherever_a_component_lies() {
+        let mut table = Table(String::new());
+        table.head(2, &format!("labels (/check/{}/guest.wasm, after mask)", "a".repeat(150)));
+        let lines: Vec<_> = table.0.lines().collect();
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= WIDTH), "{lines:?}");
+        assert!(lines[0].starts_with("  labels (/check") && lines[1].starts_with("      aaa"), "{lines:?}");
+    }
 
     #[test]
     fn what_is_long_is_broken_at_words_and_what_has_none_where_it_must_be() {

@@ -9,9 +9,10 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Rest};
 use minijinja::{Environment, Value};
 
 use crate::event::{DEFAULT_LABEL, Deployment, Origin, StreamKind, TaskTry};
+use crate::source::identify::try_path;
 
 /// Every name that a template may use, besides `env.NAME`.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "path",
     "dag_id",
     "run_id",
@@ -24,6 +25,7 @@ pub const NAMES: [&str; 12] = [
     "cluster_id",
     "workspace_id",
     "deployment_id",
+    "try_path",
 ];
 
 /// A checked template. The two commonest, `{{ path }}` and plain text, never enter the template engine.
@@ -210,6 +212,7 @@ impl Names<'_> {
         let deployment = &self.origin.deployment;
         match name {
             "path" => Some(Value::from(&self.origin.path)),
+            "try_path" => Some(Value::from(try_path(&self.origin.path))),
             "host" => Some(Value::from(&self.origin.host)),
             "kind" => Some(Value::from(self.origin.kind.as_str())),
             "label" => Some(Value::from(self.label)),

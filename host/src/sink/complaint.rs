@@ -33,6 +33,9 @@ impl Complaint {
     /// An object that was to be written once is written again.
     pub const WROTE_AGAIN: u32 = 10;
 
+    /// Bytes of a file are not UTF-8.
+    pub const REPLACED: u32 = 12;
+
     /// The service takes the object of one file not at all.
     pub const OBJECT_REFUSED: u32 = 11;
 

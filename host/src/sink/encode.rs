@@ -1,8 +1,11 @@
-//! What an event looks like where it arrives: the normalized JSON object, its message, or its original bytes.
+//! What an event looks like where it arrives: the normalized JSON object, its message, its original bytes, or what
+//! Airflow's own UI reads.
 
+mod airflow;
 mod json;
 mod split;
 
+pub use airflow::stamp as airflow_stamp;
 pub use json::rfc3339;
 
 use std::borrow::Cow;
@@ -26,18 +29,20 @@ pub fn encode(codec: Codec, event: EventRef<'_>, out: &mut Vec<u8>) {
             }
         }
         Codec::Raw => out.extend_from_slice(event.raw()),
+        Codec::Airflow => airflow::write(event, out),
     }
 }
 
 /// Gives the event as texts of at most `max_bytes` (4 or more): one, or several where it is larger. Codec `json`:
 /// each is an object of its own with a part of the message and `part` (from 1), `parts` and `part_id`; what is in
-/// `message`, `exception` and `fields_part` (the JSON text of `fields`), joined, is the original. Codecs `text` and
-/// `raw`: the text is cut, and the line break at its end is left out. Perhaps empty.
+/// `message`, `exception` and `fields_part` (the JSON text of `fields`), joined, is the original. Codec `airflow`: of an
+/// object of Airflow 3 each has a part of its `event`. Else the text is cut, and the line break at its end is left out.
+/// Perhaps empty.
 pub fn texts(codec: Codec, event: EventRef<'_>, max_bytes: usize, mut emit: impl FnMut(String)) {
     let mut encoded = Vec::with_capacity(match codec {
         Codec::Json => event.message().len() + USUAL_ENVELOPE,
         Codec::Text => event.message().len(),
-        Codec::Raw => event.raw().len(),
+        Codec::Raw | Codec::Airflow => event.raw().len(),
     });
     encode(codec, event, &mut encoded);
     if codec != Codec::Json {
@@ -48,6 +53,8 @@ pub fn texts(codec: Codec, event: EventRef<'_>, max_bytes: usize, mut emit: impl
         emit(text);
     } else if codec == Codec::Json {
         split::json(event, &text, max_bytes, emit);
+    } else if codec == Codec::Airflow {
+        airflow::split(&text, max_bytes, &mut emit);
     } else {
         split::text(&text, max_bytes, &mut emit);
     }

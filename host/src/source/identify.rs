@@ -1,13 +1,109 @@
 //! Tells from a file's path which try wrote it.
 
 use crate::event::{StreamKind, TaskTry};
+use regex::Regex;
 
-/// What a path below the log folder says: the kind of the stream and, where a `dag_id=` folder begins Airflow's default
-/// layout at any depth, the try.
+/// What a pattern has to find in a path.
+const IDS: [&str; 4] = ["dag_id", "run_id", "task_id", "try_number"];
+/// What it may find besides.
+const MAP_INDEX: &str = "map_index";
+/// Between the name of a try's file and the number of the triggerer's job.
+const TRIGGER: &str = ".trigger.";
+
+/// How the paths of tries look where `[logging] log_filename_template` is not Airflow's default.
+#[derive(Debug, Clone)]
+pub struct PathPattern(Regex);
+
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for PathPattern {}
+
+/// Why a text is no pattern of paths.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// Not a regular expression.
+    #[error("not a regular expression: {0}")]
+    Syntax(String),
+    /// It does not find what makes a try.
+    #[error("it has no group `(?P<{0}>…)`")]
+    Lacks(&'static str),
+    /// It finds what nobody asks for.
+    #[error("it has a group `{0}`; known are {known} and {MAP_INDEX}", known = IDS.join(", "))]
+    Unknown(String),
+}
+
+impl PathPattern {
+    /// A regular expression for the whole path below the log folder, a triggerer's suffix left out, with a named group for
+    /// each of `dag_id`, `run_id`, `task_id` and `try_number`, and perhaps one for `map_index`.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        // As it stands it says what is wrong with it, and where.
+        Regex::new(text).map_err(|error| PatternError::Syntax(error.to_string()))?;
+        let regex =
+            Regex::new(&format!("^(?:{text})$")).map_err(|error| PatternError::Syntax(error.to_string()))?;
+        let groups: Vec<_> = regex.capture_names().flatten().collect();
+        if let Some(lacks) = IDS.into_iter().find(|id| !groups.contains(id)) {
+            return Err(PatternError::Lacks(lacks));
+        }
+        if let Some(unknown) = groups.iter().find(|group| **group != MAP_INDEX && !IDS.contains(group)) {
+            return Err(PatternError::Unknown((*unknown).to_owned()));
+        }
+        Ok(Self(regex))
+    }
+
+    fn find(&self, rel_path: &str) -> Option<(StreamKind, TaskTry)> {
+        let file = without_trigger(rel_path);
+        let found = self.0.captures(file.unwrap_or(rel_path))?;
+        let text = |group: &str| found.name(group).map(|it| it.as_str()).filter(|text| !text.is_empty());
+        let [dag_id, run_id, task_id, try_number] = IDS.map(text);
+        let task = TaskTry {
+            dag_id: dag_id?.to_owned(),
+            run_id: run_id?.to_owned(),
+            task_id: task_id?.to_owned(),
+            // -1 is that of a task that is not mapped.
+            map_index: match text(MAP_INDEX).filter(|index| *index != "-1") {
+                Some(index) => Some(number(index)?),
+                None => None,
+            },
+            try_number: number(try_number?)?,
+        };
+        Some((if file.is_some() { StreamKind::Trigger } else { StreamKind::Task }, task))
+    }
+}
+
+/// Path of the file that Airflow's readers take a try's log from: of a triggerer's file, and of what other components
+/// relay, that of the task.
+pub fn try_path(rel_path: &str) -> &str {
+    if let Some(path) = without_trigger(rel_path) {
+        return path;
+    }
+    match rel_path.rfind("/attempt=") {
+        Some(file) if identify(rel_path, &[]).1.is_some() => {
+            let end = rel_path[file..].find(".log").map(|at| file + at + ".log".len());
+            &rel_path[..end.unwrap_or(rel_path.len())]
+        }
+        _ => rel_path,
+    }
+}
+
+/// `X` of `X.trigger.7.log`; 7 is the number of the triggerer's job.
+fn without_trigger(rel_path: &str) -> Option<&str> {
+    let (path, job) = rel_path.rsplit_once(TRIGGER)?;
+    number(job.strip_suffix(".log")?).filter(|_| !path.is_empty()).map(|_| path)
+}
+
+/// What a path below the log folder says: the kind of the stream and, where a pattern fits, or a `dag_id=` folder begins
+/// Airflow's default layout at any depth, the try.
 ///
 /// `dag_id=D/run_id=R/task_id=T[/map_index=M]/attempt=N.log[.trigger.J.log | .WORD.log]`, the default of
 /// `[logging] log_filename_template`. Nothing in it is escaped.
-pub fn identify(rel_path: &str) -> (StreamKind, Option<TaskTry>) {
+pub fn identify(rel_path: &str, patterns: &[PathPattern]) -> (StreamKind, Option<TaskTry>) {
+    if let Some((kind, task)) = patterns.iter().find_map(|pattern| pattern.find(rel_path)) {
+        return (kind, Some(task));
+    }
     let starts = rel_path.match_indices("dag_id=").map(|(at, _)| at);
     let mut starts = starts.filter(|&at| at == 0 || rel_path.as_bytes()[at - 1] == b'/');
     if let Some((kind, task)) = starts.find_map(|at| task_try(&rel_path[at..])) {
@@ -67,108 +163,4 @@ fn number(text: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn task(dag: &str, run: &str, task: &str, map_index: Option<u32>, try_number: u32) -> TaskTry {
-        let (dag_id, run_id, task_id) = (dag.to_owned(), run.to_owned(), task.to_owned());
-        TaskTry { dag_id, run_id, task_id, map_index, try_number }
-    }
-
-    #[test]
-    fn the_default_layout_is_known_at_any_depth() {
-        let expected = (
-            StreamKind::Task,
-            Some(task("etl", "manual__2024-05-01T00:00:00+00:00", "load.copy-into", None, 3)),
-        );
-        let path = "dag_id=etl/run_id=manual__2024-05-01T00:00:00+00:00/task_id=load.copy-into/attempt=3.log";
-        assert_eq!(identify(path), expected);
-        assert_eq!(identify(&format!("x/y/{path}")), expected);
-        assert_eq!(identify(&format!("dag_id=outer/{path}")), expected, "the innermost folder that fits");
-    }
-
-    #[test]
-    fn ids_are_taken_as_they_stand() {
-        let path =
-            "dag_id=killed/run_id=run with spaces & ünïcode ✓/task_id=load.überprüfung_检查/attempt=1.log";
-        assert_eq!(
-            identify(path),
-            (
-                StreamKind::Task,
-                Some(task("killed", "run with spaces & ünïcode ✓", "load.überprüfung_检查", None, 1))
-            )
-        );
-        let path = "dag_id=a/run_id=x/y=1,z;/task_id=b/attempt=1.log";
-        assert_eq!(identify(path).1, Some(task("a", "x/y=1,z;", "b", None, 1)));
-    }
-
-    #[test]
-    fn mapped_tasks_have_their_index() {
-        let path = |index: &str| format!("dag_id=a/run_id=b/task_id=c/map_index={index}/attempt=2.log");
-        assert_eq!(identify(&path("17")), (StreamKind::Task, Some(task("a", "b", "c", Some(17), 2))));
-        assert_eq!(identify(&path("-1")), (StreamKind::Task, Some(task("a", "b", "c", None, 2))));
-        assert_eq!(identify(&path("x")), (StreamKind::Other, None));
-    }
-
-    #[test]
-    fn a_triggerers_file_belongs_to_the_same_try() {
-        let path = "dag_id=a/run_id=b/task_id=c/attempt=1.log.trigger.12.log";
-        assert_eq!(identify(path), (StreamKind::Trigger, Some(task("a", "b", "c", None, 1))));
-        let path = "dag_id=a/run_id=b/task_id=c/map_index=0/attempt=1.log.trigger.2.log";
-        assert_eq!(identify(path), (StreamKind::Trigger, Some(task("a", "b", "c", Some(0), 1))));
-        let relayed = "dag_id=a/run_id=b/task_id=c/attempt=1.log.scheduler.log";
-        assert_eq!(identify(relayed), (StreamKind::Task, Some(task("a", "b", "c", None, 1))));
-    }
-
-    #[test]
-    fn airflows_other_folders_are_known() {
-        assert_eq!(identify("scheduler/2026-11-21/d01.py.log"), (StreamKind::Scheduler, None));
-        assert_eq!(
-            identify("dag_processor/2026-11-21/dags-folder/d01.py.log"),
-            (StreamKind::DagProcessor, None)
-        );
-        assert_eq!(
-            identify("dag_processor_manager/dag_processor_manager.log"),
-            (StreamKind::DagProcessor, None)
-        );
-    }
-
-    #[test]
-    fn everything_else_is_other() {
-        for path in [
-            "",
-            "scheduler",
-            "daily_report/report/1.log",
-            "deferrable_jobs/ct-run:1/defer_mapped.0.try.txt.trigger.1.log",
-            "dag_id=a",
-            "dag_id=a/run_id=b/task_id=c/attempt=.log",
-            "dag_id=a/run_id=b/task_id=c/attempt=+1.log",
-            "dag_id=a/run_id=b/task_id=c/attempt=99999999999.log",
-            "dag_id=a/run_id=b/task_id=c/attempt=1.txt",
-            "dag_id=a/run_id=b/task_id=c/d/attempt=1.log",
-            "dag_id=/run_id=b/task_id=c/attempt=1.log",
-            "xdag_id=a/run_id=b/task_id=c/attempt=1.log",
-        ] {
-            assert_eq!(identify(path), (StreamKind::Other, None), "{path}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_ids_airflow_allows_come_back(
-            dag in "[^/]{1,20}", run in "[^/]{1,40}", name in "[^/]{1,20}", index in any::<Option<u32>>(), attempt in any::<u32>(),
-        ) {
-            prop_assume!(!dag.starts_with("run_id=") && !run.starts_with("task_id="));
-            let folder = index.map(|index| format!("map_index={index}/")).unwrap_or_default();
-            let path = format!("dag_id={dag}/run_id={run}/task_id={name}/{folder}attempt={attempt}.log");
-            prop_assert_eq!(identify(&path), (StreamKind::Task, Some(task(&dag, &run, &name, index, attempt))));
-        }
-
-        #[test]
-        fn no_path_makes_it_panic(path in "(dag_id=|run_id=|task_id=|map_index=|attempt=|[.]log|/|é|1|.){0,12}") {
-            let _ = identify(&path);
-        }
-    }
-}
+mod tests;

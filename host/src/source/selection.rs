@@ -1,7 +1,7 @@
 //! Which files somebody asks for: by path, or by the try that wrote them.
 
 use super::discover::glob;
-use super::identify::identify;
+use crate::event::TaskTry;
 use globset::GlobMatcher;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -15,7 +15,7 @@ pub enum Which {
     /// Those whose path below the log folder, or whose whole path, is this or fits this glob (`*` stops at `/`).
     Path(String),
     /// Those of all tries that have these ids, triggers' files included; what is none is not asked. Only files named as
-    /// Airflow's default says have ids.
+    /// Airflow's default says, or as `path_patterns` do, have ids.
     Tries {
         /// DAG.
         dag_id: Option<String>,
@@ -49,8 +49,9 @@ impl Which {
 }
 
 impl Pattern {
-    /// Whether a file is meant. `path`: below its log folder; `place`: where it is on disk, if that is known.
-    pub fn fits(&self, path: &str, place: Option<&Path>) -> bool {
+    /// Whether a file is meant. `path`: below its log folder; `place`: where it is on disk, if that is known; `task`: the
+    /// try that wrote it, if its path says so.
+    pub fn fits(&self, path: &str, place: Option<&Path>, task: Option<&TaskTry>) -> bool {
         match &self.which {
             Which::All => true,
             Which::Path(asked) => {
@@ -62,7 +63,7 @@ impl Pattern {
                     })
             }
             Which::Tries { dag_id, run_id, task_id, map_index, try_number } => {
-                let Some(task) = identify(path).1 else { return false };
+                let Some(task) = task else { return false };
                 let is = |asked: &Option<String>, id: &str| asked.as_ref().is_none_or(|asked| asked == id);
                 is(dag_id, &task.dag_id)
                     && is(run_id, &task.run_id)
@@ -77,11 +78,13 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::identify::identify;
 
     const MAPPED: &str = "dag_id=d/run_id=r:1/task_id=t/map_index=3/attempt=2.log";
 
     fn fits(which: Which, path: &str) -> bool {
-        which.pattern().expect("a glob").fits(path, Some(&Path::new("/logs").join(path)))
+        let task = identify(path, &[]).1;
+        which.pattern().expect("a glob").fits(path, Some(&Path::new("/logs").join(path)), task.as_ref())
     }
 
     fn tries(change: impl FnOnce(&mut [Option<String>; 3], &mut (Option<i64>, Option<u32>))) -> Which {

@@ -346,7 +346,7 @@ mod tests {
             source: "airflow".into(),
             path: TRY.into(),
             host: "h".into(),
-            kind: identify(TRY).0,
+            kind: identify(TRY, &[]).0,
             task: None,
             deployment: crate::event::Deployment::default(),
         });

@@ -1,6 +1,7 @@
 //! Cuts lines from a file, from an offset on: whole ones, and the unfinished last one only when asked for.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 /// A line longer than this is cut: its parts come as lines without their break.
@@ -97,6 +98,22 @@ fn character_start(bytes: &[u8], end: usize) -> usize {
     let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000);
     let start = (end.saturating_sub(LONGEST_CHARACTER - 1)..=end).rev().find(|&at| !is_inside(at));
     start.unwrap_or(end).min(bytes.len())
+}
+
+/// Behind the last line break in a part of a file; its beginning, if there is none.
+pub fn end_of_last_line(file: &File, part: Range<u64>) -> std::io::Result<u64> {
+    let mut end = part.end;
+    let mut chunk = Vec::new();
+    while end > part.start {
+        let start = end.saturating_sub(READ as u64).max(part.start);
+        chunk.resize((end - start) as usize, 0);
+        let read = read_full(file, &mut chunk, start)?;
+        if let Some(at) = memchr::memrchr(b'\n', &chunk[..read]) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(part.start)
 }
 
 /// Fills the buffer or stops at the end of the file.

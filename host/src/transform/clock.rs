@@ -5,16 +5,13 @@
 //! its neighbours (a message that looks like a `[1999-…]` record) keeps what it claimed as the field
 //! `claimed_timestamp` and gets its neighbour's, so that a forged time never costs the line.
 
-use crate::event::{Events, NO_TIMESTAMP};
+use crate::event::{CLAIMED, Events, NO_TIMESTAMP};
 
 /// A step of more than this, back or into the future, is not believed. A log's own clock never does so.
 const ABSURD_STEP: i64 = 24 * 3600 * 1_000_000_000;
 
 /// CloudWatch takes nothing older than 14 days.
 const ANCIENT: i64 = 14 * ABSURD_STEP;
-
-/// Key of the field that keeps what a record claimed.
-const CLAIMED: &str = "claimed_timestamp";
 
 /// Repairs the times of a batch. `clock`: time of the event before it, or [`NO_TIMESTAMP`]; `file_time`: when
 /// the file was last written; `now`: what this machine's clock says. All ns since the epoch. Returns the clock after

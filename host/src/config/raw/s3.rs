@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::aws::{Auth, Healthcheck, Proxy, Request, Tls};
-use super::sinks::Encoding;
+use super::sinks::{Encoding, Purpose};
 
 /// Amazon S3: one object for each file, or events of many files in one object.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -16,6 +16,11 @@ pub(crate) struct S3 {
     /// files, byte for byte. May be left out where another section names this sink as its `dead_letter`.
     #[serde(default)]
     pub(crate) inputs: Vec<String>,
+    /// Who reads it. It decides about `layout` (`mirror`) and `key` (`{{ path }}`); while a file grows its object has whole
+    /// lines only, and bytes that are not UTF-8 become `?`, one for each, and are counted: Airflow refuses an object that
+    /// has one.
+    #[serde(rename = "for")]
+    pub(crate) purpose: Option<Purpose>,
     /// The route that has a say in its names. Default: none, its own templates decide.
     pub(crate) route: Option<String>,
     /// Default: the ambient region of the AWS SDK.
@@ -55,7 +60,7 @@ pub(crate) struct S3 {
     /// UTC; by default `date=%F/hour=%H`.
     pub(crate) key: Option<String>,
     /// Layout `mirror`: seconds between uploads of a file that keeps growing; when its try has ended it is uploaded at once.
-    /// Default: 60.
+    /// Default: 60, and 5 with `for: airflow-ui`.
     pub(crate) refresh_secs: Option<f64>,
     /// Layout `mirror`: put each file once, when it has been quiet for `quiet_secs`, is gone, or the host stops or is asked
     /// to (`updraft drain`), and not while it grows: for buckets with versioning or Object Lock. A file that grows after
@@ -103,6 +108,11 @@ pub(crate) struct S3 {
 
 pub(crate) fn refresh_secs() -> f64 {
     60.0
+}
+
+/// Somebody looks at it: docs/airflow-ui.md says what it costs.
+pub(crate) fn refresh_secs_for_eyes() -> f64 {
+    5.0
 }
 
 pub(crate) fn quiet_secs() -> f64 {

@@ -15,6 +15,10 @@ use super::s3::{Compression, Layout, ObjectBatch};
 pub(crate) struct CloudWatch {
     /// Names of sources and transforms whose output it takes.
     pub(crate) inputs: Vec<String>,
+    /// Who reads it. It decides about `stream_name` (`{{ try_path }}`) and `encoding` (each event a record, as Airflow's
+    /// readers show it).
+    #[serde(rename = "for")]
+    pub(crate) purpose: Option<Purpose>,
     /// The route that has a say in its names. Default: none, its own templates decide.
     pub(crate) route: Option<String>,
     /// Default: the ambient region of the AWS SDK.
@@ -40,9 +44,8 @@ pub(crate) struct CloudWatch {
     pub(crate) healthcheck: Healthcheck,
     /// The log group; a template. What CloudWatch forbids becomes `_`.
     pub(crate) group_name: String,
-    /// The log stream; a template. `:` and `*`, which CloudWatch forbids, become `_`.
-    #[serde(default = "path_template")]
-    pub(crate) stream_name: String,
+    /// The log stream; a template, by default `{{ path }}`. `:` and `*`, which CloudWatch forbids, become `_`.
+    pub(crate) stream_name: Option<String>,
     /// Create the group when it is missing.
     #[serde(default = "yes")]
     pub(crate) create_missing_group: bool,
@@ -65,9 +68,8 @@ pub(crate) struct CloudWatch {
     pub(crate) tags: BTreeMap<String, String>,
     /// Class of groups that it creates. Default: AWS's, `standard`.
     pub(crate) log_group_class: Option<LogGroupClass>,
-    /// What an event looks like.
-    #[serde(default = "json")]
-    pub(crate) encoding: Encoding,
+    /// What an event looks like. Default: `json`.
+    pub(crate) encoding: Option<Encoding>,
     /// Whether the bodies of requests are compressed: less traffic for more CPU.
     #[serde(default)]
     pub(crate) compression: RequestCompression,
@@ -77,6 +79,14 @@ pub(crate) struct CloudWatch {
     /// The sink (`aws_s3` or `file`) that gets what CloudWatch refuses as too old, too new or malformed, with reason,
     /// stream and original bytes.
     pub(crate) dead_letter: Option<String>,
+}
+
+/// Who reads what a sink writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Purpose {
+    /// Airflow's own UI, with remote logging on.
+    AirflowUi,
 }
 
 pub(crate) fn path_template() -> String {

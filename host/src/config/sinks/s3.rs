@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::super::raw::Purpose;
 use super::{Checked, aws, codec, tags};
 use crate::config::check::Check;
 use crate::config::parse::member;
@@ -55,6 +56,14 @@ impl Check<'_> {
             let what = format!("`{}` is no template: it stands before every key as it is", raw.key_prefix);
             self.report.add_with_help(&member(field, "key_prefix"), what, "put it into key");
         }
+        if raw.purpose == Some(Purpose::AirflowUi) {
+            let options = [
+                ("layout", raw.layout == raw::Layout::Batch),
+                ("key", raw.key.is_some()),
+                ("content_encoding", raw.content_encoding.is_some()),
+            ];
+            self.decided_for(&options, "Airflow looks for one key, and for text as it stands", field);
+        }
         let objects = self.objects(&mut raw, field);
         let layout = match raw.layout {
             raw::Layout::Mirror => self.s3_mirror(&mut raw, field).map(Layout::Mirror),
@@ -83,6 +92,7 @@ impl Check<'_> {
     }
 
     fn s3_mirror(&mut self, raw: &mut raw::S3, field: &str) -> Option<Mirror> {
+        let for_airflow = raw.purpose == Some(Purpose::AirflowUi);
         let batch_only = [
             ("encoding", raw.encoding.is_some()),
             ("compression", raw.compression.is_some()),
@@ -98,17 +108,18 @@ impl Check<'_> {
         let time = |given: Option<f64>, default: f64, name: &str, check: &mut Self| {
             seconds(given.unwrap_or(default), LEAST_REFRESH, &member(field, name), &mut check.report)
         };
-        let refresh = time(raw.refresh_secs, raw::refresh_secs(), "refresh_secs", self);
+        let often = if for_airflow { raw::refresh_secs_for_eyes() } else { raw::refresh_secs() };
+        let refresh = time(raw.refresh_secs, often, "refresh_secs", self);
         let quiet = time(raw.quiet_secs, raw::quiet_secs(), "quiet_secs", self);
         let mirror = self.mirror(raw.key.take(), Codec::Raw, field)?;
-        Some(Mirror { refresh, write_once: raw.write_once.then_some(quiet), ..mirror })
+        Some(Mirror { refresh, write_once: raw.write_once.then_some(quiet), legible: for_airflow, ..mirror })
     }
 
     pub(super) fn mirror(&mut self, key: Option<String>, codec: Codec, field: &str) -> Option<Mirror> {
         let key = key.unwrap_or_else(raw::path_template);
         let key = self.template(&key, &member(field, "key"))?;
         let refresh = Duration::try_from_secs_f64(raw::refresh_secs()).unwrap_or_default();
-        Some(Mirror { key, refresh, write_once: None, codec })
+        Some(Mirror { key, refresh, write_once: None, legible: false, codec })
     }
 
     pub(super) fn object_batch(&mut self, raw: Shape, field: &str) -> Option<ObjectBatch> {

@@ -195,3 +195,58 @@ fn a_log_group_keeps_events_for_days_that_cloudwatch_knows() {
         problem(days(15)).contains("CloudWatch cannot keep events for 15 days; known: 1, 3, 5, 7, 14, 30")
     );
 }
+
+#[test]
+fn what_airflow_looks_for_is_decided_by_the_preset_and_by_nobody_else() {
+    let config = sink("type: aws_s3, bucket: b, for: airflow-ui").expect("good");
+    let object = mirror(&config, 0);
+    assert_eq!(
+        (object.key.source(), object.refresh, object.legible),
+        ("{{ path }}", Duration::from_secs(5), true)
+    );
+    let config = sink("type: aws_s3, bucket: b, for: airflow-ui, refresh_secs: 60").expect("good");
+    assert_eq!(mirror(&config, 0).refresh, Duration::from_mins(1), "freshness is the operator's to choose");
+    assert!(!mirror(&sink("type: aws_s3, bucket: b").expect("good"), 0).legible);
+
+    for (options, field) in [
+        ("type: aws_s3, bucket: b, layout: batch", "layout"),
+        ("type: aws_s3, bucket: b, key: '{{ dag_id }}'", "key"),
+        ("type: aws_s3, bucket: b, content_encoding: gzip", "content_encoding"),
+        ("type: aws_cloudwatch_logs, group_name: g, stream_name: s", "stream_name"),
+        ("type: aws_cloudwatch_logs, group_name: g, encoding: {codec: raw}", "encoding"),
+    ] {
+        let said = problems(sink(&format!("{options}, for: airflow-ui"))).remove(0);
+        let expected = format!("sinks.s.{field}: `for: airflow-ui` decides about it: Airflow looks for one ");
+        assert!(said.contains(&expected), "{options}: {said}");
+    }
+    assert!(problem(sink("type: aws_s3, bucket: b, for: airflow")).contains("airflow-ui"));
+}
+
+#[test]
+fn records_are_put_together_before_airflow_sees_them() {
+    let pipeline = |input: &str| {
+        yaml(&format!(
+            "sources: {{a: {{type: airflow, base_log_folder: /logs}}}}\n\
+             transforms: {{n: {{type: wasm, inputs: [a], component: 'builtin:airflow'}}}}\n\
+             sinks:\n  s: {{type: aws_cloudwatch_logs, inputs: [{input}], for: airflow-ui, group_name: g}}\n  \
+             all: {{type: blackhole, inputs: [n]}}\n"
+        ))
+    };
+    let config = pipeline("n").expect("good");
+    let SinkKind::CloudWatch(options) = &config.sinks[0].kind else { panic!("no CloudWatch: {config:?}") };
+    assert_eq!((options.codec, options.stream_name.source()), (Codec::Airflow, "{{ try_path }}"));
+    let said = problem(pipeline("a"));
+    assert!(
+        said.contains("sinks.s.inputs: a source gives lines, and a record of Airflow's may have several"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_pattern_that_finds_no_try_is_refused_where_it_stands() {
+    let said = problem(yaml(
+        "sources: {a: {type: airflow, base_log_folder: /logs, path_patterns: ['(?P<dag_id>x)']}}\n\
+         sinks: {s: {type: blackhole, inputs: [a]}}\n",
+    ));
+    assert!(said.contains("sources.a.path_patterns[0]: it has no group `(?P<run_id>…)`"), "{said}");
+}

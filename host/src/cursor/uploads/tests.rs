@@ -28,7 +28,7 @@ fn part(number: u16) -> PartRow {
         etag: Some(format!("\"{number}\"")),
         checksum: None,
         length: 5,
-        lines: 1,
+        gain: Gain { lines: 1, replaced: 2 },
         offset: u64::from(number) * 10,
         clock: -1,
     }

@@ -40,7 +40,9 @@ fn every_name_can_be_used() {
     let template = NAMES.map(|name| format!("{{{{ {name} }}}}")).join("|") + "|{{ env.TEAM }}";
     assert_eq!(
         render(&template, &all),
-        named("a/b.log|etl|manual__2024-05-01T00:00:00+00:00|load|7|2|task|errors|worker-1|c1|w1|d1|data")
+        named(
+            "a/b.log|etl|manual__2024-05-01T00:00:00+00:00|load|7|2|task|errors|worker-1|c1|w1|d1|a/b.log|data"
+        )
     );
 }
 

@@ -92,7 +92,7 @@ fn event(codec: Codec, now: i64) -> Encoded<()> {
             });
             event.to_string()
         }
-        Codec::Text | Codec::Raw => TEXT.to_owned(),
+        Codec::Text | Codec::Raw | Codec::Airflow => TEXT.to_owned(),
     };
     Encoded { lane: 0, timestamp_ms: now.div_euclid(1_000_000), text, ticket: () }
 }

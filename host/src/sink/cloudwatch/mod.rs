@@ -25,7 +25,7 @@ pub mod turns;
 #[cfg(test)]
 mod verdict_tests;
 
-use crate::config;
+use crate::config::{self, Codec};
 use crate::cursor::StreamId;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, DEFAULT_LABEL};
@@ -265,8 +265,12 @@ impl EventSink for Handle {
         let mut parts_of: Vec<u32> = vec![0; batch.events.len()];
         for event in batch.going(not_here) {
             let label = usize::from(event.label_index());
+            let timestamp = match sink.config.codec {
+                Codec::Airflow => encode::airflow_stamp(event),
+                Codec::Json | Codec::Text | Codec::Raw => event.timestamp(),
+            };
             // The service takes no time before the epoch; that old it refuses anyway.
-            let timestamp_ms = event.timestamp().div_euclid(1_000_000).max(0);
+            let timestamp_ms = timestamp.div_euclid(1_000_000).max(0);
             let original = sink.letters.as_ref().map(|_| Arc::new(Original::of(event)));
             let (number, before) = (event.index(), parts.len());
             encode::texts(sink.config.codec, event, max_event, |text| {

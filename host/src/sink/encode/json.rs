@@ -148,7 +148,7 @@ pub fn rfc3339(timestamp: i64) -> Option<String> {
 
 /// Python's levels for the ranges of OpenTelemetry's `SeverityNumber`.
 /// <https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber>
-fn level(severity: u8) -> Option<&'static str> {
+pub fn level(severity: u8) -> Option<&'static str> {
     match severity {
         1..=8 => Some("debug"),
         9..=12 => Some("info"),

@@ -12,7 +12,7 @@ use crate::event::EventRef;
 /// In a split event, only values up to this many bytes are repeated in each part; larger ones go below `fields`.
 const MAX_REPEATED: usize = 1024;
 /// Less room than this for the content of a part, in bytes, and the object around it isn't worth its place.
-const MIN_ROOM: usize = 64;
+pub const MIN_ROOM: usize = 64;
 /// The end of each part, with numbers of up to ten digits.
 const TRAILER: usize = r#","part":,"parts":,"part_id":""}"#.len() + 2 * 10 + PART_ID_BYTES * 2;
 const PART_ID_BYTES: usize = 8;
@@ -124,7 +124,7 @@ fn cost(key: &str, value: &str) -> usize {
 }
 
 /// As many characters from the beginning of `text` as there is room left for, once escaped.
-fn take<'a>(text: &mut &'a str, key: &str, left: &mut usize) -> &'a str {
+pub fn take<'a>(text: &mut &'a str, key: &str, left: &mut usize) -> &'a str {
     let around = if key.is_empty() { 0 } else { cost(key, "") };
     let mut room = left.saturating_sub(around);
     let mut cut = 0;

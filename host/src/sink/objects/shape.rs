@@ -22,7 +22,7 @@ impl Shape {
     pub fn new(layout: &ObjectBatch) -> Self {
         let plain = match layout.codec {
             Codec::Json => "ndjson",
-            Codec::Text | Codec::Raw => "log",
+            Codec::Text | Codec::Raw | Codec::Airflow => "log",
         };
         let compressed = match layout.compression {
             Compression::None => "",
@@ -60,6 +60,7 @@ impl Shape {
             Codec::Json => "json",
             Codec::Text => "text",
             Codec::Raw => "raw",
+            Codec::Airflow => "airflow",
         };
         let compression = match self.compression {
             Compression::None => "none",
@@ -73,7 +74,7 @@ impl Shape {
     pub fn content_type(&self) -> &'static str {
         match self.codec {
             Codec::Json => "application/x-ndjson",
-            Codec::Text | Codec::Raw => "text/plain; charset=utf-8",
+            Codec::Text | Codec::Raw | Codec::Airflow => "text/plain; charset=utf-8",
         }
     }
 

@@ -12,7 +12,10 @@ use crate::source::tail;
 use crate::transform::{Chain, Step};
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A last line that nobody wrote on for so long is taken as it is.
+const UNFINISHED: Duration = Duration::from_secs(5);
 
 /// A place in a file at which reading can go on: where a batch begins, if components make the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Content {
     size: u64,
     place: Place,
     closing: bool,
+    /// Of a file that grows, its unfinished last line is still to be left out.
+    whole_lines: bool,
     ended: bool,
     waits_until: Option<Instant>,
 }
@@ -54,7 +59,15 @@ impl Content {
         from: Place,
     ) -> Self {
         let size = lane.stream.snapshot().size;
-        Self { lane, files, naming, away, size, place: from, closing, ended: false, waits_until: None }
+        let (whole_lines, ended, waits_until) = (false, false, None);
+        Self { lane, files, naming, away, size, place: from, closing, whole_lines, ended, waits_until }
+    }
+
+    /// Without the unfinished last line of a file that is copied, as long as it may still be written on. (What components make
+    /// is whole in any case.)
+    #[must_use]
+    pub fn of_whole_lines(self) -> Self {
+        Self { whole_lines: true, ..self }
     }
 
     /// What makes it; none where it is the file's bytes.
@@ -114,7 +127,25 @@ impl Content {
         Ok(names.not_here)
     }
 
+    fn leave_out_unfinished(&mut self) -> std::io::Result<()> {
+        let (stream, now) = (&self.lane.stream, self.lane.stream.snapshot());
+        let settled = now.grew + UNFINISHED;
+        let is_last = self.closing || now.gone || self.lane.urgent() || stream.ended();
+        if is_last || settled <= Instant::now() || self.place.offset >= self.size {
+            return Ok(());
+        }
+        let end = tail::end_of_last_line(&*self.files.get(stream)?, self.place.offset..self.size)?;
+        if end < self.size {
+            self.size = end;
+            self.waits_until = Some(settled);
+        }
+        Ok(())
+    }
+
     fn copy(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
+        if std::mem::take(&mut self.whole_lines) {
+            self.leave_out_unfinished()?;
+        }
         let offset = self.place.offset;
         let wanted = self.size.saturating_sub(offset).min(len as u64) as usize;
         self.ended = wanted < len;

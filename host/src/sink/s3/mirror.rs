@@ -17,11 +17,11 @@ use super::outcome::{Done, News, UploadError, Uploaded};
 use super::settings::{self, ObjectSettings};
 use super::upload::{GENERATION, Writer};
 use crate::config::{self, Env};
-use crate::cursor::CursorRow;
+use crate::cursor::{CursorRow, Gain};
 use crate::event::DEFAULT_LABEL;
 use crate::lane::Lane;
 use crate::lanes::Lanes;
-use crate::receipt::{Entry, Fate};
+use crate::receipt::{Entry, Fate, Outcome};
 use crate::route::Naming;
 use crate::route::naming::Decided;
 use crate::route::standard::Keys;
@@ -31,6 +31,7 @@ use crate::sink::generation;
 use crate::sink::service_error::ServiceError;
 use crate::transform::Workers;
 use failures::State;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -151,32 +152,47 @@ impl Mirror {
             }
             done => done?,
         };
-        let Uploaded { key, place, length, lines } = match done {
+        let Uploaded { key, place, length, gain } = match done {
             Done::Stored(uploaded) => uploaded,
             Done::Nothing { until } => return Ok(Some(Rest(until))),
         };
         lane.set_written_at(Instant::now());
         // To a mirror each line is an event as it stands.
-        self.lanes.counters.lines.add(lines);
-        self.lanes.counters.delivered.add(lines);
+        self.lanes.counters.lines.add(gain.lines);
+        self.lanes.counters.delivered.add(gain.lines);
         let cursor = lane.cursor();
         // Under another key than before, or under one that was not written yet, it is another object, and holds all.
         let same = before.written > 0 && before.target.as_ref() == Some(&key);
         let (from, there) = if same { (before.offset, before.written) } else { (0, 0) };
-        let entry = Entry {
-            fate: Fate::delivered(format!("s3://{}/{key}", self.client.bucket())),
-            range: from..place.offset.max(cursor.offset),
-            events: lines,
-            bytes: length.saturating_sub(there),
-        };
+        let range = from..place.offset.max(cursor.offset);
+        let fate = Fate::delivered(format!("s3://{}/{key}", self.client.bucket()));
+        let replaced = self.replaced(lane, gain.replaced, &fate, range.clone());
+        let bytes = length.saturating_sub(there);
+        let entries =
+            [Entry { fate, range, events: gain.lines, bytes }].into_iter().chain(replaced).collect();
         let row = CursorRow {
             offset: place.offset.max(cursor.offset),
             clock: if place.offset > cursor.offset { place.clock } else { cursor.clock },
             target: Some(key),
             written: length,
         };
-        self.lanes.commit_cursor(lane, row, entry).await;
+        self.lanes.commit_cursor(lane, row, entries).await;
         Ok(None)
+    }
+
+    /// Says that an object has other bytes than its file; none: it has not.
+    fn replaced(&self, lane: &Lane, bytes: u64, there: &Fate, range: Range<u64>) -> Option<Entry> {
+        if bytes == 0 {
+            return None;
+        }
+        self.lanes.counters.replaced.add(bytes);
+        if lane.first_time(Complaint::REPLACED) {
+            tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path, bytes,
+                "bytes of the file are not UTF-8: the object has `?` in their place, since Airflow would show nothing of it \
+                 (`for: airflow-ui`); more of them in this file are only counted");
+        }
+        let fate = Fate { outcome: Outcome::Replaced, target: there.target.clone() };
+        Some(Entry { fate, range, events: 0, bytes })
     }
 
     /// Moves the cursor past what does not go to this sink, as long as it has no object. None: something does. Else what
@@ -205,14 +221,15 @@ impl Mirror {
         let bytes = place.offset.saturating_sub(cursor.offset);
         let entry = Entry { fate: Fate::not_here(), range: cursor.offset..place.offset, events: 0, bytes };
         let row = CursorRow { offset: place.offset, clock: place.clock, ..cursor };
-        self.lanes.commit_cursor(lane, row, entry).await;
+        self.lanes.commit_cursor(lane, row, vec![entry]).await;
         Ok(Some(None))
     }
 
     fn writer<'w>(&'w self, lane: &'w Arc<Lane>, settings: &'w ObjectSettings) -> Writer<'w> {
         let (client, workers, lanes) = (&self.client, &self.workers, &self.lanes);
         let naming = self.naming.is_routed().then_some(&self.naming);
-        Writer { client, workers, lanes, lane, settings, naming }
+        let legible = self.layout.legible;
+        Writer { client, workers, lanes, lane, settings, naming, legible }
     }
 
     async fn write(&self, lane: &Arc<Lane>) -> Result<Done, UploadError> {
@@ -235,12 +252,17 @@ impl Mirror {
     /// Brings an object up to date that was written before.
     async fn grow(&self, writer: &Writer<'_>, key: &str) -> Result<Done, UploadError> {
         let cursor = writer.lane.cursor();
-        if writer.lane.chain.is_some() {
+        if writer.lane.chain.is_some() || writer.legible {
             match writer.news().await? {
                 News::Bytes => {}
                 News::Dropped(place) => {
                     let key = key.to_owned();
-                    return Ok(Done::Stored(Uploaded { key, place, length: cursor.written, lines: 0 }));
+                    return Ok(Done::Stored(Uploaded {
+                        key,
+                        place,
+                        length: cursor.written,
+                        gain: Gain::default(),
+                    }));
                 }
                 News::None { until } => return Ok(Done::Nothing { until }),
             }

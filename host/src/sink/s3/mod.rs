@@ -10,6 +10,7 @@ mod delete_object;
 mod get_object;
 mod head_bucket;
 mod head_object;
+mod legible;
 pub mod limits;
 mod mirror;
 mod multipart;

@@ -1,7 +1,7 @@
 //! What came of an upload, and why an object was not written.
 
 use super::content::Place;
-use crate::cursor::StoreError;
+use crate::cursor::{Gain, StoreError};
 use crate::sink::service_error::ServiceError;
 use crate::transform::WorkerGone;
 use std::time::Instant;
@@ -31,8 +31,8 @@ pub struct Uploaded {
     pub place: Place,
     /// Bytes.
     pub length: u64,
-    /// How many line breaks are new in it.
-    pub lines: u64,
+    /// What is new in it.
+    pub gain: Gain,
 }
 
 /// Why an object was not written.

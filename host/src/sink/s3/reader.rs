@@ -1,7 +1,9 @@
 //! Reads an object's content on a worker thread, a part at a time, and counts what goes by.
 
 use super::content::{Content, Place};
+use super::legible;
 use super::outcome::UploadError;
+use crate::cursor::Gain;
 use crate::transform::Workers;
 use bytes::Bytes;
 use std::time::Instant;
@@ -12,14 +14,16 @@ pub struct Reader {
     content: Option<Content>,
     place: Place,
     part_size: usize,
-    /// Line breaks in so many bytes to come were counted before.
+    /// What is not UTF-8 is replaced.
+    legible: bool,
+    /// Line breaks, and what is replaced, in so many bytes to come were counted before.
     pub known: u64,
 }
 
 impl Reader {
     /// Parts of that size, in bytes.
-    pub fn new(content: Content, part_size: usize) -> Self {
-        Self { place: content.place(), content: Some(content), part_size, known: 0 }
+    pub fn new(content: Content, part_size: usize, legible: bool) -> Self {
+        Self { place: content.place(), content: Some(content), part_size, legible, known: 0 }
     }
 
     /// Up to which place of the file it has read.
@@ -37,13 +41,24 @@ impl Reader {
         bytes.len() >= self.part_size
     }
 
-    /// The next part and how many line breaks are new in it; empty at the end.
-    pub async fn next(&mut self, workers: &Workers) -> Result<(Bytes, u64), UploadError> {
-        let bytes = self.take(workers, self.part_size).await?;
+    /// The next part and what is new in it; empty at the end.
+    pub async fn next(&mut self, workers: &Workers) -> Result<(Bytes, Gain), UploadError> {
+        let mut bytes = self.take(workers, self.part_size).await?;
+        // A character in two parts would be none in either.
+        while self.legible
+            && let missing @ 1.. = legible::missing(&bytes)
+        {
+            let rest = self.take(workers, missing).await?;
+            if rest.is_empty() {
+                break;
+            }
+            bytes.extend(rest);
+        }
         let known = self.known.min(bytes.len() as u64);
         self.known -= known;
+        let replaced = if self.legible { legible::replace(&mut bytes, known as usize) } else { 0 };
         let lines = memchr::memchr_iter(b'\n', &bytes[known as usize..]).count() as u64;
-        Ok((bytes.into(), lines))
+        Ok((bytes.into(), Gain { lines, replaced }))
     }
 
     /// Reads the least that there is; false if there is nothing.
@@ -51,18 +66,18 @@ impl Reader {
         Ok(!self.take(workers, 1).await?.is_empty())
     }
 
-    /// Reads that many bytes of a file for their line breaks only; returns how many.
-    pub async fn pass_over(&mut self, workers: &Workers, mut bytes: u64) -> Result<u64, UploadError> {
-        let mut lines = 0;
+    /// Reads that many bytes of a file for their line breaks only.
+    pub async fn pass_over(&mut self, workers: &Workers, mut bytes: u64) -> Result<Gain, UploadError> {
+        let mut gain = Gain::default();
         while bytes > 0 {
             let part = self.take(workers, bytes.min(self.part_size as u64) as usize).await?;
             if part.is_empty() {
                 break;
             }
-            lines += memchr::memchr_iter(b'\n', &part).count() as u64;
+            gain.lines += memchr::memchr_iter(b'\n', &part).count() as u64;
             bytes -= part.len() as u64;
         }
-        Ok(lines)
+        Ok(gain)
     }
 
     async fn take(&mut self, workers: &Workers, len: usize) -> Result<Vec<u8>, UploadError> {

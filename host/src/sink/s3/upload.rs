@@ -12,7 +12,7 @@ use super::outcome::{Done, News, UploadError, Uploaded};
 use super::reader::Reader;
 use super::settings::ObjectSettings;
 use super::upload_part_copy::{CopySource, cannot_be_copied, source_changed};
-use crate::cursor::{PartRow, Store, UploadRow};
+use crate::cursor::{Gain, PartRow, Store, UploadRow};
 use crate::lane::Lane;
 use crate::lanes::Lanes;
 use crate::route::Naming;
@@ -35,6 +35,8 @@ pub struct Writer<'a> {
     pub settings: &'a ObjectSettings,
     /// Which events are the sink's, where a router has a say in that.
     pub naming: Option<&'a Arc<Naming<Keys>>>,
+    /// What Airflow's reader could not read is replaced; of a file that grows nothing but whole lines.
+    pub legible: bool,
 }
 
 impl Writer<'_> {
@@ -83,7 +85,7 @@ impl Writer<'_> {
     pub async fn whole(&self, key: &str, precondition: Precondition) -> Result<Done, UploadError> {
         let mut reader = self.reader(Place::START, MAX_PARTS)?;
         reader.known = self.lane.cursor().written;
-        let (first, lines) = reader.next(self.workers).await?;
+        let (first, gain) = reader.next(self.workers).await?;
         if reader.place().offset == 0 {
             return Ok(Done::Nothing { until: reader.waits_until() });
         }
@@ -96,12 +98,12 @@ impl Writer<'_> {
                 Written::Taken => Err(UploadError::Taken),
                 Written::Stored { .. } => {
                     self.lanes.counters.uploaded.add(length);
-                    Ok(Done::Stored(Uploaded { key: key.to_owned(), place: reader.place(), length, lines }))
+                    Ok(Done::Stored(Uploaded { key: key.to_owned(), place: reader.place(), length, gain }))
                 }
             };
         }
         let upload = self.begin(key, precondition, 0).await?;
-        self.send(upload, reader, (first, lines)).await
+        self.send(upload, reader, (first, gain)).await
     }
 
     /// Copies what an object of ours holds, of which so many bytes are [`trusted`](Self::trusted), and sends only
@@ -123,7 +125,7 @@ impl Writer<'_> {
                 return Ok(Done::Nothing { until: reader.waits_until() });
             }
             let key = key.to_owned();
-            return Ok(Done::Stored(Uploaded { key, place, length: trusted, lines: counted }));
+            return Ok(Done::Stored(Uploaded { key, place, length: trusted, gain: counted }));
         }
         let mut upload = self.begin(key, Precondition::None, trusted).await?;
         self.copy(&mut upload, found, counted).await?;
@@ -143,7 +145,7 @@ impl Writer<'_> {
         if upload.length() < upload.copied {
             match self.client.head_object(&upload.key).await {
                 Ok(Some(found)) if self.owns(&found) && self.trusted(&found) == Some(upload.copied) => {
-                    self.copy(&mut upload, &found, 0).await?;
+                    self.copy(&mut upload, &found, Gain::default()).await?;
                 }
                 Ok(_) => return self.anew("the object that it copied from is no more").await,
                 Err(failure) if failure.status == Some(403) => return self.anew(&failure.to_string()).await,
@@ -181,8 +183,8 @@ impl Writer<'_> {
         Ok(row)
     }
 
-    /// Copies what is still missing of the object before it. `lines`: of that, what was never counted.
-    async fn copy(&self, upload: &mut UploadRow, found: &Found, lines: u64) -> Result<(), UploadError> {
+    /// Copies what is still missing of the object before it. `gain`: of that, what was never counted.
+    async fn copy(&self, upload: &mut UploadRow, found: &Found, gain: Gain) -> Result<(), UploadError> {
         let ranges = limits::copy_ranges(upload.copied);
         let whole = ranges.len() == 1;
         let place = self.place_of(upload.copied);
@@ -194,7 +196,8 @@ impl Writer<'_> {
             let number = u16::try_from(at + 1).map_err(|_| UploadError::TooLarge(upload.copied))?;
             match self.client.upload_part_copy(&handle(upload), number, &source).await {
                 Ok(part) => {
-                    self.keep(upload, part, length, if at == 0 { lines } else { 0 }, place).await?;
+                    let gain = if at == 0 { gain } else { Gain::default() };
+                    self.keep(upload, part, length, gain, place).await?;
                 }
                 Err(failure) if source_changed(&failure) => return self.anew(&failure.to_string()).await,
                 Err(failure) if cannot_be_copied(&failure) => {
@@ -215,7 +218,7 @@ impl Writer<'_> {
         &self,
         mut upload: UploadRow,
         mut reader: Reader,
-        (mut bytes, mut lines): (Bytes, u64),
+        (mut bytes, mut gain): (Bytes, Gain),
     ) -> Result<Done, UploadError> {
         loop {
             // More may follow all parts but this one.
@@ -232,11 +235,11 @@ impl Writer<'_> {
                 .filter(|&number| u64::from(number) <= MAX_PARTS)
                 .ok_or(UploadError::TooLarge(upload.length() + length))?;
             match self.client.upload_part(&handle(&upload), number, bytes).await {
-                Ok(part) => self.keep(&mut upload, part, length, lines, reader.place()).await?,
+                Ok(part) => self.keep(&mut upload, part, length, gain, reader.place()).await?,
                 Err(failure) => return self.gone_or(&upload, failure).await.map(Done::Stored),
             }
             self.lanes.counters.uploaded.add(length);
-            (bytes, lines) = reader.next(self.workers).await?;
+            (bytes, gain) = reader.next(self.workers).await?;
         }
     }
 
@@ -313,7 +316,7 @@ impl Writer<'_> {
         upload: &mut UploadRow,
         part: Part,
         length: u64,
-        lines: u64,
+        gain: Gain,
         place: Place,
     ) -> Result<(), UploadError> {
         let row = PartRow {
@@ -321,7 +324,7 @@ impl Writer<'_> {
             etag: part.etag,
             checksum: part.checksum,
             length,
-            lines,
+            gain,
             offset: place.offset,
             clock: place.clock,
         };
@@ -351,7 +354,8 @@ impl Writer<'_> {
         let (lane, files) = (self.lane.clone(), self.lanes.files().clone());
         let routed = (self.naming.cloned(), self.lanes.counters.not_here.clone());
         let content = Content::new(lane, files, routed, self.lanes.closing(), from);
-        Ok(Reader::new(content, part_size))
+        let content = if self.legible { content.of_whole_lines() } else { content };
+        Ok(Reader::new(content, part_size, self.legible))
     }
 }
 
@@ -362,6 +366,6 @@ fn handle(upload: &UploadRow) -> Upload {
 fn uploaded(upload: &UploadRow) -> Uploaded {
     let place =
         upload.parts.last().map_or(Place::START, |part| Place { offset: part.offset, clock: part.clock });
-    let lines = upload.parts.iter().map(|part| part.lines).sum();
-    Uploaded { key: upload.key.clone(), place, length: upload.length(), lines }
+    let gain = upload.parts.iter().map(|part| part.gain).sum();
+    Uploaded { key: upload.key.clone(), place, length: upload.length(), gain }
 }

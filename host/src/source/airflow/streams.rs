@@ -160,7 +160,7 @@ impl Airflow {
     ) -> Arc<Stream> {
         let ((kind, task), path) = match &self.letters {
             Some(letters) => ((StreamKind::DeadLetter, None), letters.path(path)),
-            None => (identify(path), path.to_owned()),
+            None => (identify(path, &self.config.path_patterns), path.to_owned()),
         };
         let origin = Origin {
             source: self.config.id.clone(),

@@ -58,6 +58,7 @@ impl Place {
             base_log_folder: logs,
             include: Vec::new(),
             exclude: Vec::new(),
+            path_patterns: Vec::new(),
             read_from: ReadFrom::Beginning,
             join: Duration::ZERO,
             partial_line: Duration::ZERO,

@@ -50,7 +50,7 @@ fn files() -> Vec<(String, StreamKind, Vec<u8>)> {
         let path = entry.path().strip_prefix(fixtures()).unwrap().to_str().unwrap().to_owned();
         // The first two folders are the version and its log folder.
         let below = path.splitn(3, '/').nth(2).unwrap_or_default();
-        let kind = identify(below).0;
+        let kind = identify(below, &[]).0;
         files.push((path, kind, std::fs::read(entry.path()).unwrap()));
     }
     assert!(files.len() > 300, "{}", files.len());

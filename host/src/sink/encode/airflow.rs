@@ -1,0 +1,159 @@
+//! A record as Airflow's own UI shows it well when it reads it back from CloudWatch.
+//!
+//! Airflow 3 takes a JSON object with a string under `event` as the record, and puts the event's time into it; anything
+//! else is a text with that time. Airflow 2 prints the time before whatever it is. So a line of Airflow 3 stays as it
+//! stands, and a text record is given without its own time, which the reader's takes the place of.
+
+use super::json::{level, write_escaped, write_string};
+use super::split::{self, MIN_ROOM};
+use super::{lossy, text_of, without_line_break};
+use crate::event::{CLAIMED, EventRef};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// A record that claims to be so much younger than its file is not believed: clocks of file systems lag a little, and
+/// Airflow reads no event that is 30 s younger than the end of its try. In ns.
+const TOO_YOUNG: i64 = 5_000_000_000;
+/// What claims more was judged when the event was made (`transform/clock`). In ns.
+const JUDGED: i64 = 24 * 3600 * 1_000_000_000;
+
+fn also_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
+}
+
+/// The time by which Airflow finds the event, ns since the epoch: its own, but no later than it can have been written.
+pub fn stamp(event: EventRef<'_>) -> i64 {
+    let (own, written) = (event.timestamp(), event.file_time());
+    let ahead = own.saturating_sub(written);
+    if ahead > TOO_YOUNG && ahead <= JUDGED { written } else { own }
+}
+
+/// Members that tell whose line it is.
+#[derive(Deserialize)]
+struct Line<'a> {
+    /// Airflow 3's message.
+    #[serde(borrow, default, deserialize_with = "also_null")]
+    event: Option<&'a RawValue>,
+    /// Airflow 2's, with `[elasticsearch] json_format`…
+    #[serde(default)]
+    message: Option<IgnoredAny>,
+    /// …and its level.
+    #[serde(default)]
+    levelname: Option<IgnoredAny>,
+}
+
+/// Appends the record, as valid UTF-8.
+pub fn write(event: EventRef<'_>, out: &mut Vec<u8>) {
+    let raw = lossy(without_line_break(event.raw()).to_vec());
+    // Python's `json` takes a value of any kind, and Airflow 3 shows none that is no object.
+    let line = match raw.trim_start().as_bytes().first() {
+        Some(b'{') => serde_json::from_str::<Line<'_>>(&raw).ok(),
+        _ => return write_text(event, &raw, out),
+    };
+    match line {
+        Some(Line { event: Some(said), .. }) => write_object(&raw, said, out),
+        Some(Line { message: Some(_), levelname: Some(_), .. }) => write_header(event, out),
+        None if serde_json::from_str::<IgnoredAny>(&raw).is_err() => write_text(event, &raw, out),
+        // An object without a message, or with several.
+        _ => {
+            out.extend_from_slice(b"{\"event\":");
+            write_string(raw.as_bytes(), out);
+            out.push(b'}');
+        }
+    }
+}
+
+/// Gives what [`write()`] made in texts of at most `max_bytes`: of a line of Airflow 3 each a line of its own with a part of
+/// `event`, so that none is shown as a heap of JSON.
+pub fn split(text: &str, max_bytes: usize, emit: &mut impl FnMut(String)) {
+    let said = serde_json::from_str::<Line<'_>>(text).ok().and_then(|line| line.event);
+    let message = said.and_then(|said| serde_json::from_str::<String>(said.get()).ok());
+    let (Some(said), Some(message)) = (said, message) else { return split::text(text, max_bytes, emit) };
+    let start = place_of(said, text);
+    let (before, after) = (&text[..start], &text[start + said.get().len()..]);
+    let room = max_bytes.saturating_sub(before.len() + after.len() + "\"\"".len());
+    if room < MIN_ROOM {
+        return split::text(text, max_bytes, emit);
+    }
+    let mut rest = &*message;
+    while !rest.is_empty() {
+        let piece = split::take(&mut rest, "", &mut room.clone());
+        let mut part = Vec::with_capacity(max_bytes);
+        part.extend_from_slice(before.as_bytes());
+        part.push(b'"');
+        write_escaped(piece, &mut part);
+        part.push(b'"');
+        part.extend_from_slice(after.as_bytes());
+        emit(lossy(part));
+    }
+}
+
+/// A line of Airflow 3. An `event` that is no string would make it a line without a time: it is given as its JSON text.
+fn write_object(raw: &str, said: &RawValue, out: &mut Vec<u8>) {
+    if said.get().starts_with('"') {
+        return out.extend_from_slice(raw.as_bytes());
+    }
+    let start = place_of(said, raw);
+    out.extend_from_slice(&raw.as_bytes()[..start]);
+    write_string(said.get().as_bytes(), out);
+    out.extend_from_slice(&raw.as_bytes()[start + said.get().len()..]);
+}
+
+/// Where a value that was found in a text begins in it.
+fn place_of(value: &RawValue, text: &str) -> usize {
+    value.get().as_ptr() as usize - text.as_ptr() as usize
+}
+
+/// A text record, without the time at its beginning if the event has that time.
+fn write_text(event: EventRef<'_>, raw: &str, out: &mut Vec<u8>) {
+    let claimed = stamp(event) != event.timestamp() || event.attributes().any(|(key, _)| key == CLAIMED);
+    let text = if claimed { raw } else { without_time(raw) };
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        // Airflow 2 sorts lines by the time that they begin with; this one belongs where it stands.
+        if at > 0 && begins_with_date(line.trim_start_matches('[')) {
+            out.push(b' ');
+        }
+        out.extend_from_slice(line.as_bytes());
+    }
+}
+
+/// A record of Airflow 2 in JSON, put together as its text records are.
+fn write_header(event: EventRef<'_>, out: &mut Vec<u8>) {
+    let attribute = |name: &str| event.attributes().find(|(key, _)| *key == name).map(|(_, value)| value);
+    if let Some(source) = attribute("source") {
+        out.push(b'{');
+        out.extend_from_slice(&text_of(source));
+        out.extend_from_slice(b"} ");
+    }
+    if let Some(level) = level(event.severity()) {
+        out.extend_from_slice(level.to_ascii_uppercase().as_bytes());
+        out.extend_from_slice(b" - ");
+    }
+    out.extend_from_slice(event.message());
+    if let Some(exception) = attribute("exception") {
+        out.push(b'\n');
+        out.extend_from_slice(&text_of(exception));
+    }
+}
+
+/// `{file.py:12} INFO - message` of `[2026-11-21T16:12:07.756+0000] {file.py:12} INFO - message`. The file in braces is
+/// what Airflow 2's UI finds the time before it by.
+fn without_time(raw: &str) -> &str {
+    let rest = raw.strip_prefix('[').filter(|rest| begins_with_date(rest));
+    let rest = rest.and_then(|rest| rest.split_once("] "));
+    match rest {
+        Some((time, rest)) if !time.contains('\n') && rest.starts_with('{') => rest,
+        _ => raw,
+    }
+}
+
+/// `2026-11-21`, and perhaps more.
+fn begins_with_date(text: &str) -> bool {
+    let shape = *b"0000-00-00";
+    let fits = |(byte, shape): (&u8, u8)| if shape == b'0' { byte.is_ascii_digit() } else { *byte == shape };
+    text.len() >= shape.len() && text.as_bytes().iter().zip(shape).all(fits)
+}
+
+#[cfg(test)]
+mod tests;
