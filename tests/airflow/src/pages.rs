@@ -39,7 +39,7 @@ pub fn missing_of_events(airflow: Airflow, answer: &Answer, lines: &[Shown]) -> 
 
 /// An event as it is, and each of its lines.
 fn lines_and_all(event: &str) -> Vec<String> {
-    event.split('\n').chain([event]).map(str::to_owned).collect()
+    event.split('\n').map(|line| line.trim_end_matches('\r')).chain([event]).map(str::to_owned).collect()
 }
 
 fn missing(wanted: Vec<String>, shown: &BTreeSet<String>) -> Vec<String> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::readers::{Airflow, Answer};
 
@@ -16,9 +16,11 @@ pub struct Shown {
 
 /// One record: lines of text, or one of JSON.
 #[derive(Clone, Debug)]
-pub struct Record {
-    /// None: it says no time, or one that nobody would believe.
+struct Record {
+    /// None: it says no time.
     at: Option<i64>,
+    /// How its first line begins with that time, where it is shown without.
+    stamp: String,
     lines: Vec<String>,
     is_json: bool,
 }
@@ -29,10 +31,10 @@ const ABSURD_MS: u64 = 24 * 3_600_000;
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/logs/cloudwatch_limits_cwl.html>
 pub const MAX_EVENT: usize = 1_048_576 - 26;
 
-/// What that Airflow has to show of a try's files, whose records are merged by their times. A record without one has that of the
+/// What has to be shown of a try's files, whose records are merged by their times. A record without one has that of the
 /// record before it; the first one, that of the next.
-pub fn expected(airflow: Airflow, files: &[Vec<u8>]) -> Vec<Shown> {
-    let mut all: Vec<(i64, Record)> = files.iter().flat_map(|file| timed(records(airflow, file))).collect();
+pub fn expected(files: &[Vec<u8>]) -> Vec<Shown> {
+    let mut all: Vec<(i64, Record)> = files.iter().flat_map(|file| timed(records(file))).collect();
     all.sort_by_key(|(at, _)| *at);
     let shown = |(at, record): (i64, Record)| record.lines.into_iter().map(move |text| Shown { at, text });
     visible(all.into_iter().flat_map(shown))
@@ -45,24 +47,30 @@ fn visible(all: impl Iterator<Item = Shown>) -> Vec<Shown> {
     trimmed.filter(|shown| !shown.text.trim().is_empty()).collect()
 }
 
-/// Each record of a file and its time.
+/// Each record of a file and its time. One that claims a time that nobody believes shows it, in its line.
 fn timed(records: Vec<Record>) -> Vec<(i64, Record)> {
     let mut clock = records.iter().find_map(|record| record.at).unwrap_or_default();
-    let with_time = records.into_iter().map(|record| {
-        clock = record.at.filter(|at| at.abs_diff(clock) <= ABSURD_MS).unwrap_or(clock);
+    let with_time = records.into_iter().map(|mut record| {
+        match record.at {
+            Some(at) if at.abs_diff(clock) <= ABSURD_MS => clock = at,
+            _ => record.lines[0].insert_str(0, &record.stamp),
+        }
         (clock, record)
     });
     with_time.collect()
 }
 
 /// The records of a file. What begins none belongs to the text before it.
-fn records(airflow: Airflow, file: &[u8]) -> Vec<Record> {
+fn records(file: &[u8]) -> Vec<Record> {
     let text = String::from_utf8_lossy(file);
     let mut records: Vec<Record> = Vec::new();
     for line in text.split('\n').flat_map(unglued) {
-        match (begins(airflow, line), records.last_mut()) {
+        match (begins(line), records.last_mut()) {
             (None, Some(last)) if !last.is_json => last.lines.push(line.to_owned()),
-            (None, _) => records.push(Record { at: None, lines: vec![line.to_owned()], is_json: false }),
+            (None, _) => {
+                let (at, stamp, lines) = (None, String::new(), vec![line.to_owned()]);
+                records.push(Record { at, stamp, lines, is_json: false });
+            }
             (Some(record), _) => records.push(record),
         }
     }
@@ -81,27 +89,39 @@ fn unglued(line: &str) -> Vec<&str> {
 }
 
 /// The record that a line begins: JSON, or `[time] {place} …`, which is shown without its time, or `time | …`.
-fn begins(airflow: Airflow, line: &str) -> Option<Record> {
-    if let Some(mut object) = object(line) {
-        let stamp = object.remove("timestamp").or_else(|| object.get("asctime").cloned());
+fn begins(line: &str) -> Option<Record> {
+    if let Some(object) = object(line) {
+        return Some(of_json(object));
+    }
+    let (stamp, at, shown) = match line.strip_prefix('[') {
+        Some(inside) => {
+            let (stamp, rest) = inside.split_once("] ").filter(|(_, rest)| rest.starts_with('{'))?;
+            (format!("[{stamp}] "), time(stamp)?, rest)
+        }
+        None => (String::new(), time(line.split_once(" | ")?.0)?, line),
+    };
+    Some(Record { at: Some(at), stamp, lines: vec![shown.to_owned()], is_json: false })
+}
+
+/// A line of Airflow 3 is shown as it is, but for its time; one that Airflow 2 made for Elasticsearch as if it were text.
+fn of_json(mut object: Map<String, Value>) -> Record {
+    let string = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (stamp, lines) = if object.contains_key("levelname") {
+        let place = format!("{{{}:{}}} {} - ", string("filename"), object["lineno"], string("levelname"));
+        // The mark of the end has neither place nor level.
+        let place = if string("filename").is_empty() { "" } else { &place };
+        let text = place.to_owned() + &string("message");
+        let exception = object.get("exc_text").and_then(Value::as_str);
+        (string("asctime"), text.split('\n').chain(exception.iter().flat_map(|text| text.split('\n'))).map(str::to_owned).collect())
+    } else {
+        let stamp = string("timestamp");
+        object.remove("timestamp");
         if let Some(event) = object.get_mut("event").filter(|event| !event.is_string()) {
             *event = event.to_string().into();
         }
-        let at = stamp.and_then(|stamp| time(stamp.as_str()?));
-        let shown = match airflow {
-            Airflow::Two => line.to_owned(),
-            Airflow::Three => Value::Object(object).to_string(),
-        };
-        return Some(Record { at, lines: vec![shown], is_json: true });
-    }
-    let inside = line.strip_prefix('[').unwrap_or(line);
-    let (stamp, shown) = if inside.len() < line.len() {
-        let (stamp, rest) = inside.split_once("] ")?;
-        (stamp, rest.starts_with('{').then_some(rest)?)
-    } else {
-        (line.split_once(" | ")?.0, line)
+        (stamp, vec![Value::Object(object).to_string()])
     };
-    Some(Record { at: Some(time(stamp)?), lines: vec![shown.to_owned()], is_json: false })
+    Record { at: time(&stamp), stamp: String::new(), lines, is_json: true }
 }
 
 /// `2026-11-21T16:12:07.756-0330` or `2026-11-21T19:42:07.756123Z`, in ms.
@@ -111,8 +131,9 @@ fn time(stamp: &str) -> Option<i64> {
 }
 
 /// A JSON object. Python lets half a surrogate pair stand in one, which is U+FFFD to everybody else.
-pub fn object(text: &str) -> Option<serde_json::Map<String, Value>> {
-    serde_json::from_str(&text.replace(r"\udc80", r"\ufffd")).ok()
+pub fn object(text: &str) -> Option<Map<String, Value>> {
+    let parts: Vec<String> = text.split(r"\\").map(|part| part.replace(r"\udc80", r"\ufffd")).collect();
+    serde_json::from_str(&parts.join(r"\\")).ok()
 }
 
 /// What Airflow read from a log stream.

@@ -44,8 +44,7 @@ impl Sink {
             Self::Objects => OBJECTS,
             Self::Events => EVENTS,
         };
-        let run = updraft().arg("run").on(moto).deployed(logs).as_anyone();
-        run.env("PLACE", place).config("pipeline.yaml", pipeline)
+        running(logs, moto, pipeline).env("PLACE", place)
     }
 
     /// Delivers all of these logs. For each try what to ask of Airflow, and its files: its own, then those of its triggers.
@@ -62,6 +61,11 @@ impl Sink {
         });
         tries.collect()
     }
+}
+
+/// A run of a pipeline that has not begun.
+pub fn running(logs: &LogFolder, moto: &Moto, pipeline: &str) -> Updraft {
+    updraft().arg("run").on(moto).deployed(logs).as_anyone().config("pipeline.yaml", pipeline)
 }
 
 /// A server with the bucket, at the time of the fixtures.

@@ -3,7 +3,7 @@
 
 use updraft_airflow_tests::readers::{Airflow, Question, ask};
 use updraft_airflow_tests::shelf::{self, Sink};
-use updraft_airflow_tests::{awkward, pages, records};
+use updraft_airflow_tests::{Identity, awkward, pages, records};
 use updraft_tests::{LogFolder, Moto, fixture_sets};
 
 type Tries = Vec<(Question, Vec<Vec<u8>>)>;
@@ -13,7 +13,7 @@ fn same_records(airflow: Airflow, moto: &Moto, tries: &Tries) {
     let questions: Vec<Question> = tries.iter().map(|(question, _)| question.clone()).collect();
     let mut wrong = Vec::new();
     for (answer, (_, files)) in ask(airflow, moto, &questions).iter().zip(tries) {
-        let wanted = records::expected(airflow, files);
+        let wanted = records::expected(files);
         let got = records::read_back(airflow, answer);
         let missing = pages::missing_of_events(airflow, answer, &wanted);
         let troubles = [
@@ -52,5 +52,28 @@ fn any_name_and_any_text_is_found_and_read() {
         let tries = Sink::Events.deliver(&moto, &shelf::folder(&files), airflow.environment());
         assert_eq!(tries.len(), files.len());
         same_records(airflow, &moto, &tries);
+    }
+}
+
+#[test]
+fn a_record_that_claims_to_be_younger_than_its_file_is_shown_though_its_try_has_ended() {
+    let moto = shelf::moto();
+    for airflow in Airflow::BOTH {
+        let identity = Identity::new("late", "stamps", "task");
+        let lines: String = match airflow {
+            Airflow::Two => ["21T23:58:58", "21T23:58:59", "22T00:05:00"]
+                .map(|time| format!("[2026-11-{time}.000+0000] {{load.py:7}} INFO - at {time}\n"))
+                .concat(),
+            Airflow::Three => ["21T23:58:58", "21T23:58:59", "22T00:05:00"]
+                .map(|time| format!("{{\"timestamp\":\"2026-11-{time}.000000Z\",\"event\":\"at {time}\"}}\n"))
+                .concat(),
+        };
+        let logs = shelf::folder(&[(identity.path(), lines.into_bytes())]);
+        let mut tries = Sink::Events.deliver(&moto, &logs, airflow.environment());
+        let (question, _) = tries.pop().expect("there is one");
+        let answer = &ask(airflow, &moto, &[question.of_a_try_that_ended("2026-11-21T23:59:00Z")])[0];
+        let text = answer.shown.concat();
+        let found: Vec<_> = ["at 21T23:58:58", "at 21T23:58:59", "at 22T00:05:00"].map(|line| text.find(line)).to_vec();
+        assert!(found.iter().all(Option::is_some) && found.is_sorted(), "{airflow:?}: {:#?}", answer.shown);
     }
 }
