@@ -37,31 +37,30 @@ def free_ports(count: int) -> list[int]:
 objects_port, events_port, *closed_ports = free_ports(4)
 
 
-def environment() -> dict:
-    """What all of them share. Nobody listens on the ports by which workers and triggerer would serve their logs."""
-    ours = Path(__file__).parent
-    return {
-        "PATH": f"{Path(airflow).parent}:{os.environ['PATH']}",
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": str(ours),
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ours),
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{objects_port}/execution/",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(closed_ports[0]),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(closed_ports[1]),
-        # Run ids with spaces and umlauts.
-        "AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN": "^.+$",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-    }
+DAGS = Path(__file__).parent / "dags"
+# What all of them share. Nobody listens on the ports by which workers and triggerer would serve their logs.
+ENVIRONMENT = {
+    "PATH": f"{Path(airflow).parent}:{os.environ['PATH']}",
+    "HOME": str(home),
+    "LANG": "C.UTF-8",
+    "PYTHONPATH": str(DAGS),
+    "AIRFLOW_HOME": str(home),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{objects_port}/execution/",
+    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PARALLELISM": "4",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+    "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+    "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+    "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(closed_ports[0]),
+    "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(closed_ports[1]),
+    # Run ids with spaces and umlauts.
+    "AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN": "^.+$",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+}
 
 
 def of_a_ui(remote_folder: str) -> dict:
@@ -83,7 +82,7 @@ def start(name: str, arguments: list[str], variables: dict | None = None) -> Non
         processes.append(
             subprocess.Popen(
                 [airflow, *arguments],
-                env=environment() | (variables or {}),
+                env=ENVIRONMENT | (variables or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -119,13 +118,18 @@ def answer(port: int, path: str, token: str = "") -> dict:
 
 
 def until_answered(port: int, path: str, token: str = "") -> dict:
+    deadline = time.monotonic() + 150
     while True:
-        dead = [process for process in processes if process.poll() is not None]
-        if dead:
-            sys.exit(f"{dead[0].args} has ended: see {home}")
         try:
             return answer(port, path, token)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+        except (OSError, TimeoutError) as error:
+            refused = isinstance(error, urllib.error.HTTPError) and error.code != 404
+            dead = [process.args for process in processes if process.poll() is not None]
+            if refused or dead or time.monotonic() > deadline:
+                print(f"{path}: {error}; ended by themselves: {dead}", file=sys.stderr)
+                for output in home.glob("*.out"):
+                    print(output.name, *output.read_text(errors="replace").splitlines()[-20:], sep="\n  ", file=sys.stderr)
+                end()
             time.sleep(0.3)
 
 
@@ -134,7 +138,7 @@ def main() -> None:
     (home / "no-logs").mkdir()
     with open(home / "migrate.out", "wb") as output:
         migrate = [airflow, "db", "migrate"]
-        subprocess.run(migrate, env=environment(), check=True, stdout=output, stderr=subprocess.STDOUT, cwd=home)
+        subprocess.run(migrate, env=ENVIRONMENT, check=True, stdout=output, stderr=subprocess.STDOUT, cwd=home)
     for name, port, folder in (("objects", objects_port, s3_folder), ("events", events_port, cloudwatch_folder)):
         server = ["api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
         start(name, server, of_a_ui(folder))

@@ -23,7 +23,7 @@ REMOTE_BASE = "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"
 
 def prepare(endpoint: str, remote_base: str, home: str) -> None:
     """What Airflow takes its configuration from."""
-    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+    for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS"))]:
         del os.environ[name]
     os.makedirs(f"{home}/logs")
     os.environ |= {

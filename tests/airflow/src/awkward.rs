@@ -39,12 +39,9 @@ fn identities() -> Vec<Identity> {
 /// A few lines as Airflow 2 writes them, which say whose they are.
 fn lines_of_airflow_2(identity: &Identity) -> Vec<u8> {
     let path = identity.path();
-    let lines: String = (0..3)
-        .map(|number| {
-            format!("[2026-11-21T12:00:0{number}.250+0000] {{load.py:7}} INFO - line {number} of {path}\n  and more\n")
-        })
-        .collect();
-    lines.into_bytes()
+    let record =
+        |number| text_line(&format!("12:00:0{number}.250"), &format!("line {number} of {path}\n  and more"));
+    [0, 1, 2].map(record).concat().into_bytes()
 }
 
 /// A few lines as Airflow 3 writes them, which say whose they are.
@@ -139,7 +136,7 @@ fn json() -> Vec<Log> {
     ]
 }
 
-/// Contents that are not UTF-8: bytes of Latin-1, a character that is cut off, half a surrogate pair, a longer form.
+/// Texts that are not UTF-8: bytes of Latin-1, a character that is cut off, half a surrogate pair, a longer form.
 pub fn bad_bytes() -> Vec<Log> {
     let line = |bytes: &[u8]| [text_line("12:00:00.000", "before").as_bytes(), bytes, b"\n"].concat();
     let after = text_line("12:00:02.000", "after");

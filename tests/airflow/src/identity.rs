@@ -5,11 +5,15 @@ use serde::Serialize;
 /// What a log belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Identity {
+    /// Of the DAG.
     pub dag_id: String,
+    /// Of the DAG run.
     pub run_id: String,
+    /// Of the task, with the groups that it is in.
     pub task_id: String,
     /// -1: the task is not mapped.
     pub map_index: i32,
+    /// From 1.
     pub try_number: u32,
 }
 

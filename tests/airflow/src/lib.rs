@@ -6,6 +6,7 @@
 
 pub mod awkward;
 pub mod identity;
+pub mod live;
 pub mod pages;
 pub mod readers;
 pub mod records;

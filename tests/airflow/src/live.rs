@@ -17,7 +17,7 @@ use crate::{Identity, ours, python};
 pub const DAG: &str = "lively.dag_ü検";
 
 /// Which of its two API servers: the one that reads logs from S3, or the one that reads them from CloudWatch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ui {
     /// Reads `s3://my-bucket/logs`.
     Objects,
@@ -105,7 +105,8 @@ impl RunningAirflow {
         assert!(status == 200, "{ui:?}, {}: {status}: {answer}", identity.path());
         let answer: Value = serde_json::from_str(&answer).expect("Airflow speaks JSON");
         let event = |message: &Value| message["event"].as_str().unwrap_or_default().to_owned();
-        let mut header: Vec<String> = answer["content"].as_array().expect("messages").iter().map(event).collect();
+        let mut header: Vec<String> =
+            answer["content"].as_array().expect("messages").iter().map(event).collect();
         let ends = header.iter().position(|event| event == "::endgroup::").expect("the header has an end");
         Page { messages: header.split_off(ends + 1), header }
     }

@@ -12,11 +12,14 @@ use crate::{Identity, ours, python};
 /// Whose readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Airflow {
+    /// 2.11
     Two,
+    /// 3.3
     Three,
 }
 
 impl Airflow {
+    /// One after the other.
     pub const BOTH: [Self; 2] = [Self::Two, Self::Three];
 
     /// Its virtual environment.

@@ -10,7 +10,9 @@ use crate::readers::{Airflow, Answer};
 /// A line that a person sees, or a JSON record without its time, and the time of the record that it is of, in ms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
+    /// Milliseconds since the Unix epoch.
     pub at: i64,
+    /// Without a line break.
     pub text: String,
 }
 
@@ -112,7 +114,13 @@ fn of_json(mut object: Map<String, Value>) -> Record {
         let place = if string("filename").is_empty() { "" } else { &place };
         let text = place.to_owned() + &string("message");
         let exception = object.get("exc_text").and_then(Value::as_str);
-        (string("asctime"), text.split('\n').chain(exception.iter().flat_map(|text| text.split('\n'))).map(str::to_owned).collect())
+        (
+            string("asctime"),
+            text.split('\n')
+                .chain(exception.iter().flat_map(|text| text.split('\n')))
+                .map(str::to_owned)
+                .collect(),
+        )
     } else {
         let stamp = string("timestamp");
         object.remove("timestamp");

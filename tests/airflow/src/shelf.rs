@@ -10,7 +10,7 @@ use crate::readers::Question;
 use crate::{templates, updraft};
 
 /// 2026-11-21T23:59:00Z, after all that is in the fixtures.
-pub const WRITTEN: Duration = Duration::from_secs(1_795_305_540);
+pub const WRITTEN: Duration = Duration::from_mins(29_921_759);
 
 const OBJECTS: &str = r"
 sources:

@@ -48,7 +48,7 @@ fn every_record_of_real_airflows_is_read_back_once_and_in_order() {
 fn any_name_and_any_text_is_found_and_read() {
     let moto = shelf::moto();
     for airflow in Airflow::BOTH {
-        let files = awkward::files_of(airflow);
+        let files = [awkward::files_of(airflow), awkward::bad_bytes()].concat();
         let tries = Sink::Events.deliver(&moto, &shelf::folder(&files), airflow.environment());
         assert_eq!(tries.len(), files.len());
         same_records(airflow, &moto, &tries);
@@ -73,7 +73,8 @@ fn a_record_that_claims_to_be_younger_than_its_file_is_shown_though_its_try_has_
         let (question, _) = tries.pop().expect("there is one");
         let answer = &ask(airflow, &moto, &[question.of_a_try_that_ended("2026-11-21T23:59:00Z")])[0];
         let text = answer.shown.concat();
-        let found: Vec<_> = ["at 21T23:58:58", "at 21T23:58:59", "at 22T00:05:00"].map(|line| text.find(line)).to_vec();
+        let found: Vec<_> =
+            ["at 21T23:58:58", "at 21T23:58:59", "at 22T00:05:00"].map(|line| text.find(line)).to_vec();
         assert!(found.iter().all(Option::is_some) && found.is_sorted(), "{airflow:?}: {:#?}", answer.shown);
     }
 }
