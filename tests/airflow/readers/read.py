@@ -1,6 +1,6 @@
 """Asks the log readers of the Airflow that this Python has: questions as JSON on stdin, answers as JSON on stdout.
 
-    {"endpoint": URL of AWS, "questions": [{
+    {"endpoint": URL of AWS, "keys": [access key, secret], "questions": [{
         "remote_base": "s3://bucket/prefix" or "cloudwatch://arn:aws:logs:REGION:ACCOUNT:log-group:NAME",
         "dag_id": …, "run_id": …, "task_id": …, "map_index": -1, "try_number": 1,
         "end_date": when the task ended, or null, "template": log_filename_template, or null for the default}]}
@@ -21,7 +21,7 @@ import warnings
 REMOTE_BASE = "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"
 
 
-def prepare(endpoint: str, remote_base: str, home: str) -> None:
+def prepare(endpoint: str, keys: list[str], remote_base: str, home: str) -> None:
     """What Airflow takes its configuration from."""
     for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS"))]:
         del os.environ[name]
@@ -39,8 +39,8 @@ def prepare(endpoint: str, remote_base: str, home: str) -> None:
         "AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN": "^.+$",
         "AIRFLOW_CONN_AWS_OF_THE_TEST": "aws://?region_name=us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "setup",
-        "AWS_SECRET_ACCESS_KEY": "setup",
+        "AWS_ACCESS_KEY_ID": keys[0],
+        "AWS_SECRET_ACCESS_KEY": keys[1],
         "AWS_ENDPOINT_URL": endpoint,
     }
 
@@ -54,7 +54,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     questions, all_answers = asked["questions"], []
     with tempfile.TemporaryDirectory(prefix="airflow-reader-") as home:
-        prepare(asked["endpoint"], questions[0]["remote_base"], home)
+        prepare(asked["endpoint"], asked["keys"], questions[0]["remote_base"], home)
         import airflow
 
         if airflow.__version__.startswith("2."):

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use updraft_tests::{BUCKET, Moto, eventually, http_request};
+use updraft_tests::{BUCKET, Moto, eventually, files_in, http_request};
 
 use crate::readers::{Airflow, cloudwatch};
 use crate::{Identity, ours, python};
@@ -84,12 +84,20 @@ impl RunningAirflow {
         assert!(status == 200, "{status}: {answer}");
     }
 
-    /// How a run stands, as `running` or `success`.
-    pub fn state(&self, run_id: &str) -> String {
-        let (status, answer) = self.call(Ui::Objects, "GET", &format!("{}/{}", runs(), encoded(run_id)), "");
-        assert!(status == 200, "{status}: {answer}");
-        let run: Value = serde_json::from_str(&answer).expect("Airflow speaks JSON");
-        run["state"].as_str().unwrap_or_default().to_owned()
+    /// Waits until a run has ended well.
+    pub fn wait_for_success(&self, run_id: &str) {
+        let run = format!("{}/{}", runs(), encoded(run_id));
+        eventually("the run to end", || {
+            let state = self.ask(&run)["state"].clone();
+            assert!(state != "failed", "the run failed: {:#}", self.ask(&format!("{run}/taskInstances")));
+            (state == "success").then_some(())
+        });
+    }
+
+    fn ask(&self, path: &str) -> Value {
+        let (status, answer) = self.call(Ui::Objects, "GET", path, "");
+        assert!(status == 200, "{path}: {status}: {answer}");
+        serde_json::from_str(&answer).expect("Airflow speaks JSON")
     }
 
     /// The page of a try: what Airflow says of where the log is from, and its messages.
@@ -129,6 +137,12 @@ impl RunningAirflow {
 
 impl Drop for RunningAirflow {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = |path: &str| path.ends_with(".out") || path.starts_with("logs/dag_id=");
+            for (path, bytes) in files_in(self.home.path()).into_iter().filter(|(path, _)| text(path)) {
+                eprintln!("--- {path} ---\n{}", String::from_utf8_lossy(&bytes));
+            }
+        }
         drop(self.process.stdin.take());
         self.process.wait().ok();
     }
@@ -163,13 +177,4 @@ fn encoded(text: &str) -> String {
         }
         encoded
     })
-}
-
-/// Waits until a run has ended well.
-pub fn wait_for_success(airflow: &RunningAirflow, run_id: &str) {
-    eventually("the run to end", || {
-        let state = airflow.state(run_id);
-        assert!(state != "failed", "the run failed");
-        (state == "success").then_some(())
-    });
 }

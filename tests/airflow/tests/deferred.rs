@@ -1,6 +1,6 @@
 //! Promise: what a triggerer writes for a deferred task is in the task's log, by the time, also what it wiped itself.
 
-use std::fs;
+use std::{fs, thread};
 
 use updraft_airflow_tests::awkward::{json_line, text_line};
 use updraft_airflow_tests::readers::{Airflow, Question, ask};
@@ -72,43 +72,49 @@ sinks:
 
 #[test]
 fn both_hops_of_a_task_that_defers_twice_stand_between_its_own_lines() {
-    for airflow in Airflow::BOTH {
-        let moto = Moto::start();
-        moto.create_bucket(BUCKET, REGION);
-        let identity = Identity::new("deferrable", "manual__2026-11-21T12:00:00+00:00", "twice");
-        let mut log = Deferred::new(airflow, &identity);
-        log.works(0, "submitted");
-        let running = shelf::running(&log.logs, &moto, BOTH).spawn();
-        log.wait(&moto);
-        log.waits(10, "first hop");
-        log.wait(&moto);
-        log.works(20, "back, and away again");
-        log.waits(30, "second hop");
-        log.wait(&moto);
-        log.works(40, "back for good");
-        log.wait(&moto);
-        running.terminate();
-        running.wait().exits(0);
-
-        let questions =
-            [Question::events("/ui", &identity), Question::objects(&format!("{BUCKET}/ui"), &identity)];
-        let answers = ask(airflow, &moto, &questions);
-        let wanted = records::expected(&log.written);
-        let difference = records::difference(&wanted, &records::read_back(airflow, &answers[0]));
-        assert!(difference.is_none(), "{airflow:?}: {}", difference.unwrap_or_default());
-
-        let mut lines: Vec<&str> = answers[1].raw.iter().flat_map(|text| text.lines()).collect();
-        let written = String::from_utf8(log.written.concat()).expect("it is text");
-        let mut all: Vec<&str> = written.lines().collect();
-        lines.sort_unstable();
-        all.sort_unstable();
-        assert_eq!(lines, all, "{airflow:?}");
-
-        for answer in &answers {
-            let page = answer.shown.concat();
-            let messages = ["submitted", "first hop", "back, and away again", "second hop", "back for good"];
-            let places: Vec<_> = messages.iter().map(|message| page.find(message)).collect();
-            assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{airflow:?}: {page}");
+    thread::scope(|scope| {
+        for airflow in Airflow::BOTH {
+            scope.spawn(move || defers_twice(airflow));
         }
+    });
+}
+
+fn defers_twice(airflow: Airflow) {
+    let moto = Moto::start();
+    moto.create_bucket(BUCKET, REGION);
+    let identity = Identity::new("deferrable", "manual__2026-11-21T12:00:00+00:00", "twice");
+    let mut log = Deferred::new(airflow, &identity);
+    log.works(0, "submitted");
+    let running = shelf::running(&log.logs, &moto, BOTH).spawn();
+    log.wait(&moto);
+    log.waits(10, "first hop");
+    log.wait(&moto);
+    log.works(20, "back, and away again");
+    log.waits(30, "second hop");
+    log.wait(&moto);
+    log.works(40, "back for good");
+    log.wait(&moto);
+    running.terminate();
+    running.wait().exits(0);
+
+    let questions =
+        [Question::events("/ui", &identity), Question::objects(&format!("{BUCKET}/ui"), &identity)];
+    let answers = ask(airflow, &moto, &questions);
+    let wanted = records::expected(&log.written);
+    let difference = records::difference(&wanted, &records::read_back(airflow, &answers[0]));
+    assert!(difference.is_none(), "{airflow:?}: {}", difference.unwrap_or_default());
+
+    let mut lines: Vec<&str> = answers[1].raw.iter().flat_map(|text| text.lines()).collect();
+    let written = String::from_utf8(log.written.concat()).expect("it is text");
+    let mut all: Vec<&str> = written.lines().collect();
+    lines.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(lines, all, "{airflow:?}");
+
+    for answer in &answers {
+        let page = answer.shown.concat();
+        let messages = ["submitted", "first hop", "back, and away again", "second hop", "back for good"];
+        let places: Vec<_> = messages.iter().map(|message| page.find(message)).collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{airflow:?}: {page}");
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use updraft_airflow_tests::live::{DAG, Page, RunningAirflow, Ui, wait_for_success};
+use updraft_airflow_tests::live::{DAG, Page, RunningAirflow, Ui};
 use updraft_airflow_tests::{Identity, updraft};
 use updraft_tests::{BUCKET, Moto, REGION, eventually};
 
@@ -56,7 +56,7 @@ fn a_line_is_readable_within_ten_seconds_and_the_log_is_whole_when_its_task_has_
         assert!(median <= FRESH, "{ui:?}: {delays:?}");
     }
 
-    wait_for_success(&airflow, RUN);
+    airflow.wait_for_success(RUN);
     for ui in Ui::BOTH {
         whole(ui, &airflow);
     }

@@ -16,5 +16,6 @@ class Countdown(BaseTrigger):
     async def run(self):
         for left in (3, 2, 1):
             self.log.info("hop %d: %d to go", self.hop, left)
-            await asyncio.sleep(1)
+            # Long enough for the scheduler to notice that the task is away: back too soon, it is failed now and then.
+            await asyncio.sleep(2.5)
         yield TriggerEvent({"hop": self.hop})
