@@ -8,7 +8,7 @@ mod demand;
 
 use crate::counters::Counters;
 use crate::cursor::{CursorRow, Store, StreamId};
-use crate::event::{Batch, NotHere, Recipe};
+use crate::event::{Batch, DROPPED, NotHere, Recipe};
 use crate::lane::Lane;
 use crate::receipt::{Notary, Tally};
 use crate::schedule::Schedule;
@@ -355,11 +355,12 @@ impl Lanes {
     fn count(&self, lane: &Lane, batch: &Batch, not_here: &NotHere) {
         let known = lane.count_up_to(batch.range.end).saturating_sub(batch.range.start);
         let known = usize::try_from(known).unwrap_or(usize::MAX).min(batch.bytes.len());
-        let new = batch.iter().filter(|event| event.source().end > batch.range.start + known as u64);
+        // Ends never decrease.
+        let before = batch.events.source_ends.partition_point(|&end| end as usize <= known);
         let (mut dropped, mut away) = (0, 0);
-        for event in new {
-            dropped += u64::from(event.label().is_none());
-            away += u64::from(not_here.has(event.label_index()));
+        for &label in &batch.events.labels[before..] {
+            dropped += u64::from(label == DROPPED);
+            away += u64::from(not_here.has(label));
         }
         let again = memchr::memchr_iter(b'\n', &batch.bytes[..known]).count() as u64;
         self.counters.lines.add(u64::from(batch.lines).saturating_sub(again));

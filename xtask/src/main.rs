@@ -1,6 +1,7 @@
 //! Everything a newcomer types: `cargo xtask demo`, `cargo xtask test`, and the set-up that both do by themselves.
 
 mod airflow;
+mod bench;
 mod demo;
 mod fuzz;
 mod guests;
@@ -25,6 +26,8 @@ cargo xtask torture --minutes N --seed S
 cargo xtask soak    how much a component in trouble takes from the pipeline beside it (release build; --binary PATH, --lines N)
 cargo xtask guests  what components cost in Rust, Python and JavaScript, and a router in Python (release build; --binary PATH,
                     --megabytes N, --only normalizers or names)
+cargo xtask bench   what Updraft costs and how fast it is, beside its goals; writes docs/performance.md (release build;
+                    --megabytes N of log, --repeats N, --only ROW,…, --binary PATH)
 cargo xtask fuzz    throw any columns and any bytes at what checks components and loads them (--minutes N)
 cargo xtask setup   only the set-up: wasm target, Python environment with moto, what makes components of Python and
                     JavaScript, cargo-deny
@@ -34,6 +37,7 @@ cargo xtask tidy    only the check that each Rust file's first line says why it 
 fn main() -> ExitCode {
     let task = std::env::args().nth(1);
     let outcome = match task.as_deref() {
+        Some("bench") => bench::bench(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("demo") => demo::demo(),
         Some("test") if std::env::args().any(|argument| argument == "--airflow") => airflow::test(),
         Some("test") => test::test(),

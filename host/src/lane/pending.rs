@@ -100,15 +100,23 @@ impl Pending {
 
     /// So many parts of the event at that place in the batch have come to this. Refused in one part is refused.
     pub fn acknowledge_event(&mut self, place: usize, count: usize, fate: &Fate) {
-        let found = u32::try_from(place).ok();
-        let found = found.and_then(|place| self.awaited.binary_search_by_key(&place, |it| it.place).ok());
-        let Some(at) = found else { return };
+        let Some(at) = u32::try_from(place).ok().and_then(|place| self.place_of(place)) else { return };
         if let Some(told) = self.awaited.get_mut(at).and_then(|awaited| awaited.fate.as_mut())
             && !told.outcome.is_refusal()
         {
             told.clone_from(fate);
         }
         self.count_down(at, count);
+    }
+
+    /// Where in `awaited` the event at that place of the batch is.
+    fn place_of(&self, place: u32) -> Option<usize> {
+        // Where no run of several is in front of it, as many entries as events are.
+        let guess = place.checked_sub(self.awaited.front()?.place)? as usize;
+        if self.awaited.get(guess).is_some_and(|it| it.place == place) {
+            return Some(guess);
+        }
+        self.awaited.binary_search_by_key(&place, |it| it.place).ok()
     }
 
     fn count_down(&mut self, at: usize, count: usize) {

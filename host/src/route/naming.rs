@@ -101,12 +101,16 @@ impl<S: Standard> Naming<S> {
         let labels = &batch.events.label_names;
         let mut names: Vec<Option<S::Name>> = labels.iter().map(|_| None).collect();
         let (mut asked, mut not_here) = (vec![false; labels.len()], NotHere::default());
-        let mut unanswered_until = None;
+        let (mut unanswered_until, mut unasked) = (None, labels.len());
         for event in batch.iter() {
+            if unasked == 0 {
+                break;
+            }
             let (Some(label), index) = (event.label(), event.label_index()) else { continue };
             if std::mem::replace(&mut asked[usize::from(index)], true) {
                 continue;
             }
+            unasked -= 1;
             let known = self.known_name(lane, label);
             let decided = match (known, unanswered_until) {
                 (Some(known), _) => known,

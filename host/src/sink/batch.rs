@@ -6,6 +6,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use super::text::Text;
+
 /// What one put may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -34,7 +36,7 @@ pub struct Encoded<T> {
     /// Milliseconds since the epoch, UTC.
     pub timestamp_ms: i64,
     /// What is sent.
-    pub text: String,
+    pub text: Text,
     /// The caller's receipt.
     pub ticket: T,
 }
@@ -98,16 +100,27 @@ impl<T> Packer<T> {
         }
     }
 
-    /// Queues an event behind all others of its lane.
-    pub fn push(&mut self, event: Encoded<T>) -> Result<(), Misfit> {
-        let weight = self.limits.weight(event.text.len());
-        if event.text.is_empty() {
-            return Err(Misfit::Empty);
+    /// Whether some put can hold an event.
+    pub fn fits(&self, event: &Encoded<T>) -> Result<(), Misfit> {
+        let (weight, max_bytes) = (self.weight(event), self.limits.max_bytes);
+        match event.text.is_empty() {
+            true => Err(Misfit::Empty),
+            false if weight > max_bytes => Err(Misfit::TooLarge { weight, max_bytes }),
+            false => Ok(()),
         }
-        if weight > self.limits.max_bytes {
-            return Err(Misfit::TooLarge { weight, max_bytes: self.limits.max_bytes });
-        }
+    }
+
+    /// Queues an event that [`fits`](Self::fits) behind all others of its lane.
+    pub fn add(&mut self, event: Encoded<T>) {
+        let weight = self.weight(&event);
         self.place(event, weight);
+    }
+
+    /// Queues an event behind all others of its lane.
+    #[cfg(test)]
+    pub fn push(&mut self, event: Encoded<T>) -> Result<(), Misfit> {
+        self.fits(&event)?;
+        self.add(event);
         Ok(())
     }
 
@@ -212,7 +225,7 @@ mod tests {
     }
 
     fn event(lane: u64, timestamp_ms: i64, text_len: usize, ticket: usize) -> Encoded<usize> {
-        Encoded { lane, timestamp_ms, text: "x".repeat(text_len), ticket }
+        Encoded { lane, timestamp_ms, text: "x".repeat(text_len).into(), ticket }
     }
 
     fn tickets(put: Option<Put<usize>>) -> Vec<usize> {

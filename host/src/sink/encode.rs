@@ -2,11 +2,15 @@
 //! Airflow's own UI reads.
 
 mod airflow;
+pub mod escape;
 mod json;
 mod split;
+mod time;
+mod wire;
 
 pub use airflow::stamp as airflow_stamp;
 pub use json::rfc3339;
+pub use wire::wire;
 
 use std::borrow::Cow;
 

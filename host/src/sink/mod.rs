@@ -18,6 +18,7 @@ pub mod objects;
 pub mod retry;
 pub mod s3;
 pub mod service_error;
+pub mod text;
 pub mod waiting;
 
 use crate::event::Batch;

@@ -138,7 +138,9 @@ impl RunningAirflow {
 impl Drop for RunningAirflow {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let text = |path: &str| path.ends_with(".out") || path.starts_with("logs/dag_id=");
+            // What its processes printed, and what its tasks wrote.
+            let text =
+                |path: &str| !path.contains('/') && path.contains(".out") || path.starts_with("logs/dag_id=");
             for (path, bytes) in files_in(self.home.path()).into_iter().filter(|(path, _)| text(path)) {
                 eprintln!("--- {path} ---\n{}", String::from_utf8_lossy(&bytes));
             }

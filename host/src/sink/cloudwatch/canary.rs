@@ -94,5 +94,5 @@ fn event(codec: Codec, now: i64) -> Encoded<()> {
         }
         Codec::Text | Codec::Raw | Codec::Airflow => TEXT.to_owned(),
     };
-    Encoded { lane: 0, timestamp_ms: now.div_euclid(1_000_000), text, ticket: () }
+    Encoded { lane: 0, timestamp_ms: now.div_euclid(1_000_000), text: text.into(), ticket: () }
 }

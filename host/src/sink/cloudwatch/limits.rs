@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn the_largest_event_fills_a_put_and_one_byte_more_has_no_place() {
         let limits = of_put(MAX_PUT_EVENTS, MAX_PUT_BYTES);
-        let event = |len| Encoded { lane: 0, timestamp_ms: 0, text: "x".repeat(len), ticket: () };
+        let event = |len| Encoded { lane: 0, timestamp_ms: 0, text: "x".repeat(len).into(), ticket: () };
         let mut packer = Packer::new(limits);
         assert_eq!(packer.push(event(max_event_bytes(&limits))), Ok(()));
         assert_eq!(packer.bytes(), MAX_PUT_BYTES);

@@ -35,6 +35,7 @@ use crate::receipt::Tally;
 use crate::route::Naming;
 use crate::route::standard::LogStreams;
 use crate::sink::batch::{Encoded, Limits};
+use crate::sink::text::Text;
 use crate::sink::waiting::Waiting;
 use crate::sink::{EventSink, Flush, NamesOf, encode};
 pub use canary::Put;
@@ -263,25 +264,27 @@ impl EventSink for Handle {
         let max_event = limits::max_event_bytes(&sink.limits);
         let mut parts: Vec<Part> = Vec::with_capacity(batch.events.len());
         let mut parts_of: Vec<u32> = vec![0; batch.events.len()];
-        for event in batch.going(not_here) {
-            let label = usize::from(event.label_index());
+        encode::wire(batch, not_here, sink.config.codec, max_event, |event, text| {
+            let (number, label) = (event.index(), usize::from(event.label_index()));
             let timestamp = match sink.config.codec {
                 Codec::Airflow => encode::airflow_stamp(event),
                 Codec::Json | Codec::Text | Codec::Raw => event.timestamp(),
             };
             // The service takes no time before the epoch; that old it refuses anyway.
             let timestamp_ms = timestamp.div_euclid(1_000_000).max(0);
-            let original = sink.letters.as_ref().map(|_| Arc::new(Original::of(event)));
-            let (number, before) = (event.index(), parts.len());
-            encode::texts(sink.config.codec, event, max_event, |text| {
-                let (text, original) = (not_empty(text), original.clone());
-                parts.push(Part { event: number, label, timestamp_ms, text, original, holds: 0 });
+            // The parts of an event follow each other, and the last of them holds what they share.
+            let before = parts.last_mut().filter(|part| part.event == number);
+            let original = sink.letters.as_ref().map(|_| match before {
+                Some(Part { original: Some(original), holds, .. }) => {
+                    *holds = 0;
+                    original.clone()
+                }
+                _ => Arc::new(Original::of(event)),
             });
-            parts_of[number] = u32::try_from(parts.len() - before).unwrap_or(u32::MAX);
-            if let (Some(last), Some(original)) = (parts.last_mut(), original) {
-                last.holds = original.weight();
-            }
-        }
+            parts_of[number] += 1;
+            let holds = original.as_ref().map_or(0, |original| original.weight());
+            parts.push(Part { event: number, label, timestamp_ms, text: not_empty(text), original, holds });
+        });
         if parts.is_empty() {
             return Ok(Taken::Done { events: 0, tally: Tally::of_left_out(batch, not_here), target: None });
         }
@@ -308,12 +311,12 @@ struct Part {
     event: usize,
     label: usize,
     timestamp_ms: i64,
-    text: String,
+    text: Text,
     original: Option<Arc<Original>>,
     holds: usize,
 }
 
 /// CloudWatch takes no empty message; a blank line (codecs `raw` and `text`) goes as one space.
-fn not_empty(text: String) -> String {
-    if text.is_empty() { " ".to_owned() } else { text }
+fn not_empty(text: Text) -> Text {
+    if text.is_empty() { " ".to_owned().into() } else { text }
 }

@@ -107,16 +107,17 @@ impl Outlet {
     pub fn push(&self, events: Vec<Encoded<Ticket>>, room: &Room, lanes: &Lanes) {
         self.change(room, |state| {
             for event in events {
-                let (ticket, len) = (event.ticket.clone(), event.text.len());
-                if let Err(misfit) = state.packer.push(event) {
+                if let Err(misfit) = state.packer.fits(&event) {
+                    let (ticket, bytes) = (&event.ticket, event.text.len());
                     // The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
-                    tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes = len, "{misfit}");
+                    tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes, "{misfit}");
                     lanes.counters.invalid.add(1);
                     let fate = Fate { outcome: Outcome::Malformed, target: "".into() };
                     ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1, &fate)]);
-                } else {
-                    state.originals += ticket.holds;
+                    continue;
                 }
+                state.originals += event.ticket.holds;
+                state.packer.add(event);
             }
         });
         self.wake();
@@ -263,7 +264,7 @@ impl Outlet {
         let rest = sink.deliver(self, put.events, hardship, &mut refused).await;
         if rest.is_none() {
             let mut lanes = HashMap::new();
-            for (lane, seq, events) in batches.into_values() {
+            for (lane, seq, events) in batches {
                 let fate = |event| refused.get(&(lane.stream.id, seq, event)).unwrap_or(&self.delivered);
                 let events = events.into_iter().map(|(event, parts)| (event, parts, fate(event)));
                 // Of a lane that was rewound meanwhile, it acknowledges nothing.
@@ -306,13 +307,24 @@ fn holds(events: &[Encoded<Ticket>]) -> usize {
 type OfBatch = (Arc<Lane>, Seq, Vec<(usize, usize)>);
 
 /// What a put holds, by lane and batch.
-fn acknowledgements(put: &Put<Ticket>) -> HashMap<(StreamId, Seq), OfBatch> {
-    let mut batches: HashMap<(StreamId, Seq), OfBatch> = HashMap::new();
+fn acknowledgements(put: &Put<Ticket>) -> Vec<OfBatch> {
+    let (mut batches, mut places) = (Vec::<OfBatch>::new(), HashMap::new());
+    let mut last = None;
     for Ticket { lane, seq, event, .. } in put.events.iter().map(|event| &event.ticket) {
-        let batch = batches.entry((lane.stream.id, *seq)).or_insert_with(|| (lane.clone(), *seq, Vec::new()));
-        match batch.2.last_mut() {
+        let key = (lane.stream.id, *seq);
+        // Mostly that of the event before: then nothing has to be looked up.
+        let at = match last {
+            Some((before, at)) if before == key => at,
+            _ => *places.entry(key).or_insert_with(|| {
+                batches.push((lane.clone(), *seq, Vec::new()));
+                batches.len() - 1
+            }),
+        };
+        last = Some((key, at));
+        let Some((.., events)) = batches.get_mut(at) else { continue };
+        match events.last_mut() {
             Some((same, parts)) if same == event => *parts += 1,
-            _ => batch.2.push((*event, 1)),
+            _ => events.push((*event, 1)),
         }
     }
     batches

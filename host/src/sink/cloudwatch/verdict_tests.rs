@@ -23,7 +23,7 @@ const ALL: [Operation; 5] =
 /// None: it was no failure.
 async fn ask(client: &Client, operation: Operation) -> Option<Verdict> {
     let stream = LogStreamName { group: "g".to_owned(), name: "s".to_owned() };
-    let event = Encoded { lane: 0, timestamp_ms: 0, text: "x".to_owned(), ticket: () };
+    let event = Encoded { lane: 0, timestamp_ms: 0, text: "x".to_owned().into(), ticket: () };
     match operation {
         PutLogEvents => verdict(client.put_log_events(&stream, &[event]).await),
         CreateLogStream => verdict(client.create_log_stream(&stream).await),

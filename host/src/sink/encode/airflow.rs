@@ -4,7 +4,8 @@
 //! else is a text with that time. Airflow 2 prints the time before whatever it is. So a line of Airflow 3 stays as it
 //! stands, and a text record is given without its own time, which the reader's takes the place of.
 
-use super::json::{level, write_escaped, write_string};
+use super::escape;
+use super::json::{level, write_string};
 use super::split::{self, MIN_ROOM};
 use super::{lossy, text_of, without_line_break};
 use crate::event::{CLAIMED, EventRef};
@@ -82,7 +83,7 @@ pub fn split(text: &str, max_bytes: usize, emit: &mut impl FnMut(String)) {
         let mut part = Vec::with_capacity(max_bytes);
         part.extend_from_slice(before.as_bytes());
         part.push(b'"');
-        write_escaped(piece, &mut part);
+        escape::once(piece.as_bytes(), &mut part);
         part.push(b'"');
         part.extend_from_slice(after.as_bytes());
         emit(lossy(part));

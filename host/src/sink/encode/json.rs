@@ -2,19 +2,17 @@
 //! contract: what a person reads first comes first.
 
 use std::collections::HashSet;
-use std::io::Write;
 
-use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
-
+use super::{escape, time};
 use crate::event::{EventRef, NO_TIMESTAMP, Value};
 
 /// Attributes that have a place of their own; all others go below `fields`.
-const PLACES: [&str; 8] =
+pub const PLACES: [&str; 8] =
     ["logger", "source", "dag_id", "run_id", "task_id", "map_index", "try_number", "exception"];
-const EXCEPTION: usize = 7;
+/// Place of the one that stands after all others.
+pub const EXCEPTION: usize = 7;
 /// What a component puts before the name of a field that would else be taken for one of the event's own keys.
-const FIELD_PREFIX: &str = "fields.";
+pub const FIELD_PREFIX: &str = "fields.";
 
 /// Appends the whole object.
 pub fn write(event: EventRef<'_>, out: &mut Vec<u8>) {
@@ -136,14 +134,9 @@ pub fn rfc3339(timestamp: i64) -> Option<String> {
     if timestamp == NO_TIMESTAMP {
         return None;
     }
-    let precision = match timestamp {
-        t if t % 1_000_000_000 == 0 => 0,
-        t if t % 1_000_000 == 0 => 3,
-        t if t % 1_000 == 0 => 6,
-        _ => 9,
-    };
-    let timestamp = Timestamp::from_nanosecond(i128::from(timestamp)).ok()?;
-    Some(DateTimePrinter::new().precision(Some(precision)).timestamp_to_string(&timestamp))
+    let mut text = Vec::new();
+    time::write(timestamp, &mut text);
+    String::from_utf8(text).ok()
 }
 
 /// Python's levels for the ranges of OpenTelemetry's `SeverityNumber`.
@@ -160,7 +153,7 @@ pub fn level(severity: u8) -> Option<&'static str> {
 }
 
 /// Digits that are a JSON number as they stand.
-fn is_number(text: &[u8]) -> bool {
+pub fn is_number(text: &[u8]) -> bool {
     text == b"0" || (matches!(text, [b'1'..=b'9', ..]) && text.iter().all(u8::is_ascii_digit))
 }
 
@@ -191,10 +184,10 @@ fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
 pub fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     match std::str::from_utf8(bytes) {
-        Ok(text) => write_escaped(text, out),
+        Ok(text) => escape::once(text.as_bytes(), out),
         Err(_) => {
             for chunk in bytes.utf8_chunks() {
-                write_escaped(chunk.valid(), out);
+                escape::once(chunk.valid().as_bytes(), out);
                 if !chunk.invalid().is_empty() {
                     out.extend_from_slice("\u{FFFD}".as_bytes());
                 }
@@ -202,36 +195,4 @@ pub fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
-}
-
-/// Runs of bytes that stay as they are, copied at once, and between them the few that don't.
-pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let mut copied = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if escaped_len(byte) == 1 {
-            continue;
-        }
-        out.extend_from_slice(&bytes[copied..at]);
-        copied = at + 1;
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            // Writing to memory does not fail.
-            control => drop(write!(out, "\\u{control:04x}")),
-        }
-    }
-    out.extend_from_slice(&bytes[copied..]);
-}
-
-/// How many bytes [`write_escaped`] makes of that one.
-pub fn escaped_len(byte: u8) -> usize {
-    match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
-        0..0x20 => 6,
-        _ => 1,
-    }
 }

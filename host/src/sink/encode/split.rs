@@ -5,8 +5,8 @@ use std::io::Write;
 
 use sha2::{Digest, Sha256};
 
-use super::json::{Sorted, escaped_len, write_escaped};
-use super::text_of;
+use super::json::Sorted;
+use super::{escape, text_of};
 use crate::event::EventRef;
 
 /// In a split event, only values up to this many bytes are repeated in each part; larger ones go below `fields`.
@@ -120,7 +120,7 @@ fn plan<'a>(mut message: &'a str, mut exception: &'a str, fields: &'a str, room:
 
 /// What a member counts: key, and where it has one of its own, the quotes around its value.
 fn cost(key: &str, value: &str) -> usize {
-    key.len() + MESSAGE_QUOTES + value.bytes().map(escaped_len).sum::<usize>()
+    key.len() + MESSAGE_QUOTES + value.bytes().map(escape::len).sum::<usize>()
 }
 
 /// As many characters from the beginning of `text` as there is room left for, once escaped.
@@ -130,7 +130,7 @@ pub fn take<'a>(text: &mut &'a str, key: &str, left: &mut usize) -> &'a str {
     let mut cut = 0;
     for character in text.chars() {
         let bytes = character.len_utf8();
-        let needed = if bytes == 1 { escaped_len(character as u8) } else { bytes };
+        let needed = if bytes == 1 { escape::len(character as u8) } else { bytes };
         if needed > room {
             break;
         }
@@ -148,7 +148,7 @@ pub fn take<'a>(text: &mut &'a str, key: &str, left: &mut usize) -> &'a str {
 fn write_member(key: &str, text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(key.as_bytes());
     out.push(b'"');
-    write_escaped(text, out);
+    escape::once(text.as_bytes(), out);
     out.push(b'"');
 }
 
