@@ -22,6 +22,10 @@ def configure() -> None:
     configure_logging()
 
 
+def path(question: dict) -> str:
+    return TaskLogReader().log_handler._render_filename(task_instance(question), question["try_number"])
+
+
 def answer(question: dict) -> dict:
     ti = task_instance(question)
     reader = TaskLogReader()
@@ -31,7 +35,7 @@ def answer(question: dict) -> dict:
     said, raw = handler._read_remote_logs(ti, number)
     (((_, text),),), _ = reader.read_log_chunks(ti, number, {})
     return {
-        "path": handler._render_filename(ti, number),
+        "path": path(question),
         "raw": raw,
         "said": said,
         "shown": text.split("\n"),
@@ -42,7 +46,8 @@ def task_instance(question: dict) -> TaskInstance:
     ti = TaskInstance(task=EmptyOperator(task_id="any"), run_id=question["run_id"], map_index=question["map_index"])
     ti.dag_id, ti.task_id, ti.try_number = question["dag_id"], question["task_id"], question["try_number"]
     # Without it the template sees ti, ts and try_number alone, as in the web server.
-    ti.task, ti.state, ti.hostname = None, State.SUCCESS, ""
+    ti.task, ti.hostname = None, ""
+    ti.state = State.SUCCESS if question["local"] is None else State.UP_FOR_RETRY
     ti.end_date = question["end_date"] and timezone.parse(question["end_date"])
     run = DagRun(dag_id=question["dag_id"], run_id=question["run_id"], execution_date=STARTED)
     template = question["template"] or conf.get("logging", "log_filename_template")

@@ -18,14 +18,17 @@ def configure() -> None:
     logging_config._load_logging_config()
 
 
+def path(question: dict) -> str:
+    return TaskLogReader().log_handler._render_filename(task_instance(question), question["try_number"])
+
+
 def answer(question: dict) -> dict:
     ti = task_instance(question)
     remote, reader, number = logging_config.get_remote_task_log(), TaskLogReader(), question["try_number"]
     wanted = "S3RemoteLogIO" if question["remote_base"].startswith("s3:") else "CloudWatchRemoteLogIO"
     assert type(remote).__name__ == wanted, f"Airflow made a {type(remote)}"
-    path = reader.log_handler._render_filename(ti, number)
-    said, raw = remote.read(path, ti)
-    return {"path": path, "raw": raw or [], "said": said, "shown": list(reader.read_log_stream(ti, number, {}))}
+    said, raw = remote.read(path(question), ti)
+    return {"path": path(question), "raw": raw or [], "said": said, "shown": list(reader.read_log_stream(ti, number, {}))}
 
 
 def task_instance(question: dict) -> SimpleNamespace:
@@ -39,7 +42,7 @@ def task_instance(question: dict) -> SimpleNamespace:
     )
     return SimpleNamespace(
         **{name: question[name] for name in ("dag_id", "run_id", "task_id", "map_index", "try_number")},
-        state=TaskInstanceState.SUCCESS,
+        state=TaskInstanceState.SUCCESS if question["local"] is None else TaskInstanceState.UP_FOR_RETRY,
         hostname="",
         executor=None,
         executor_config={},

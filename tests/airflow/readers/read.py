@@ -3,12 +3,13 @@
     {"endpoint": URL of AWS, "keys": [access key, secret], "questions": [{
         "remote_base": "s3://bucket/prefix" or "cloudwatch://arn:aws:logs:REGION:ACCOUNT:log-group:NAME",
         "dag_id": …, "run_id": …, "task_id": …, "map_index": -1, "try_number": 1,
-        "end_date": when the task ended, or null, "template": log_filename_template, or null for the default}]}
+        "end_date": when the task ended, or null, "template": log_filename_template, or null for the default,
+        "local": what the log folder has of a task that has not ended, or null}]}
 
 For each an answer: {"path": what Airflow takes the log's name for, "raw": what the remote reader hands back, each object
 or stream a text, "said": what it says besides, "shown": what the web UI gets, lines as it has them}.
 
-One process answers many: importing Airflow takes seconds. No database and no log files of its own are there.
+One process answers many: importing Airflow takes seconds. There is no database.
 """
 
 import json
@@ -16,6 +17,7 @@ import os
 import sys
 import tempfile
 import warnings
+from pathlib import Path
 
 
 REMOTE_BASE = "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"
@@ -65,6 +67,10 @@ def main() -> None:
             if question["remote_base"] != os.environ[REMOTE_BASE]:
                 os.environ[REMOTE_BASE] = question["remote_base"]
                 reader.configure()
+            if question["local"] is not None:
+                log = Path(home, "logs", reader.path(question))
+                log.parent.mkdir(parents=True, exist_ok=True)
+                log.write_text(question["local"], encoding="utf-8")
             all_answers.append(reader.answer(question))
         json.dump(all_answers, answers)
         answers.close()

@@ -39,6 +39,7 @@ pub struct Question {
     identity: Identity,
     end_date: Option<String>,
     template: Option<String>,
+    local: Option<String>,
 }
 
 impl Question {
@@ -53,13 +54,20 @@ impl Question {
     }
 
     fn new(remote_base: String, identity: &Identity) -> Self {
-        Self { remote_base, identity: identity.clone(), end_date: None, template: None }
+        Self { remote_base, identity: identity.clone(), end_date: None, template: None, local: None }
     }
 
     /// The try ended then: Airflow reads no events of CloudWatch that are later than half a minute after it.
     #[must_use]
     pub fn of_a_try_that_ended(mut self, at: &str) -> Self {
         self.end_date = Some(at.to_owned());
+        self
+    }
+
+    /// The try has not ended, and Airflow sees this file of it, too.
+    #[must_use]
+    pub fn beside(mut self, file: &str) -> Self {
+        self.local = Some(file.to_owned());
         self
     }
 

@@ -2,7 +2,7 @@
 
 use updraft_airflow_tests::readers::{Airflow, Question, ask};
 use updraft_airflow_tests::shelf::{self, Sink};
-use updraft_airflow_tests::{awkward, pages};
+use updraft_airflow_tests::{Identity, awkward, pages};
 use updraft_tests::{LogFolder, Moto, fixture_sets};
 
 type Tries = Vec<(Question, Vec<Vec<u8>>)>;
@@ -56,5 +56,33 @@ fn a_byte_that_is_no_utf_8_is_a_question_mark_and_costs_no_other() {
     assert_eq!(tries.len(), files.len());
     for airflow in Airflow::BOTH {
         same_bytes(airflow, &moto, &tries);
+    }
+}
+
+#[test]
+fn a_line_that_airflow_sees_in_the_file_too_is_shown_once() {
+    let moto = shelf::moto();
+    for airflow in Airflow::BOTH {
+        let identity = Identity::new("running", "r", airflow.environment());
+        let lines = [10, 20, 30, 40].map(|second| match airflow {
+            Airflow::Two => awkward::text_line(
+                &format!("12:00:{second}.000"),
+                &format!("at {second}\nand more at {second}"),
+            ),
+            Airflow::Three => {
+                awkward::json_line(&format!("12:00:{second}.000123"), &format!("at {second}").into())
+            }
+        });
+        // The file is a line ahead.
+        let delivered = [(identity.path(), lines[..3].concat().into_bytes())];
+        let (question, _) = Sink::Objects.deliver(&moto, &shelf::folder(&delivered), "running").remove(0);
+        let answer = &ask(airflow, &moto, &[question.beside(&lines.concat())])[0];
+        assert_eq!(answer.raw.concat(), lines[..3].concat(), "{airflow:?}");
+        let page = answer.shown.concat();
+        for second in [10, 20, 30, 40] {
+            let times = page.matches(&format!("at {second}")).count();
+            let wanted = if airflow == Airflow::Two { 2 } else { 1 };
+            assert_eq!(times, wanted, "{airflow:?}: {:#?}", answer.shown);
+        }
     }
 }
