@@ -223,3 +223,69 @@ fn joined(wanted: &[Shown], got: &[Shown]) -> Vec<Shown> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::awkward::{json_line, text_line};
+
+    fn raw(events: &[(&str, &str)]) -> Answer {
+        let raw = events.iter().map(|(second, text)| format!("[2026-11-21 12:00:{second},000] {text}"));
+        let raw = vec![raw.collect::<Vec<_>>().join("\n")];
+        Answer { path: String::new(), raw, said: Vec::new(), shown: Vec::new() }
+    }
+
+    fn texts(shown: &[Shown]) -> Vec<&str> {
+        shown.iter().map(|shown| shown.text.as_str()).collect()
+    }
+
+    #[test]
+    fn a_record_that_is_lost_doubled_late_or_out_of_order_is_noticed() {
+        let file = text_line("12:00:01.000", "one\nmore") + &text_line("12:00:02.000", "two");
+        let wanted = expected(&[file.into_bytes()]);
+        let (one, two) = ("{load.py:7} INFO - one\nmore", "{load.py:7} INFO - two");
+        let good = [("01", one), ("02", two)];
+        let differs =
+            |events: &[(&str, &str)]| difference(&wanted, &read_back(Airflow::Two, &raw(events))).is_some();
+        assert!(!differs(&good));
+        assert!(differs(&good[..1]));
+        assert!(differs(&[good[0], good[0], good[1]]));
+        assert!(differs(&[good[1], good[0]]));
+        assert!(differs(&[("01", one), ("03", two)]));
+        assert!(differs(&[("01", "{load.py:7} INFO - one"), ("02", two)]));
+    }
+
+    #[test]
+    fn records_of_several_files_are_merged_by_their_times() {
+        let task = text_line("12:00:01.000", "away") + &text_line("12:00:05.000", "back");
+        let trigger = text_line("12:00:03.000", "waiting\nstill");
+        let merged = expected(&[task.into_bytes(), trigger.into_bytes()]);
+        let place = "{load.py:7} INFO - ";
+        let wanted = [&format!("{place}away"), &format!("{place}waiting"), "still", &format!("{place}back")];
+        assert_eq!(texts(&merged), wanted);
+    }
+
+    #[test]
+    fn a_time_that_nobody_believes_stays_in_its_line() {
+        let forged = "[1999-12-31T23:59:59.999+0000] {forged.py:1} INFO - old";
+        let file = text_line("12:00:01.000", "one") + forged + "\n";
+        let wanted = expected(&[file.into_bytes()]);
+        assert_eq!(texts(&wanted), ["{load.py:7} INFO - one", forged]);
+        assert_eq!(wanted[0].at, wanted[1].at);
+    }
+
+    #[test]
+    fn a_record_that_follows_half_a_line_is_one_of_its_own() {
+        let glued =
+            text_line("12:00:01.000", "half a li").trim_end().to_owned() + &text_line("12:00:02.000", "two");
+        let wanted = expected(&[glued.into_bytes()]);
+        assert_eq!(texts(&wanted), ["{load.py:7} INFO - half a li", "{load.py:7} INFO - two"]);
+    }
+
+    #[test]
+    fn an_event_that_is_no_string_is_shown_as_its_json() {
+        let wanted =
+            expected(&[json_line("12:00:01.000000", &serde_json::json!({ "a": [1, null] })).into_bytes()]);
+        assert!(wanted[0].text.contains(r#""event":"{\"a\":[1,null]}""#), "{wanted:?}");
+    }
+}
