@@ -1,5 +1,6 @@
 //! Everything a newcomer types: `cargo xtask demo`, `cargo xtask test`, and the set-up that both do by themselves.
 
+mod airflow;
 mod bench;
 mod demo;
 mod fuzz;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask demo    lift real Airflow logs: first to local files and the console, then to a moto server (CloudWatch, S3)
 cargo xtask test    everything that must hold: format, lints, licences, tests; sets up what is missing
+cargo xtask test --airflow
+                    only the tests that have Airflow read back what Updraft wrote: Airflow 2 and 3 from PyPI, one of them running
 cargo xtask torture --minutes N --seed S
                     write, rotate, kill and fail for so long, then compare what was written with what arrived;
                     --scenario s3-down or cloudwatch-down: how fast one service is served while the other is away
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match task.as_deref() {
         Some("bench") => bench::bench(&std::env::args().skip(2).collect::<Vec<_>>()),
         Some("demo") => demo::demo(),
+        Some("test") if std::env::args().any(|argument| argument == "--airflow") => airflow::test(),
         Some("test") => test::test(),
         Some("setup") => setup::setup(),
         Some("native") => native::native(),

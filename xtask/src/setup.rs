@@ -99,13 +99,22 @@ fn npm_cache(templates: &str) -> Outcome {
     note_made_of(&cache, &wanted)
 }
 
-/// A virtual environment of that name that holds exactly what the requirements say.
-fn python_packages(name: &str, requirements: &str) -> Outcome {
-    let environment = ours().join(name);
+/// Has an environment made, unless it is there and of these requirements.
+pub fn made_of(environment: &Path, requirements: &str, make: impl FnOnce(&Path) -> Outcome) -> Outcome {
     let wanted = read(&root().join(requirements))?;
-    if is_made_of(&environment, &wanted) {
+    if is_made_of(environment, &wanted) {
         return Ok(());
     }
+    make(environment)?;
+    note_made_of(environment, &wanted)
+}
+
+/// A virtual environment of that name that holds exactly what the requirements say.
+pub fn python_packages(name: &str, requirements: &str) -> Outcome {
+    made_of(&ours().join(name), requirements, |environment| pip_install(environment, requirements))
+}
+
+fn pip_install(environment: &Path, requirements: &str) -> Outcome {
     let is_new_enough =
         |python: &&&str| works(command(python, &["-c", "import sys; assert sys.version_info >= (3, 11)"]));
     let python = PYTHONS.iter().find(is_new_enough).ok_or_else(|| {
@@ -127,8 +136,7 @@ fn python_packages(name: &str, requirements: &str) -> Outcome {
             ],
         ))
     };
-    install().or_else(|_| install())?;
-    note_made_of(&environment, &wanted)
+    install().or_else(|_| install())
 }
 
 /// The packages that a folder's package.json and its lock name, below the target folder instead of beside them.

@@ -1,7 +1,9 @@
 //! Everything that must hold, quick checks first; the tests come last, so that their summary is the last word.
+//!
+//! Of `tests/airflow` only format and lints: its tests need Airflows (`cargo xtask test --airflow`).
 
 use crate::run::{Outcome, cargo, command, heading, run, works};
-use crate::{native, setup, tidy};
+use crate::{airflow, native, setup, tidy};
 
 /// Guests, as the machine that runs them sees them; natively they are linted with the rest.
 const GUESTS: [&str; 13] = [
@@ -63,9 +65,18 @@ pub fn test() -> Outcome {
 
     heading("tests");
     let mut tests = if works(cargo(&["nextest", "--version"])) {
-        cargo(&["nextest", "run", "--workspace", "--locked"])
+        cargo(&["nextest", "run", "--workspace", "--exclude", airflow::TESTS, "--locked"])
     } else {
-        cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"])
+        let all = [
+            "test",
+            "--workspace",
+            "--exclude",
+            airflow::TESTS,
+            "--all-targets",
+            "--locked",
+            "--no-fail-fast",
+        ];
+        cargo(&all)
     };
     // The same cases in every run; who looks for new ones sets another seed, or more cases (PROPTEST_CASES).
     if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
