@@ -151,12 +151,11 @@ fn write_header(event: EventRef<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(level.to_ascii_uppercase().as_bytes());
         out.extend_from_slice(b" - ");
     }
-    let mut said = String::from_utf8_lossy(event.message()).into_owned();
+    out.extend_from_slice(event.message());
     if let Some(exception) = attribute("exception") {
-        said.push('\n');
-        said.push_str(&String::from_utf8_lossy(&text_of(exception)));
+        out.push(b'\n');
+        out.extend_from_slice(&text_of(exception));
     }
-    write_lines(&said, out);
 }
 
 /// `{file.py:12} INFO - message` of `[2026-11-21T16:12:07.756+0000] {file.py:12} INFO - message`, if that is the event's
