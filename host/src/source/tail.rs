@@ -1,5 +1,6 @@
 //! Cuts lines from a file, from an offset on: whole ones, and the unfinished last one only when asked for.
 
+use rustix::buffer::spare_capacity;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -7,8 +8,8 @@ use std::os::unix::fs::FileExt;
 pub const MAX_LINE: usize = 8 << 20;
 /// Bytes of one character in UTF-8.
 const LONGEST_CHARACTER: usize = 4;
-/// How many bytes are read at a time.
-const READ: usize = 128 << 10;
+/// How many bytes are read at a time. What a batch leaves of the last of them is read again.
+const READ: usize = 64 << 10;
 
 /// How much to read at most; at least one line is read, however long (up to [`MAX_LINE`]).
 #[derive(Debug, Clone, Copy)]
@@ -42,9 +43,7 @@ pub fn read(file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<
         let left = size.saturating_sub(offset + lines.bytes.len() as u64);
         let before = lines.bytes.len();
         let chunk = left.min(READ as u64) as usize;
-        lines.bytes.resize(before + chunk, 0);
-        let read = read_full(file, &mut lines.bytes[before..], offset + before as u64)?;
-        lines.bytes.truncate(before + read);
+        let read = read_more(file, &mut lines.bytes, chunk, offset + before as u64)?;
         // Shorter than we were told: it was cut meanwhile, and what is here is all there is.
         let exhausted = read < chunk || chunk as u64 == left;
 
@@ -97,6 +96,24 @@ fn character_start(bytes: &[u8], end: usize) -> usize {
     let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000);
     let start = (end.saturating_sub(LONGEST_CHARACTER - 1)..=end).rev().find(|&at| !is_inside(at));
     start.unwrap_or(end).min(bytes.len())
+}
+
+/// Reads so many bytes behind those that are there, or up to the end of the file; into memory that nobody has to clear.
+/// How many were read.
+fn read_more(file: &File, bytes: &mut Vec<u8>, count: usize, offset: u64) -> std::io::Result<usize> {
+    let (before, end) = (bytes.len(), bytes.len() + count);
+    while bytes.len() < end {
+        bytes.reserve_exact(end - bytes.len());
+        let at = offset + (bytes.len() - before) as u64;
+        match rustix::io::pread(file, spare_capacity(bytes), at) {
+            Ok(0) => break,
+            // What there is room for besides is read as well; nobody looks at it.
+            Ok(_) => bytes.truncate(end),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(bytes.len() - before)
 }
 
 /// Fills the buffer or stops at the end of the file.
