@@ -114,6 +114,7 @@ impl Outlet {
     /// Queues events of one lane, in order.
     pub fn push(&self, events: Vec<Encoded<Ticket>>, room: &Room, lanes: &Lanes) {
         self.change(room, |state| {
+            state.packer.expect(events.len());
             for event in events {
                 if let Err(misfit) = state.packer.fits(&event) {
                     let (ticket, bytes) = (&event.ticket, event.text.len());
