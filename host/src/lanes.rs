@@ -27,6 +27,9 @@ use tokio::task::JoinSet;
 
 /// Turns of one sink that may be under way at once.
 const TURNS_AT_ONCE: usize = 8;
+/// How much of a stream is taken before the others have their turns: what was begun is filled up, so that puts are full
+/// and few of them half full.
+const TURN_BYTES: u64 = 4 << 20;
 /// Of those, turns of chains whose components failed of late: they wait for each other, and shall not wait in all places.
 const SICK_TURNS: usize = 2;
 /// How long one waits that finds none of these free.
@@ -76,6 +79,16 @@ impl Drop for Turn {
     fn drop(&mut self) {
         self.lanes.schedule.done(self.stream);
     }
+}
+
+/// What came of a turn.
+enum Turned {
+    /// A batch of so many bytes was taken: the next can be at once.
+    More(u64),
+    /// Nothing can be now; whatever has to wakes the lane.
+    Over,
+    /// The sink has no room, and wakes the lane.
+    Refused,
 }
 
 /// The file is not there, or not as it was.
@@ -175,6 +188,11 @@ impl Lanes {
         self.by_stream.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    /// Whether all lanes are like that. Asked often of very many: it ends with the first that is not.
+    pub fn are(&self, like_that: impl Fn(&Lane) -> bool) -> bool {
+        self.by_stream.read().unwrap_or_else(PoisonError::into_inner).values().all(|lane| like_that(lane))
+    }
+
     /// The sink can never take anything again.
     pub fn broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
@@ -214,23 +232,42 @@ impl Lanes {
         let lanes = self.clone();
         self.give_turns(TURNS_AT_ONCE, move |lane| {
             let (lanes, sink, workers) = (lanes.clone(), sink.clone(), workers.clone());
-            async move { lanes.turn(&lane, &sink, &workers).await }
+            async move {
+                let mut taken = 0;
+                loop {
+                    match lanes.turn(&lane, &sink, &workers).await {
+                        Turned::Refused => return,
+                        Turned::Over => return sink.turn_over(&lane),
+                        Turned::More(bytes) => taken += bytes,
+                    }
+                    if taken >= TURN_BYTES {
+                        lanes.schedule.wake(lane.stream.id);
+                        return sink.turn_over(&lane);
+                    }
+                }
+            }
         })
         .await;
     }
 
     /// One batch of one lane: read and transformed and handed to the sink on a worker thread.
-    async fn turn<S: EventSink>(&self, lane: &Arc<Lane>, sink: &Arc<S>, workers: &Workers) {
+    async fn turn<S: EventSink>(&self, lane: &Arc<Lane>, sink: &Arc<S>, workers: &Workers) -> Turned {
         let (offset, clock) = lane.next();
-        let Some(chain) = lane.chain.clone() else { return };
-        if offset >= lane.stream.snapshot().size || self.broken() || !sink.has_room(lane) {
-            return;
+        let Some(chain) = lane.chain.clone() else { return Turned::Over };
+        if offset >= lane.stream.snapshot().size || self.broken() {
+            return Turned::Over;
+        }
+        if !sink.has_room(lane) {
+            return Turned::Refused;
         }
         let failing = chain.is_sick() || sink.naming().is_sick();
         let _sick_place = match self.sick_places.try_acquire() {
             _ if !failing => None,
             Ok(place) => Some(place),
-            Err(_) => return self.schedule.wake_at(lane.stream.id, Instant::now() + SICK_PAUSE),
+            Err(_) => {
+                self.schedule.wake_at(lane.stream.id, Instant::now() + SICK_PAUSE);
+                return Turned::Over;
+            }
         };
         let (lane_there, sink) = (lane.clone(), sink.clone());
         let closing = self.closing() || lane.hurried(offset);
@@ -264,12 +301,18 @@ impl Lanes {
             .await;
         let Ok((step, taken)) = outcome else {
             tracing::error!(sink = %self.sink, path = %lane.stream.origin.path, "a worker failed on a batch; will try again");
-            return self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
+            self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
+            return Turned::Over;
         };
-        self.after(lane, step, taken).await;
+        self.after(lane, step, taken).await
     }
 
-    async fn after(&self, lane: &Arc<Lane>, step: Step, taken: Option<std::io::Result<(Taken, NotHere)>>) {
+    async fn after(
+        &self,
+        lane: &Arc<Lane>,
+        step: Step,
+        taken: Option<std::io::Result<(Taken, NotHere)>>,
+    ) -> Turned {
         let (id, path) = (lane.stream.id, &lane.stream.origin.path);
         match (step, taken) {
             (Step::Batch(batch), Some(Ok((taken, not_here)))) => {
@@ -288,6 +331,9 @@ impl Lanes {
                     }
                     self.commit(std::slice::from_ref(lane)).await;
                     self.out_of_trouble();
+                }
+                if begun {
+                    return Turned::More(batch.range.end - batch.range.start);
                 }
                 self.schedule.wake(id);
             }
@@ -309,6 +355,7 @@ impl Lanes {
             (Step::Halt(halted), _) => self.halted(lane, &halted),
             (Step::Unreadable(error), _) => self.unreadable(lane, &error).await,
         }
+        Turned::Over
     }
 
     /// What could not be read will not be, in this run at least.

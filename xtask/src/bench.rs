@@ -1,4 +1,5 @@
-//! What Updraft costs: builds the binary and the bench as users get them, then leaves the rest to that.
+//! What Updraft costs: builds the binary and the bench as users get them, then leaves the rest to that. With `--guard`:
+//! only whether it takes more instructions than were written down.
 
 use crate::run::{Outcome, cargo, cargos, command, heading, ours, root, run};
 use crate::setup;
@@ -8,6 +9,7 @@ use crate::setup;
 pub fn bench(arguments: &[String]) -> Outcome {
     setup::wasm_target()?;
     heading("build");
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let given = arguments.iter().any(|argument| argument == "--binary");
     let mut build = vec!["build", "--locked", "--quiet", "--release", "--package", "updraft-bench"];
     if !given {
@@ -22,9 +24,14 @@ pub fn bench(arguments: &[String]) -> Outcome {
     if !given {
         all.extend(["--binary", binary.as_str()]);
     }
+    let baseline = root().join("tests/bench/instructions.json").to_string_lossy().into_owned();
+    if let [guard @ ("--guard" | "--rewrite")] = words[..] {
+        all.extend([guard, baseline.as_str()]);
+        return run(command(made("updraft-bench"), &all));
+    }
     if !arguments.iter().any(|argument| matches!(argument.as_str(), "--only" | "--page")) {
         all.extend(["--page", page.as_str(), "--command", typed.trim_end()]);
     }
-    all.extend(arguments.iter().map(String::as_str));
+    all.extend(words);
     run(command(made("updraft-bench"), &all))
 }

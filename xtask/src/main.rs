@@ -27,7 +27,8 @@ cargo xtask soak    how much a component in trouble takes from the pipeline besi
 cargo xtask guests  what components cost in Rust, Python and JavaScript, and a router in Python (release build; --binary PATH,
                     --megabytes N, --only normalizers or names)
 cargo xtask bench   what Updraft costs and how fast it is, beside its goals; writes docs/performance.md (release build;
-                    --megabytes N of log, --repeats N, --only ROW,…, --binary PATH)
+                    --megabytes N of log, --repeats N, --only ROW,…, --binary PATH); --guard: only whether it takes more
+                    instructions than are written down in tests/bench/instructions.json, which --rewrite writes anew
 cargo xtask fuzz    throw any columns and any bytes at what checks components and loads them (--minutes N)
 cargo xtask setup   only the set-up: wasm target, Python environment with moto, what makes components of Python and
                     JavaScript, cargo-deny

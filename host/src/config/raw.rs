@@ -133,7 +133,8 @@ pub(super) struct Airflow {
     /// Seconds after which a line without its line break is shipped as it is.
     #[serde(default = "partial_line_secs")]
     pub(super) partial_line_secs: f64,
-    /// Seconds between looks through the whole folder, the safety net under inotify.
+    /// Seconds between looks through the whole folder, the safety net under inotify. Up to six times as many where a look
+    /// takes long and inotify watches all of it.
     #[serde(default = "rescan_secs")]
     pub(super) rescan_secs: f64,
     /// Let the system say which files change (inotify). `false`: the folder is only looked through every `rescan_secs`,

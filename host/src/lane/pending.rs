@@ -24,6 +24,8 @@ pub struct Pending {
     ahead: bool,
     /// What became of those that the cursor has not passed yet.
     tally: Tally,
+    /// What can have become of them: few, and named by many.
+    fates: Vec<Fate>,
     /// What it is instead, if it is no batch: bytes that nobody can read any more.
     lost: Option<Range<u64>>,
 }
@@ -41,8 +43,8 @@ struct Awaited {
     bytes: Range<u32>,
     /// The time of its last event, where the cursor may go when it is acknowledged: to its end. None: nowhere.
     stop: Option<i64>,
-    /// What became of it; none where the batch moves as a whole.
-    fate: Option<Fate>,
+    /// What became of it, by its place among the fates; none where the batch moves as a whole.
+    fate: Option<u32>,
 }
 
 impl Pending {
@@ -57,26 +59,27 @@ impl Pending {
     /// A batch whose events move the cursor each. `parts`: in how many each of them leaves; none where a transform dropped
     /// it, or it is not for this sink.
     pub fn of_events(batch: &Batch, parts: &[u32], not_here: &NotHere) -> Self {
-        let (dropped, elsewhere) = (Fate::dropped(), Fate::not_here());
-        let mut awaited: Vec<Awaited> = Vec::new();
+        let (dropped, elsewhere) = (0, 1);
+        let mut awaited: Vec<Awaited> = Vec::with_capacity(parts.len());
         let mut start = 0;
         for ((place, &end), &parts) in (0_u32..).zip(&batch.events.source_ends).zip(parts) {
             let stop = stop_after(batch, place as usize);
             let away = batch.events.labels.get(place as usize).is_some_and(|&label| not_here.has(label));
-            let fate = if away { &elsewhere } else { &dropped };
+            let fate = Some(if away { elsewhere } else { dropped });
             match awaited.last_mut() {
                 // Most of a batch may be dropped: a run of such is one.
-                Some(run) if parts == 0 && run.parts == 0 && run.fate.as_ref() == Some(fate) => {
+                Some(run) if parts == 0 && run.parts == 0 && run.fate == fate => {
                     (run.events, run.bytes.end, run.stop) = (run.events + 1, end, stop);
                 }
                 _ => {
-                    let (events, open, bytes, fate) = (1, parts, start..end, Some(fate.clone()));
+                    let (events, open, bytes) = (1, parts, start..end);
                     awaited.push(Awaited { place, events, parts, open, bytes, stop, fate });
                 }
             }
             start = end;
         }
-        Self::awaiting(batch.range.start, (batch.range.end, batch.clock), awaited)
+        let fates = vec![Fate::dropped(), Fate::not_here()];
+        Self { fates, ..Self::awaiting(batch.range.start, (batch.range.end, batch.clock), awaited) }
     }
 
     /// Bytes that nobody can read any more, after an event of that time: the cursor passes them when it comes to them.
@@ -87,7 +90,8 @@ impl Pending {
     fn awaiting(start: u64, end: Stop, awaited: impl IntoIterator<Item = Awaited>) -> Self {
         let awaited: VecDeque<Awaited> = awaited.into_iter().collect();
         let lacking = awaited.iter().filter(|awaited| awaited.open > 0).count();
-        Self { start, end, awaited, lacking, ahead: false, tally: Tally::default(), lost: None }
+        let (tally, fates) = (Tally::default(), Vec::new());
+        Self { start, end, awaited, lacking, ahead: false, tally, fates, lost: None }
     }
 
     /// So many bits of the whole are acknowledged, and this is what became of them.
@@ -101,10 +105,15 @@ impl Pending {
     /// So many parts of the event at that place in the batch have come to this. Refused in one part is refused.
     pub fn acknowledge_event(&mut self, place: usize, count: usize, fate: &Fate) {
         let Some(at) = u32::try_from(place).ok().and_then(|place| self.place_of(place)) else { return };
+        let fates = &mut self.fates;
         if let Some(told) = self.awaited.get_mut(at).and_then(|awaited| awaited.fate.as_mut())
-            && !told.outcome.is_refusal()
+            && !fates.get(*told as usize).is_some_and(|told| told.outcome.is_refusal())
         {
-            told.clone_from(fate);
+            let known = fates.iter().position(|known| known == fate);
+            *told = known.unwrap_or(fates.len()) as u32;
+            if known.is_none() {
+                fates.push(fate.clone());
+            }
         }
         self.count_down(at, count);
     }
@@ -151,9 +160,9 @@ impl Pending {
     /// What became of the first so many is clear.
     fn pass(&mut self, count: usize) {
         for Awaited { events, bytes, fate, .. } in self.awaited.drain(..count) {
-            let Some(fate) = fate else { continue };
+            let Some(fate) = fate.and_then(|fate| self.fates.get(fate as usize)) else { continue };
             let [from, to] = [bytes.start, bytes.end].map(|at| self.start + u64::from(at));
-            self.tally.add(&fate, from..to, u64::from(events), to - from);
+            self.tally.add(fate, from..to, u64::from(events), to - from);
         }
     }
 

@@ -77,15 +77,14 @@ impl Pipeline {
         loop {
             for sink in &self.sinks {
                 if let Some(flush) = &sink.flush
-                    && sink.lanes.all().iter().all(|lane| lane.all_read() || lane.is_abandoned())
+                    && sink.lanes.are(|lane| lane.all_read() || lane.is_abandoned())
                 {
                     flush.clone().flush();
                 }
             }
             let done = self.sinks.iter().all(|sink| {
-                let lanes = sink.lanes.all();
                 sink.lanes.broken()
-                    || lanes.iter().all(|lane| !which(lane) || lane.all_committed() || lane.is_abandoned())
+                    || sink.lanes.are(|lane| !which(lane) || lane.all_committed() || lane.is_abandoned())
             });
             if done || watch.over(self.moved()) {
                 return done;

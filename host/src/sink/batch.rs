@@ -110,6 +110,11 @@ impl<T> Packer<T> {
         }
     }
 
+    /// So many events come: room for them is made at once.
+    pub fn expect(&mut self, events: usize) {
+        self.open.reserve(events.min(self.limits.max_events.saturating_sub(self.open.len())));
+    }
+
     /// Queues an event that [`fits`](Self::fits) behind all others of its lane.
     pub fn add(&mut self, event: Encoded<T>) {
         let weight = self.weight(&event);

@@ -42,6 +42,9 @@ pub trait EventSink: Send + Sync + 'static {
     /// Whether there is room for another batch of this lane. If not, the sink wakes the lane when there is.
     fn has_room(&self, lane: &Arc<Lane>) -> bool;
 
+    /// A turn of this lane is over which found room, whether or not it took any: there may be some for others.
+    fn turn_over(&self, _lane: &Lane) {}
+
     /// What the batch at this offset has to be. (Only a sink that decides more than cursors can tell has a say.)
     fn plan(&self, _lane: &Lane, _offset: u64) -> Plan {
         Plan::Free

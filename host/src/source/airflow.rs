@@ -29,6 +29,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// Paths that the watcher may report before we look; beyond that the next rescan finds them.
 const WATCH_QUEUE: usize = 4096;
+/// A look that takes longer than this…
+const LONG_LOOK: Duration = Duration::from_millis(50);
+/// …comes again when so many times as long are over…
+const LOOK_SHARE: u32 = 150;
+/// …or so many times `rescan_secs`.
+const MOST_RESCANS: u32 = 6;
 /// New folders come in bursts (dag, run, task): look through everything at most this often because of them.
 const RESCAN_SOON: Duration = Duration::from_millis(200);
 
@@ -188,8 +194,12 @@ impl Airflow {
                 _ = rescan.tick() => {
                     // Before the scan, so that nothing falls between.
                     watch.keep();
+                    let begun = Instant::now();
                     self.scan_or_say(false).await;
                     soon = false;
+                    if watch.is_complete() {
+                        rescan.reset_after(self.after_a_look(begun.elapsed()));
+                    }
                     if let Some(pause) = self.look_again() {
                         soon = pause <= RESCAN_SOON;
                         rescan.reset_after(pause.min(self.config.rescan));
@@ -232,6 +242,13 @@ impl Airflow {
             self.scan_or_say(true).await;
         }
         self.all_seen
+    }
+
+    /// When to look again, where all is watched and a look took so long: a folder of very many files would else keep a
+    /// processor busy for nothing.
+    fn after_a_look(&self, took: Duration) -> Duration {
+        let rescan = self.config.rescan;
+        if took < LONG_LOOK { rescan } else { (took * LOOK_SHARE).clamp(rescan, rescan * MOST_RESCANS) }
     }
 
     async fn scan_or_say(&mut self, last: bool) {

@@ -1,5 +1,6 @@
 //! Cuts lines from a file, from an offset on: whole ones, and the unfinished last one only when asked for.
 
+use rustix::buffer::spare_capacity;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -8,8 +9,8 @@ use std::os::unix::fs::FileExt;
 pub const MAX_LINE: usize = 8 << 20;
 /// Bytes of one character in UTF-8.
 const LONGEST_CHARACTER: usize = 4;
-/// How many bytes are read at a time.
-const READ: usize = 128 << 10;
+/// How many bytes are read at a time. What a batch leaves of the last of them is read again.
+const READ: usize = 64 << 10;
 
 /// How much to read at most; at least one line is read, however long (up to [`MAX_LINE`]).
 #[derive(Debug, Clone, Copy)]
@@ -43,9 +44,7 @@ pub fn read(file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<
         let left = size.saturating_sub(offset + lines.bytes.len() as u64);
         let before = lines.bytes.len();
         let chunk = left.min(READ as u64) as usize;
-        lines.bytes.resize(before + chunk, 0);
-        let read = read_full(file, &mut lines.bytes[before..], offset + before as u64)?;
-        lines.bytes.truncate(before + read);
+        let read = read_more(file, &mut lines.bytes, chunk, offset + before as u64)?;
         // Shorter than we were told: it was cut meanwhile, and what is here is all there is.
         let exhausted = read < chunk || chunk as u64 == left;
 
@@ -114,6 +113,24 @@ pub fn end_of_last_line(file: &File, part: Range<u64>) -> std::io::Result<u64> {
         end = start;
     }
     Ok(part.start)
+}
+
+/// Reads so many bytes behind those that are there, or up to the end of the file; into memory that nobody has to clear.
+/// How many were read.
+fn read_more(file: &File, bytes: &mut Vec<u8>, count: usize, offset: u64) -> std::io::Result<usize> {
+    let (before, end) = (bytes.len(), bytes.len() + count);
+    while bytes.len() < end {
+        bytes.reserve_exact(end - bytes.len());
+        let at = offset + (bytes.len() - before) as u64;
+        match rustix::io::pread(file, spare_capacity(bytes), at) {
+            Ok(0) => break,
+            // What there is room for besides is read as well; nobody looks at it.
+            Ok(_) => bytes.truncate(end),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(bytes.len() - before)
 }
 
 /// Fills the buffer or stops at the end of the file.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 
 /// The watch over a source's folder, for as long as that is the same folder.
@@ -14,6 +16,8 @@ pub struct Watch {
     /// Device and inode of the folder that it was begun on.
     on: Option<(u64, u64)>,
     wanted: bool,
+    /// No part of it could not be watched.
+    complete: Arc<AtomicBool>,
     /// The folder itself was reported: it was deleted or renamed, perhaps.
     doubtful: bool,
 }
@@ -21,7 +25,8 @@ pub struct Watch {
 impl Watch {
     /// A watch that is not begun. It never is unless `wanted`.
     pub fn new(root: &Path, report: mpsc::Sender<PathBuf>, wanted: bool) -> Self {
-        Self { root: root.to_owned(), report, watcher: None, on: None, wanted, doubtful: false }
+        let complete = Arc::new(AtomicBool::new(true));
+        Self { root: root.to_owned(), report, watcher: None, on: None, wanted, complete, doubtful: false }
     }
 
     /// Begins to watch where there is a folder, and begins anew where it is another by now.
@@ -40,6 +45,11 @@ impl Watch {
         self.watcher = there.and_then(|_| self.start());
     }
 
+    /// Whether all of the folder is watched, as far as is known.
+    pub fn is_complete(&self) -> bool {
+        self.watcher.is_some() && self.complete.load(Ordering::Acquire)
+    }
+
     /// Takes note of a report.
     pub fn reported(&mut self, path: &Path) {
         self.doubtful |= path == self.root;
@@ -48,7 +58,8 @@ impl Watch {
     fn start(&mut self) -> Option<notify::RecommendedWatcher> {
         use notify::{EventKind, RecursiveMode, Watcher};
         let (report, root) = (self.report.clone(), self.root.clone());
-        let mut said = false;
+        let (mut said, complete) = (false, self.complete.clone());
+        complete.store(true, Ordering::Release);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
             Ok(event) if !matches!(event.kind, EventKind::Access(_)) => {
                 for path in event.paths {
@@ -58,6 +69,7 @@ impl Watch {
             }
             Err(error) if !said => {
                 said = true;
+                complete.store(false, Ordering::Release);
                 tracing::warn!(folder = %root.display(), "cannot be watched everywhere ({error}); the rest is looked through at intervals only");
             }
             Ok(_) | Err(_) => {}

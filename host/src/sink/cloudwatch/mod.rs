@@ -48,7 +48,7 @@ use refused::Original;
 use room::Room;
 use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::Semaphore;
@@ -82,8 +82,12 @@ pub struct CloudWatch {
     trouble: Trouble,
     /// Where what is refused goes, if it goes anywhere.
     letters: Option<DeadLetters>,
-    /// Lanes that found no room.
+    /// Lanes that found no room in the whole sink…
     waiting: Waiting,
+    /// …and those that have to wait for what is under way of them.
+    stuck: Waiting,
+    /// How many puts go before they are full, to make room.
+    relieving: AtomicUsize,
     /// All lanes are read to their ends: nothing will make a put any fuller.
     flush: AtomicBool,
 }
@@ -132,6 +136,8 @@ impl CloudWatch {
             tasks: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
             waiting: Waiting::default(),
+            stuck: Waiting::default(),
+            relieving: AtomicUsize::new(0),
             flush: AtomicBool::new(false),
         })
     }
@@ -139,6 +145,7 @@ impl CloudWatch {
     /// Nothing more is coming: send what is there without waiting for more.
     pub fn flush(&self) {
         self.flush.store(true, Ordering::Release);
+        self.waiting.wake(&self.lanes.schedule);
         for outlet in self.outlets.lock().unwrap_or_else(PoisonError::into_inner).values() {
             outlet.wake();
         }
@@ -197,13 +204,53 @@ impl CloudWatch {
         let idle = outlet.is_empty();
         if idle {
             outlets.remove(outlet.name());
+            outlet.waiting.wake(&self.lanes.schedule);
         }
         idle
     }
 
     /// There may be room again.
     fn wake_waiting(&self) {
-        self.waiting.wake(&self.lanes.schedule);
+        self.stuck.wake(&self.lanes.schedule);
+        self.wake_some(&self.waiting);
+    }
+
+    fn wake_some(&self, waiting: &Waiting) {
+        waiting.wake_some(&self.lanes.schedule, |stream| self.lanes.get(stream).is_some());
+    }
+
+    /// The sink is full of what waits for more, and more has no room: the largest puts go as they are.
+    fn relieve(&self) {
+        if self.relieving.fetch_add(1, Ordering::AcqRel) < self.config.aws.concurrency {
+            let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+            let largest = outlets.values().max_by_key(|outlet| outlet.holds_back());
+            if largest.is_some_and(|outlet| outlet.hurry()) {
+                return;
+            }
+        }
+        self.relieved();
+    }
+
+    /// One that went early is through.
+    fn relieved(&self) {
+        self.relieving.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether the log streams of a lane have room, the sink having it.
+    fn has_room_besides(&self, lane: &Lane) -> bool {
+        let outlets: Vec<_> = self.goes_to(lane).iter().filter_map(|name| self.outlet(name)).collect();
+        let outlet = outlets.iter().find(|outlet| !outlet.is_shut());
+        if let (Some(shut), None) = (outlets.first(), outlet) {
+            return shut.waiting.has_room(lane, || !shut.is_shut());
+        }
+        self.stuck.has_room(lane, || !self.is_stuck(lane))
+            && outlet.is_none_or(|it| it.waiting.has_room(lane, || it.has_space(&self.room)))
+    }
+
+    /// Of a file that goes to several log streams, one may be dead: then nothing of it can be let go of.
+    fn is_stuck(&self, lane: &Lane) -> bool {
+        let ahead = lane.ahead();
+        ahead >= AHEAD || (ahead > 0 && self.room.is_crowded())
     }
 
     /// Those log streams of a group that are held up try again.
@@ -247,17 +294,29 @@ impl EventSink for Handle {
 
     fn has_room(&self, lane: &Arc<Lane>) -> bool {
         let sink = &self.0;
-        let outlets: Vec<_> = sink.goes_to(lane).iter().filter_map(|name| sink.outlet(name)).collect();
-        let outlet = outlets.iter().find(|outlet| !outlet.is_shut());
-        if let (Some(shut), None) = (outlets.first(), outlet) {
-            return shut.waiting.has_room(lane, || !shut.is_shut());
+        if !sink.waiting.has_room(lane, || sink.room.has_space()) {
+            sink.relieve();
+            return false;
         }
-        sink.waiting.has_room(lane, || {
-            // Of a file that goes to several log streams, one may be dead: then nothing of it can be let go of.
-            let ahead = lane.ahead();
-            let stuck = ahead >= AHEAD || (ahead > 0 && sink.room.is_crowded());
-            !stuck && outlet.map_or_else(|| sink.room.has_space(), |it| it.has_space(&sink.room))
-        })
+        let has_room = sink.has_room_besides(lane);
+        if !has_room {
+            // The room that there is may be for others.
+            sink.wake_some(&sink.waiting);
+        }
+        has_room
+    }
+
+    fn turn_over(&self, lane: &Lane) {
+        let sink = &self.0;
+        if !sink.room.has_space() {
+            return;
+        }
+        sink.wake_some(&sink.waiting);
+        for outlet in sink.goes_to(lane).iter().filter_map(|name| sink.outlet(name)) {
+            if !outlet.is_shut() && outlet.has_space(&sink.room) {
+                sink.wake_some(&outlet.waiting);
+            }
+        }
     }
 
     fn take(&self, lane: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> std::io::Result<Taken> {

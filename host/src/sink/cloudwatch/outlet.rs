@@ -48,6 +48,8 @@ struct State {
     /// Of the put under way: its bytes, and what it holds for dead letters.
     under_way: (usize, usize),
     standing: Standing,
+    /// It goes to make room for others.
+    hurried: bool,
     /// What the sink's room knows of.
     counted: Share,
 }
@@ -72,6 +74,11 @@ enum Due {
 }
 
 impl State {
+    /// It could go, and waits for more.
+    fn is_idle(&self) -> bool {
+        self.standing == Standing::Fine && !self.hurried && self.under_way.0 == 0 && !self.packer.is_empty()
+    }
+
     /// Bytes as AWS counts them, or what is held of them where that is more: escapes, or originals for dead letters.
     fn bytes(&self) -> usize {
         (self.packer.bytes() + self.under_way.0).max(self.originals + self.under_way.1)
@@ -89,6 +96,7 @@ impl Outlet {
                 originals: 0,
                 under_way: (0, 0),
                 standing: Standing::Fine,
+                hurried: false,
                 counted: Share::default(),
             }),
             pressed: AtomicBool::new(false),
@@ -106,6 +114,7 @@ impl Outlet {
     /// Queues events of one lane, in order.
     pub fn push(&self, events: Vec<Encoded<Ticket>>, room: &Room, lanes: &Lanes) {
         self.change(room, |state| {
+            state.packer.expect(events.len());
             for event in events {
                 if let Err(misfit) = state.packer.fits(&event) {
                     let (ticket, bytes) = (&event.ticket, event.text.len());
@@ -155,16 +164,33 @@ impl Outlet {
         }
     }
 
-    /// Whether it takes another batch.
+    /// Whether it takes another batch, if the sink does.
     pub fn has_space(&self, room: &Room) -> bool {
         let state = self.state();
-        let has_space = match state.standing {
+        match state.standing {
             Standing::Fine => state.bytes() < OUTLET_BYTES,
             Standing::HeldUp => state.bytes() < OUTLET_BYTES && !room.is_crowded(),
             Standing::Resting => false,
             Standing::Trying => state.bytes() == 0,
-        };
-        has_space && room.has_space()
+        }
+    }
+
+    /// How many bytes wait here for more, and could go.
+    pub fn holds_back(&self) -> usize {
+        let state = self.state();
+        if state.is_idle() { state.packer.bytes() } else { 0 }
+    }
+
+    /// What is here goes without waiting for more, if it waits; that is [`CloudWatch::relieved`] when it is through.
+    pub fn hurry(&self) -> bool {
+        let mut state = self.state();
+        if !state.is_idle() {
+            return false;
+        }
+        state.hurried = true;
+        drop(state);
+        self.wake();
+        true
     }
 
     /// Whether it takes nothing until it is known how it is.
@@ -246,7 +272,8 @@ impl Outlet {
         let timeout =
             if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
         let at = oldest.arrived + timeout;
-        let at_once = sink.flush.load(Ordering::Acquire) || self.pressed.load(Ordering::Acquire);
+        let at_once =
+            state.hurried || sink.flush.load(Ordering::Acquire) || self.pressed.load(Ordering::Acquire);
         if state.packer.is_full() || at <= Instant::now() || at_once { Due::Now } else { Due::At(at) }
     }
 
@@ -258,7 +285,6 @@ impl Outlet {
             state.originals -= state.under_way.1;
             Some(put)
         })?;
-        sink.wake_waiting();
         let batches = acknowledgements(&put);
         let mut refused = Refused::new();
         let rest = sink.deliver(self, put.events, hardship, &mut refused).await;
@@ -274,11 +300,18 @@ impl Outlet {
             let lanes: Vec<Arc<Lane>> = lanes.into_values().collect();
             sink.lanes.commit(&lanes).await;
         }
-        self.change(&sink.room, |state| state.under_way = (0, 0));
+        let hurried = self.change(&sink.room, |state| {
+            state.under_way = (0, 0);
+            std::mem::replace(&mut state.hurried, false)
+        });
+        if hurried {
+            sink.relieved();
+        }
         if self.pressed.load(Ordering::Acquire) {
             // Perhaps not all of it was in that put.
             self.pressed.store(self.holds_pressing(), Ordering::Release);
         }
+        sink.wake_some(&self.waiting);
         sink.wake_waiting();
         rest
     }

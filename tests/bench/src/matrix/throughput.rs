@@ -105,6 +105,8 @@ pub fn text(setting: &Setting) -> Figures {
         laps.peak(&format!("{what}, {BUSY} busy files"), Goal::AtMost(64.0)),
     ];
     figures.extend(laps.of_floor(what));
+    let fill = format!("{what}, a log stream for each file, fill of puts");
+    figures.push(Figure::of(fill, laps.fill.clone(), "%", Goal::AtLeast(95.0)));
     Ok(figures)
 }
 
@@ -171,7 +173,8 @@ pub fn parse(setting: &Setting) -> Figures {
         let corpus = setting.corpus(kind, BUSY)?;
         let pipeline = setting.pipeline(&corpus.logs, "", &Setting::nowhere("raw"));
         let native = pipeline.replace("inputs: [normalize]", "inputs: [airflow]");
-        let [mut whole, mut shares] = [Vec::new(), Vec::new()];
+        let no_hash = format!("receipts: {{ sha256: false }}\n{pipeline}");
+        let [mut whole, mut shares, mut unhashed] = [Vec::new(), Vec::new(), Vec::new()];
         let files = corpus.made.files.to_string();
         for _ in 0..setting.repeats {
             let (with, _) = setting.once(&pipeline)?;
@@ -179,11 +182,14 @@ pub fn parse(setting: &Setting) -> Figures {
             let [lines, events] =
                 ["lines", "normalize"].map(|half| own(&[half, &corpus.logs.to_string_lossy(), &files]));
             whole.push(corpus.megabytes() / with.cpu);
+            unhashed.push(corpus.megabytes() / setting.once(&no_hash)?.0.cpu);
             // Without the component each line is an event as it stands, and the rest of the way is the same.
             shares.push((with.cpu - without.cpu) / (events?.cpu - lines?.cpu));
         }
         let what = format!("{} → nowhere, codec `raw`", kind.name());
         figures.push(Figure::of(&what, whole, RATE, Goal::AtLeast(600.0)));
+        let name = format!("{what}, `receipts.sha256: false`");
+        figures.push(Figure::of(name, unhashed, RATE, Goal::None));
         let what = format!("{what}, CPU of the component beside the native normalizer's");
         figures.push(Figure::of(what, shares, "×", Goal::AtMost(1.6)));
     }
