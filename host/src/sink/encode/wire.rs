@@ -30,15 +30,14 @@ pub fn wire<'a>(
         let len = match codec {
             Codec::Json => objects.write(event, &mut chunk),
             Codec::Raw => raw(&objects, event, &mut chunk),
-            _ => None,
+            Codec::Text => None,
         };
-        match len.filter(|&len| len > 0 && len <= max_bytes) {
-            Some(len) => waiting.push((event, start, chunk.len(), len)),
-            None => {
-                chunk.truncate(start);
-                close(&mut chunk, &mut waiting, &mut emit);
-                texts(codec, event, max_bytes, |text| emit(event, text.into()));
-            }
+        if let Some(len) = len.filter(|&len| len > 0 && len <= max_bytes) {
+            waiting.push((event, start, chunk.len(), len));
+        } else {
+            chunk.truncate(start);
+            close(&mut chunk, &mut waiting, &mut emit);
+            texts(codec, event, max_bytes, |text| emit(event, text.into()));
         }
         if chunk.len() >= CHUNK {
             close(&mut chunk, &mut waiting, &mut emit);
