@@ -60,6 +60,9 @@ use turns::Turns;
 /// does not take it): a kill repeats them.
 const AHEAD: usize = 64;
 
+/// So many puts go at a time before they are full, when there is no room: what is full goes by itself.
+const RELIEF: usize = 2;
+
 /// Streams of which it is known where their events went last.
 const WENT_TO: NonZero<usize> = NonZero::new(16_384).unwrap();
 
@@ -221,7 +224,7 @@ impl CloudWatch {
 
     /// The sink is full of what waits for more, and more has no room: the largest puts go as they are.
     fn relieve(&self) {
-        if self.relieving.fetch_add(1, Ordering::AcqRel) < self.config.aws.concurrency {
+        if self.relieving.fetch_add(1, Ordering::AcqRel) < RELIEF {
             let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
             let largest = outlets.values().max_by_key(|outlet| outlet.holds_back());
             if largest.is_some_and(|outlet| outlet.hurry()) {

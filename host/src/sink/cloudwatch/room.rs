@@ -8,9 +8,8 @@ use super::limits::MAX_PUT_BYTES;
 /// Events waiting for one log stream, counted as AWS counts them: one put under way and one being filled… (With a
 /// sink for dead letters, as much again for their original bytes.)
 pub const OUTLET_BYTES: usize = 2 * MAX_PUT_BYTES;
-/// …for all log streams of a sink together: a put under way for each place that there is by default. In memory it is half as
-/// much again, escapes and tickets included…
-pub const SINK_BYTES: usize = 8 * MAX_PUT_BYTES;
+/// …for all log streams of a sink together…
+pub const SINK_BYTES: usize = 16 * MAX_PUT_BYTES;
 /// …and of those for log streams that are held up. What is more is let go of, and read again when it can be sent.
 pub const HELD_UP_BYTES: usize = SINK_BYTES / 2;
 

@@ -104,7 +104,7 @@ impl<'a> Objects<'a> {
         }
         let start = out.len();
         let mut writer = Writer { out, extra: 0 };
-        self.head(event, &mut writer);
+        head(event, &mut writer);
         self.string(event.message(), &mut writer);
         for (place, &at) in placed.iter().enumerate().take(EXCEPTION) {
             if at != NOWHERE {
@@ -126,21 +126,6 @@ impl<'a> Objects<'a> {
         writer.plain(b"}");
         let extra = writer.extra;
         Some(out.len() - start - extra)
-    }
-
-    fn head(&self, event: EventRef<'_>, writer: &mut Writer<'_>) {
-        writer.plain(b"{");
-        if event.timestamp() != NO_TIMESTAMP {
-            writer.ours(br#"\"timestamp\":\""#, 3);
-            time::write(event.timestamp(), writer.out);
-            writer.ours(br#"\","#, 1);
-        }
-        if let Some(level) = level(event.severity()) {
-            writer.ours(br#"\"level\":\""#, 3);
-            writer.plain(level.as_bytes());
-            writer.ours(br#"\","#, 1);
-        }
-        writer.ours(br#"\"message\":"#, 2);
     }
 
     fn write_fields(&self, writer: &mut Writer<'_>) {
@@ -190,6 +175,22 @@ impl<'a> Objects<'a> {
             writer.string(String::from_utf8_lossy(text).as_bytes());
         }
     }
+}
+
+/// From `{` to `"message":`.
+fn head(event: EventRef<'_>, writer: &mut Writer<'_>) {
+    writer.plain(b"{");
+    if event.timestamp() != NO_TIMESTAMP {
+        writer.ours(br#"\"timestamp\":\""#, 3);
+        time::write(event.timestamp(), writer.out);
+        writer.ours(br#"\","#, 1);
+    }
+    if let Some(level) = level(event.severity()) {
+        writer.ours(br#"\"level\":\""#, 3);
+        writer.plain(level.as_bytes());
+        writer.ours(br#"\","#, 1);
+    }
+    writer.ours(br#"\"message\":"#, 2);
 }
 
 /// Whether the last character, if its first byte is here, is here as a whole.
