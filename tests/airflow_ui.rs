@@ -242,7 +242,7 @@ fn noise_that_looks_like_the_beginning_of_characters_is_replaced_like_any_other(
     let (moto, logs) = (Moto::with_bucket(), LogFolder::empty());
     let mut text = vec![b'x'; 8 << 20];
     text[7 << 20] = b'\n';
-    text.extend_from_slice(&[0xc3; 300_000]);
+    text.resize((8 << 20) + 300_000, 0xc3);
     logs.append(TRY, &text);
     let copied = "sources: { airflow: { type: airflow } }\nsinks:\n  objects: { type: aws_s3, inputs: [airflow], for: airflow-ui, \
                   bucket: my-bucket, key_prefix: logs/ }\n";
