@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Of a second, as `/proc` counts them: the same on every Linux. <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
+const TICKS: f64 = 100.0;
+
 /// What a run took.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Took {
@@ -72,17 +75,15 @@ impl Running {
         number.map(|kb| kb * 1024.0 / 1e6).map_err(|error| format!("{path}: {error}"))
     }
 
-    /// Seconds of processors so far, of all its threads.
+    /// Seconds of processors so far, of all its threads, also of those that are over.
     pub fn cpu(&self) -> Result<f64, String> {
-        let tasks = format!("/proc/{}/task", self.0.id());
-        let failed = |error: std::io::Error| format!("{tasks}: {error}");
-        let mut ns = 0.0;
-        for task in fs::read_dir(&tasks).map_err(failed)? {
-            let stat = fs::read_to_string(task.map_err(failed)?.path().join("schedstat"));
-            // A thread may end between the two looks.
-            ns += stat.ok().and_then(|it| it.split(' ').next()?.parse::<f64>().ok()).unwrap_or(0.0);
-        }
-        Ok(ns / 1e9)
+        let path = format!("/proc/{}/stat", self.0.id());
+        let stat = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        // Its name may hold anything; what follows are numbers, `utime` and `stime` the 12th and 13th of them.
+        let (_, rest) = stat.rsplit_once(") ").ok_or_else(|| format!("{path} is no stat"))?;
+        let ticks =
+            rest.split(' ').skip(11).take(2).map(|it| it.parse::<f64>().map_err(|error| error.to_string()));
+        Ok(ticks.sum::<Result<f64, String>>()? / TICKS)
     }
 }
 
