@@ -15,9 +15,9 @@ use lru::LruCache;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lines in a batch. To a guest more gain nothing (measured: DESIGN.md §8), but each batch is a turn, a look at the file
-/// and a commit.
-const BATCH_LINES: usize = 4000;
+/// Lines in a batch; more gain nothing to a guest (measured: DESIGN.md §8), and objects of layout `batch` would be as much
+/// larger than they are told to be.
+const BATCH_LINES: usize = 1000;
 /// Bytes in a batch, unless one event needs more.
 const BATCH_BYTES: usize = 512 << 10;
 /// A guest that consumes nothing is shown more lines, up to this; then it must consume what it has.
