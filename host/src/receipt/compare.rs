@@ -6,7 +6,7 @@ use crate::cursor::{ReceiptRow, Seal};
 use crate::sink::s3::client::Client;
 use crate::sink::s3::legible;
 use crate::source::is_generation;
-use crate::source::tail::read_full;
+use crate::source::tail::{LONGEST_CHARACTER, read_full};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::os::unix::fs::DirEntryExt;
@@ -14,9 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// What comes after a failure.
 const NOT_AGAIN: &str = "it was asked once";
-
-/// Bytes of a character, at most.
-const LONGEST_CHARACTER: usize = 4;
 
 /// The file on disk, beside its receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

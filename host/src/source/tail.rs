@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 
 /// A line longer than this is cut: its parts come as lines without their break.
 pub const MAX_LINE: usize = 8 << 20;
-/// Bytes of one character in UTF-8.
-const LONGEST_CHARACTER: usize = 4;
+/// Bytes of one character in UTF-8, at most.
+pub const LONGEST_CHARACTER: usize = 4;
 /// How many bytes are read at a time. What a batch leaves of the last of them is read again.
 const READ: usize = 64 << 10;
 

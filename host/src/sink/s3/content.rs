@@ -146,7 +146,7 @@ impl Content {
             tail::end_of_last_line(&file, from..self.size)?
         } else {
             // Even then a character is not torn.
-            let mut last = vec![0; (self.size - from).min(3) as usize];
+            let mut last = vec![0; (self.size - from).min(tail::LONGEST_CHARACTER as u64 - 1) as usize];
             let start = self.size - last.len() as u64;
             let read = tail::read_full(&file, &mut last, start)?;
             self.size - legible::begun(&last[..read]) as u64

@@ -4,12 +4,10 @@ use super::content::{Content, Place};
 use super::legible;
 use super::outcome::UploadError;
 use crate::cursor::Gain;
+use crate::source::tail::LONGEST_CHARACTER;
 use crate::transform::Workers;
 use bytes::Bytes;
 use std::time::Instant;
-
-/// Bytes of a character, at most.
-const LONGEST_CHARACTER: usize = 4;
 
 /// Reads parts.
 pub struct Reader {
