@@ -33,12 +33,16 @@ fn main() {
         return;
     };
     let mut build = Command::new(var("CARGO"));
+    // Of one crate type only: cargo leaves out link-time optimisation, without a word, where a library is to be a
+    // Rust library as well.
     build.current_dir(&house).args([
-        "build",
+        "rustc",
         "--quiet",
         "--release",
         "--package",
         PACKAGE,
+        "--crate-type",
+        "cdylib",
         "--target",
         TARGET,
     ]);

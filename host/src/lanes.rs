@@ -8,7 +8,7 @@ mod demand;
 
 use crate::counters::Counters;
 use crate::cursor::{CursorRow, Store, StreamId};
-use crate::event::{Batch, DROPPED, NotHere, Recipe};
+use crate::event::{NotHere, Recipe};
 use crate::lane::Lane;
 use crate::receipt::{Notary, Tally};
 use crate::schedule::Schedule;
@@ -232,22 +232,31 @@ impl Lanes {
         let lanes = self.clone();
         self.give_turns(TURNS_AT_ONCE, move |lane| {
             let (lanes, sink, workers) = (lanes.clone(), sink.clone(), workers.clone());
-            async move {
-                let mut taken = 0;
-                loop {
-                    match lanes.turn(&lane, &sink, &workers).await {
-                        Turned::Refused => return,
-                        Turned::Over => return sink.turn_over(&lane),
-                        Turned::More(bytes) => taken += bytes,
-                    }
-                    if taken >= TURN_BYTES {
-                        lanes.schedule.wake(lane.stream.id);
-                        return sink.turn_over(&lane);
-                    }
-                }
-            }
+            async move { lanes.whole_turn(&lane, &sink, &workers).await }
         })
         .await;
+    }
+
+    /// Batch after batch of one lane, until it is the turn of others.
+    async fn whole_turn<S: EventSink>(&self, lane: &Arc<Lane>, sink: &Arc<S>, workers: &Workers) {
+        let mut taken = 0;
+        let over = loop {
+            match self.turn(lane, sink, workers).await {
+                Turned::Refused => break false,
+                Turned::Over => break true,
+                Turned::More(bytes) => taken += bytes,
+            }
+            if taken >= TURN_BYTES {
+                self.schedule.wake(lane.stream.id);
+                break true;
+            }
+        };
+        if sink.takes_again() {
+            self.commit(std::slice::from_ref(lane)).await;
+        }
+        if over {
+            sink.turn_over(lane);
+        }
     }
 
     /// One batch of one lane: read and transformed and handed to the sink on a worker thread.
@@ -269,6 +278,7 @@ impl Lanes {
                 return Turned::Over;
             }
         };
+        let takes_again = sink.takes_again();
         let (lane_there, sink) = (lane.clone(), sink.clone());
         let closing = self.closing() || lane.hurried(offset);
         let outcome = workers
@@ -304,14 +314,16 @@ impl Lanes {
             self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
             return Turned::Over;
         };
-        self.after(lane, step, taken).await
+        self.after(lane, step, taken, takes_again).await
     }
 
+    /// `takes_again`: the sink's cursors are written down when the turn is over.
     async fn after(
         &self,
         lane: &Arc<Lane>,
         step: Step,
         taken: Option<std::io::Result<(Taken, NotHere)>>,
+        takes_again: bool,
     ) -> Turned {
         let (id, path) = (lane.stream.id, &lane.stream.origin.path);
         match (step, taken) {
@@ -329,7 +341,9 @@ impl Lanes {
                     if let Some((target, written)) = target {
                         lane.set_target(target, written);
                     }
-                    self.commit(std::slice::from_ref(lane)).await;
+                    if !takes_again {
+                        self.commit(std::slice::from_ref(lane)).await;
+                    }
                     self.out_of_trouble();
                 }
                 if begun {
@@ -396,23 +410,6 @@ impl Lanes {
             tracing::error!(sink = %self.sink, path = %path, "cannot be read: {error}; will be tried again every {PAUSE:?}");
         }
         self.schedule.wake_at(lane.stream.id, Instant::now() + PAUSE);
-    }
-
-    /// Counts what of a batch never left before: a lane may have been rewound.
-    fn count(&self, lane: &Lane, batch: &Batch, not_here: &NotHere) {
-        let known = lane.count_up_to(batch.range.end).saturating_sub(batch.range.start);
-        let known = usize::try_from(known).unwrap_or(usize::MAX).min(batch.bytes.len());
-        // Ends never decrease.
-        let before = batch.events.source_ends.partition_point(|&end| end as usize <= known);
-        let (mut dropped, mut away) = (0, 0);
-        for &label in &batch.events.labels[before..] {
-            dropped += u64::from(label == DROPPED);
-            away += u64::from(not_here.has(label));
-        }
-        let again = memchr::memchr_iter(b'\n', &batch.bytes[..known]).count() as u64;
-        self.counters.lines.add(u64::from(batch.lines).saturating_sub(again));
-        self.counters.dropped.add(dropped);
-        self.counters.not_here.add(away);
     }
 
     /// Where cursors and uploads are written down.

@@ -7,7 +7,7 @@
 //!
 //! Nothing here remembers what came before the open event: so it does not matter where a file is cut into batches.
 
-use crate::header::{self, Header, Time};
+use crate::header::{self, Glued, Header, Time};
 use crate::structured;
 use memchr::memmem;
 use updraft_guest::json::{self, Json, Member};
@@ -41,7 +41,7 @@ pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
         events,
         members: Vec::new(),
         scratch: Vec::new(),
-        glue: memmem::Finder::new(header::GLUE),
+        glued: Glued::of(lines.bytes()),
         traceback: memmem::Finder::new(TRACEBACK),
         open: None,
         held: Vec::new(),
@@ -97,8 +97,8 @@ struct Assembler<'l, 'e> {
     events: &'l mut Events<'e>,
     members: Vec<Member<'l>>,
     scratch: Vec<u8>,
+    glued: Glued<'l>,
     // Made once a batch: making one costs more than searching a line.
-    glue: memmem::Finder<'static>,
     traceback: memmem::Finder<'static>,
     open: Option<Open<'l>>,
     /// Events before the open one that end in the line where it begins: that line is used as a whole or not at all.
@@ -161,11 +161,11 @@ impl<'l> Assembler<'l, '_> {
 
     fn text(&mut self, place: Place, text: &'l [u8]) {
         let header = header::parse(text);
-        let half_json = structured::BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
+        let half_json = || structured::BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
         let mut from = header.map_or(0, |header| header.message);
         let mut piece = place;
         let mut glued_header = None;
-        while let Some(at) = header::find_glued(&text[from..], &self.glue, half_json) {
+        while let Some(at) = self.glued.find(&text[from..], place.start + from, half_json) {
             let at = from + at;
             self.piece(
                 Place { end: place.start + at, ..piece },

@@ -6,6 +6,7 @@
 
 use crate::level;
 use memchr::{memchr, memmem, memrchr};
+use std::ops::Range;
 use updraft_guest::{Severity, timestamp};
 
 /// Longest text of a `{file.py:123}` or a `[logger]`.
@@ -67,19 +68,50 @@ pub fn parse(text: &[u8]) -> Option<Header<'_>> {
     }
 }
 
-/// Finds a record of Airflow's own format that was glued to half a line. Returns where it begins.
-///
-/// A message may well quote a record, but then it puts something before it: a space, a quote, a bracket. What has
-/// `open_quotes` is half a JSON line, and its last byte says nothing.
-pub fn find_glued(text: &[u8], finder: &memmem::Finder<'_>, open_quotes: bool) -> Option<usize> {
-    finder.find_iter(text).find_map(|close| {
-        let window = close.saturating_sub(MAX_TIMESTAMP);
-        let start = window + memrchr(b'[', &text[window..close])?;
-        let before = *text[..start].last()?;
-        let quoted = !open_quotes && is_before_a_quotation(before);
-        let header = airflow(&text[start..])?;
-        (!quoted && header.severity != Severity::NONE).then_some(start)
-    })
+/// Where records of Airflow's own format may have been glued to half a line: all places of [`GLUE`] in a batch, found as
+/// one looks, from its beginning to its end. (To begin a search in each line costs more than the search.)
+#[derive(Debug)]
+pub struct Glued<'a> {
+    places: memmem::FindIter<'a, 'static>,
+    next: Option<usize>,
+}
+
+impl<'a> Glued<'a> {
+    /// Of this batch.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        let mut places = memmem::find_iter(bytes, GLUE);
+        Self { next: places.next(), places }
+    }
+
+    /// The places within a range; no later range begins before it.
+    fn within(&mut self, range: Range<usize>) -> impl Iterator<Item = usize> {
+        std::iter::from_fn(move || {
+            loop {
+                let place = self.next.filter(|place| *place < range.end)?;
+                self.next = self.places.next();
+                if place >= range.start {
+                    return Some(place);
+                }
+            }
+        })
+    }
+
+    /// Finds a record that was glued to half a line, of which `text` is the rest and begins at `start` of the batch.
+    /// Returns where in `text` it begins.
+    ///
+    /// A message may well quote a record, but then it puts something before it: a space, a quote, a bracket. What has
+    /// `open_quotes` is half a JSON line, and its last byte says nothing.
+    pub fn find(&mut self, text: &[u8], start: usize, open_quotes: impl Fn() -> bool) -> Option<usize> {
+        self.within(start..start + text.len()).find_map(|place| {
+            let close = place - start;
+            let window = close.saturating_sub(MAX_TIMESTAMP);
+            let start = window + memrchr(b'[', &text[window..close])?;
+            let before = *text[..start].last()?;
+            let header = airflow(&text[start..])?;
+            let quoted = is_before_a_quotation(before) && !open_quotes();
+            (!quoted && header.severity != Severity::NONE).then_some(start)
+        })
+    }
 }
 
 fn is_before_a_quotation(byte: u8) -> bool {
@@ -87,7 +119,7 @@ fn is_before_a_quotation(byte: u8) -> bool {
 }
 
 /// What stands between the time and the place in Airflow's own format.
-pub const GLUE: &[u8] = b"] {";
+const GLUE: &[u8] = b"] {";
 
 /// `[time] {file.py:123} LEVEL - message`, also with double braces, as MWAA has it.
 fn airflow(text: &[u8]) -> Option<Header<'_>> {
@@ -108,9 +140,11 @@ fn airflow(text: &[u8]) -> Option<Header<'_>> {
     // Editors and `rstrip` take the last space off an empty message.
     let message = if rest.is_empty() { rest } else { rest.strip_prefix(b" ")? };
     let level = level::upper(word);
-    let named = word.first().is_some_and(u8::is_ascii_uppercase)
-        && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b" _".contains(byte));
-    if level.is_none() && !named {
+    let named = || {
+        word.first().is_some_and(u8::is_ascii_uppercase)
+            && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b" _".contains(byte))
+    };
+    if level.is_none() && !named() {
         return None;
     }
     Some(Header {
@@ -336,9 +370,11 @@ mod tests {
 
     #[test]
     fn a_record_is_found_where_it_was_glued_but_not_where_it_is_quoted() {
-        let finder = memmem::Finder::new(GLUE);
         let record = "[2026-11-21T19:53:44.789+0000] {a.py:127} ERROR - Received SIGTERM";
-        let find = |before: &str| find_glued(format!("{before}{record}").as_bytes(), &finder, false);
+        let find = |before: &str| {
+            let text = format!("{before}{record}").into_bytes();
+            Glued::of(&text).find(&text, 0, || false)
+        };
         assert_eq!(find("half a li"), Some(9));
         assert_eq!(find("half a li·"), Some(11));
         assert_eq!(find("[2026-11-21T19:51:52.061+0000] {a.py:18} INFO - half"), Some(52));

@@ -35,7 +35,7 @@ impl Keys {
     pub fn add(&mut self, name: &str) -> Option<u16> {
         let slot = slot(name);
         let guess = self.slots[slot];
-        if self.names.get(guess as usize).is_some_and(|known| known == name) {
+        if self.names.get(guess as usize).is_some_and(|known| same(known.as_bytes(), name.as_bytes())) {
             return Some(guess);
         }
         let key = match self.index.get(name) {
@@ -70,6 +70,20 @@ impl Keys {
 
     pub fn into_names(self) -> Vec<String> {
         self.names
+    }
+}
+
+/// Whether two short names are the same: here, eight bytes at a time, since WebAssembly's own comparison is a call of a
+/// function that goes byte by byte.
+fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    match (left.last_chunk::<8>(), right.last_chunk::<8>()) {
+        (Some(left_end), Some(right_end)) => {
+            left_end == right_end && left.as_chunks::<8>().0 == right.as_chunks::<8>().0
+        }
+        _ => left.iter().zip(right).all(|(left, right)| left == right),
     }
 }
 

@@ -1,6 +1,10 @@
 //! Reads the timestamps that Python's loggers write, to the nanosecond.
 
 const NANOS: i64 = 1_000_000_000;
+/// Nanoseconds of the first digit of a fraction, of the second, and so on.
+const UNITS: [i64; 9] = [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+/// The furthest second on both sides of which 64 bits of nanoseconds can say all.
+const MOST_SECONDS: i64 = i64::MAX / NANOS;
 
 /// Reads `YYYY-MM-DD`, `T` or a space, `HH:MM:SS`, optionally a fraction (`.` or `,`) and an offset (`Z`, `+HH:MM`,
 /// `+HHMM`; without one it is UTC) at the start of a text.
@@ -29,9 +33,19 @@ pub fn read(text: &[u8]) -> Option<(Option<i64>, usize)> {
         let of_day = hour * 3_600 + minute * 60 + second.min(59);
         let exists = hour <= 23 && minute <= 59 && second <= 60;
         let seconds = days(year, month, day).filter(|_| exists)? * 86_400 + of_day - offset;
-        seconds.checked_mul(NANOS)?.checked_add(fraction)
+        // A multiplication that looks for overflow is one of 128 bits, which WebAssembly has not.
+        if seconds.abs() < MOST_SECONDS {
+            Some(seconds * NANOS + fraction)
+        } else {
+            at_the_edge(seconds, fraction)
+        }
     };
     Some((timestamp(), end))
+}
+
+#[cold]
+fn at_the_edge(seconds: i64, fraction: i64) -> Option<i64> {
+    seconds.checked_mul(NANOS)?.checked_add(fraction)
 }
 
 fn two_digits([tens, ones]: [u8; 2]) -> Option<i64> {
@@ -44,11 +58,16 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     if !matches!(text.get(at), Some(b'.' | b',')) {
         return (0, at);
     }
-    let digits = text[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (mut nanos, mut unit) = (0, NANOS);
-    for digit in text[at + 1..].iter().take(digits.min(9)) {
-        unit /= 10;
-        nanos += i64::from(digit - b'0') * unit;
+    let (mut nanos, mut digits) = (0, 0);
+    for byte in &text[at + 1..] {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        if digits < UNITS.len() {
+            nanos += i64::from(digit) * UNITS[digits];
+        }
+        digits += 1;
     }
     if digits == 0 { (0, at) } else { (nanos, at + 1 + digits) }
 }

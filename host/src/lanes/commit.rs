@@ -1,7 +1,9 @@
-//! Writing down how far lanes were acknowledged, what became of what they passed, and what they lost.
+//! Counting what leaves; writing down how far lanes were acknowledged, what became of what they passed, and what they
+//! lost.
 
 use super::Lanes;
 use crate::cursor::{CursorMove, CursorRow, Loss, LossReason, Lost, StoreError};
+use crate::event::{Batch, DROPPED, NotHere};
 use crate::lane::{Advance, Lane};
 use crate::receipt::Entry;
 use crate::sink::complaint::Complaint;
@@ -41,6 +43,23 @@ impl Lanes {
             self.committed(lane, offset, passed);
         }
         self.progress.notify_waiters();
+    }
+
+    /// Counts what of a batch never left before: a lane may have been rewound.
+    pub(super) fn count(&self, lane: &Lane, batch: &Batch, not_here: &NotHere) {
+        let known = lane.count_up_to(batch.range.end).saturating_sub(batch.range.start);
+        let known = usize::try_from(known).unwrap_or(usize::MAX).min(batch.bytes.len());
+        // Ends never decrease.
+        let before = batch.events.source_ends.partition_point(|&end| end as usize <= known);
+        let (mut dropped, mut away) = (0, 0);
+        for &label in &batch.events.labels[before..] {
+            dropped += u64::from(label == DROPPED);
+            away += u64::from(not_here.has(label));
+        }
+        let again = memchr::memchr_iter(b'\n', &batch.bytes[..known]).count() as u64;
+        self.counters.lines.add(u64::from(batch.lines).saturating_sub(again));
+        self.counters.dropped.add(dropped);
+        self.counters.not_here.add(away);
     }
 
     /// A cursor is written down. `lost`: of what it passed, bytes that were lost.

@@ -34,6 +34,11 @@ impl EventSink for Blackhole {
         true
     }
 
+    /// It is there not even once.
+    fn takes_again(&self) -> bool {
+        true
+    }
+
     fn take(&self, _: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> std::io::Result<Taken> {
         let mut text = Vec::with_capacity(batch.bytes.len() * 2);
         let events = joined::lines(batch, &names.not_here, self.codec, &mut text);

@@ -137,6 +137,11 @@ impl EventSink for File {
         true
     }
 
+    /// It goes on where the cursor says that its file ended.
+    fn takes_again(&self) -> bool {
+        true
+    }
+
     fn take(&self, lane: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> Result<Taken> {
         let not_here = &names.not_here;
         if batch.going(not_here).next().is_none() {

@@ -45,6 +45,12 @@ pub trait EventSink: Send + Sync + 'static {
     /// A turn of this lane is over which found room, whether or not it took any: there may be some for others.
     fn turn_over(&self, _lane: &Lane) {}
 
+    /// Whether a batch that is taken a second time, after a kill, is there once all the same. Then cursors are written down
+    /// when a turn is over, else after each batch.
+    fn takes_again(&self) -> bool {
+        false
+    }
+
     /// What the batch at this offset has to be. (Only a sink that decides more than cursors can tell has a say.)
     fn plan(&self, _lane: &Lane, _offset: u64) -> Plan {
         Plan::Free
