@@ -161,7 +161,7 @@ impl Bench {
         Ok(found.display().to_string())
     }
 
-    /// MB of log per CPU-second, the best of some runs.
+    /// MB of log per CPU-second, the median of some runs.
     fn rate(&self, pipeline: &str, component: &str, bytes: usize) -> Outcome<f64> {
         let pipeline = pipeline.replace("COMPONENT", component);
         let mut took = Vec::new();

@@ -93,8 +93,9 @@ impl Stage {
         let exchange = |(stage, build): (&Self, Build)| {
             let mut there = stage.build.write().unwrap_or_else(PoisonError::into_inner);
             let old = std::mem::replace(&mut *there, Arc::new(build));
-            drop(there);
+            // Whoever sees the new build sees its number as well.
             stage.generation.fetch_add(1, Ordering::AcqRel);
+            drop(there);
             stage.marks().clear();
             lock(&stage.breaker).reset();
             *lock(&stage.sick_until) = None;

@@ -45,7 +45,7 @@ use groups::Groups;
 use lru::LruCache;
 use outlet::Outlet;
 use refused::Original;
-use room::Room;
+use room::{Mixed, Room};
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -108,6 +108,8 @@ pub struct Ticket {
     /// Memory that goes when this one is answered: of its text, or of the original (with the last part of its event) where
     /// that is more.
     holds: usize,
+    /// Its batch goes to other log streams as well.
+    _mixed: Option<Arc<Mixed>>,
 }
 
 impl CloudWatch {
@@ -253,7 +255,8 @@ impl CloudWatch {
     /// Of a file that goes to several log streams, one may be dead: then nothing of it can be let go of.
     fn is_stuck(&self, lane: &Lane) -> bool {
         let ahead = lane.ahead();
-        ahead >= AHEAD || (ahead > 0 && self.room.is_crowded())
+        let several = || self.went_to().get(&lane.stream.id).is_some_and(|names| names.len() > 1);
+        ahead >= AHEAD || (ahead > 0 && self.room.is_crowded()) || (self.room.is_mixed_enough() && several())
     }
 
     /// Those log streams of a group that are held up try again.
@@ -324,6 +327,16 @@ impl EventSink for Handle {
 
     fn take(&self, lane: &Arc<Lane>, batch: &Batch, names: &NamesOf<Self>) -> std::io::Result<Taken> {
         let (sink, not_here) = (&self.0, &names.not_here);
+        let mut goes_to: Vec<LogStreamName> = names.all().cloned().collect();
+        goes_to.dedup();
+        let several = goes_to.len() > 1;
+        if !goes_to.is_empty() {
+            sink.went_to().put(lane.stream.id, goes_to);
+        }
+        // Known only now. It comes again when `has_room` says so.
+        if several && sink.room.is_mixed_enough() {
+            return Ok(Taken::Stale);
+        }
         let labels = &batch.events.label_names;
         let max_event = limits::max_event_bytes(&sink.limits);
         let mut parts: Vec<Part> = Vec::with_capacity(batch.events.len());
@@ -356,14 +369,15 @@ impl EventSink for Handle {
             return Ok(Taken::Done { events: 0, tally: Tally::of_left_out(batch, not_here), target: None });
         }
         let Some(seq) = lane.begin_events(batch, &parts_of, not_here) else { return Ok(Taken::Stale) };
+        let mixed = several.then(|| sink.room.mix(parts.iter().map(|part| part.holds).sum()));
         let arrived = Instant::now();
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
         for Part { event, label, timestamp_ms, text, original, holds } in parts {
-            let ticket = Ticket { lane: lane.clone(), seq, event, arrived, original, holds };
+            let ticket =
+                Ticket { lane: lane.clone(), seq, event, arrived, original, holds, _mixed: mixed.clone() };
             let lane = lane.stream.id.cast_unsigned();
             by_label[label].push(Encoded { lane, timestamp_ms, text, ticket });
         }
-        sink.went_to().put(lane.stream.id, names.all().cloned().collect());
         for (label, events) in (0..).zip(by_label).filter(|(_, events)| !events.is_empty()) {
             if let Some(name) = names.of(label) {
                 sink.push(name.clone(), events);

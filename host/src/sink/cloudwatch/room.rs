@@ -1,6 +1,8 @@
 //! How much a sink holds in memory, and how much of that in vain: events of log streams that are held up may fill one
-//! half of the room and never the other, so that however many are dead the healthy ones go on.
+//! half of the room and never the other, so that however many are dead the healthy ones go on. A batch that goes to several
+//! log streams cannot be let go of once one of them has its events; so such batches may have no more than one half either.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::limits::MAX_PUT_BYTES;
@@ -12,6 +14,8 @@ pub const OUTLET_BYTES: usize = 2 * MAX_PUT_BYTES;
 pub const SINK_BYTES: usize = 16 * MAX_PUT_BYTES;
 /// …and of those for log streams that are held up. What is more is let go of, and read again when it can be sent.
 pub const HELD_UP_BYTES: usize = SINK_BYTES / 2;
+/// …and of batches that go to several log streams.
+pub const MIXED_BYTES: usize = SINK_BYTES / 2;
 
 /// What one log stream has of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +31,19 @@ pub struct Share {
 pub struct Room {
     all: AtomicUsize,
     held_up: AtomicUsize,
+    mixed: Arc<AtomicUsize>,
+}
+
+/// What a batch that goes to several log streams has of the room, until the last of its events is answered.
+pub struct Mixed {
+    all: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Mixed {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
 }
 
 impl Room {
@@ -48,6 +65,17 @@ impl Room {
     pub fn is_crowded(&self) -> bool {
         self.held_up.load(Ordering::Acquire) > HELD_UP_BYTES
     }
+
+    /// Batches that go to several log streams have their half.
+    pub fn is_mixed_enough(&self) -> bool {
+        self.mixed.load(Ordering::Acquire) >= MIXED_BYTES
+    }
+
+    /// One more of them.
+    pub fn mix(&self, bytes: usize) -> Arc<Mixed> {
+        self.mixed.fetch_add(bytes, Ordering::AcqRel);
+        Arc::new(Mixed { all: self.mixed.clone(), bytes })
+    }
 }
 
 #[cfg(test)]
@@ -58,6 +86,17 @@ mod tests {
 
     fn share() -> impl Strategy<Value = Share> {
         (0_usize..4 * MAX_PUT_BYTES, any::<bool>()).prop_map(|(bytes, held_up)| Share { bytes, held_up })
+    }
+
+    #[test]
+    fn batches_of_several_log_streams_have_no_more_than_their_half() {
+        let room = Room::default();
+        let one = room.mix(MIXED_BYTES - 1);
+        assert!(!room.is_mixed_enough());
+        let other = room.mix(1);
+        assert!(room.is_mixed_enough());
+        drop((other.clone(), one));
+        assert!(!room.is_mixed_enough());
     }
 
     proptest! {

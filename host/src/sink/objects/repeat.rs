@@ -201,12 +201,17 @@ impl Objects {
             let failing = chain.is_sick() || self.naming.is_sick();
             let made = self.workers.run_apart(failing, move || {
                 let (lane, chain) = there;
+                let named_by = sink.naming.generation();
                 Ok(Some(match chain.remake(&lane.stream, &recipe) {
                     Step::Batch(batch) => {
                         let names = sink.naming.of_batch(&lane, &batch);
                         // Under another name it would not be known again.
                         if names.unanswered_until.is_some() {
                             return Ok(Some(Again::Later));
+                        }
+                        // Labels of the transforms of before are not for the router of now.
+                        if sink.naming.generation() != named_by {
+                            return Ok(None);
                         }
                         let part =
                             sink.parts(&batch, &names).into_iter().find(|part| part.is(&folder, events));

@@ -115,10 +115,14 @@ impl Content {
             || self.naming.as_ref().is_some_and(|naming| naming.is_sick())
     }
 
-    /// Which labels of a batch are not the sink's; counted once.
-    fn not_here(&self, batch: &Batch) -> std::io::Result<NotHere> {
-        let Some(naming) = &self.naming else { return Ok(NotHere::default()) };
+    /// Which labels of a batch are not the sink's; counted once. None: the router is another than when the batch was
+    /// begun, and the labels may be those of the transforms of before.
+    fn not_here(&self, batch: &Batch, named_by: u64) -> std::io::Result<Option<NotHere>> {
+        let Some(naming) = &self.naming else { return Ok(Some(NotHere::default())) };
         let names = naming.of_batch(&self.lane, batch);
+        if self.named_by() != named_by {
+            return Ok(None);
+        }
         if let Some(until) = names.unanswered_until
             && batch.range.start < self.lane.committed()
         {
@@ -127,7 +131,12 @@ impl Content {
         let counted = self.lane.count_up_to(batch.range.end);
         let new = batch.iter().filter(|event| event.source().end > counted);
         self.away.add(new.filter(|event| names.not_here.has(event.label_index())).count() as u64);
-        Ok(names.not_here)
+        Ok(Some(names.not_here))
+    }
+
+    /// How often the router was exchanged.
+    fn named_by(&self) -> u64 {
+        self.naming.as_ref().map_or(0, |naming| naming.generation())
     }
 
     fn leave_out_unfinished(&mut self) -> std::io::Result<()> {
@@ -192,6 +201,7 @@ impl Content {
         }
         let closing = self.closing || self.lane.hurried(self.place.offset);
         let (stream, Place { offset, clock }) = (&self.lane.stream, self.place);
+        let named_by = self.named_by();
         let step = if offset < self.lane.committed() {
             chain.step_again(stream, offset, clock, closing)
         } else {
@@ -199,9 +209,13 @@ impl Content {
         };
         match step {
             Step::Batch(batch) => {
-                joined::raw(&batch, &self.not_here(&batch)?, part);
-                self.place = Place { offset: batch.range.end, clock: batch.clock };
+                let not_here = self.not_here(&batch, named_by)?;
                 self.ended = false;
+                // Else it is made anew.
+                if let Some(not_here) = not_here {
+                    joined::raw(&batch, &not_here, part);
+                    self.place = Place { offset: batch.range.end, clock: batch.clock };
+                }
                 Ok(true)
             }
             Step::Wait { until } => {

@@ -7,6 +7,8 @@
 //! - label `debug`: nowhere;
 //! - all else: as the sink has it.
 //!
+//! `only LABEL` leaves events of that label as the sink has them, and nothing else goes anywhere.
+//!
 //! Other deeds, whatever is asked: `bad_name` gives names that no service takes, `refuse` an error, `trap` and `loop` do
 //! not come back.
 
@@ -20,9 +22,10 @@ pub struct Namer {
 }
 
 /// What it does when it is asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Deed {
     Name,
+    Only(String),
     BadName,
     Trap,
     Loop,
@@ -39,6 +42,9 @@ impl Router for Namer {
             Some(Some(b"trap")) => Deed::Trap,
             Some(Some(b"loop")) => Deed::Loop,
             Some(Some(b"refuse")) => Deed::Refuse,
+            Some(Some(deed)) if deed.starts_with(b"only ") => {
+                Deed::Only(String::from_utf8_lossy(&deed[b"only ".len()..]).into_owned())
+            }
             Some(_) => return Err("what shall I `do`?".to_owned()),
         };
         Ok(Self { deed })
@@ -51,8 +57,9 @@ impl Router for Namer {
         sink: &Sink,
         standard: Target,
     ) -> Result<Option<Target>, String> {
-        match self.deed {
+        match &self.deed {
             Deed::Name => Ok(name(label, sink, standard)),
+            Deed::Only(here) => Ok((label == here).then_some(standard)),
             Deed::BadName => Ok(Some(bad(standard))),
             Deed::Trap => trap(),
             Deed::Loop => loop {
