@@ -98,17 +98,22 @@ pub struct CloudWatch {
 /// What an event is acknowledged by.
 #[derive(Clone)]
 pub struct Ticket {
-    lane: Arc<Lane>,
-    seq: Seq,
+    of: Arc<Shared>,
     /// Its place in its batch.
-    event: usize,
-    arrived: Instant,
-    /// Kept for a dead letter, where there may be one.
-    original: Option<Arc<Original>>,
+    event: u32,
     /// Memory that goes when this one is answered: of its text, or of the original (with the last part of its event) where
     /// that is more.
-    holds: usize,
-    /// Its batch goes to other log streams as well.
+    holds: u32,
+    /// Kept for a dead letter, where there may be one.
+    original: Option<Arc<Original>>,
+}
+
+/// What events of one batch have in common.
+pub struct Shared {
+    lane: Arc<Lane>,
+    seq: Seq,
+    arrived: Instant,
+    /// It goes to other log streams as well.
     _mixed: Option<Arc<Mixed>>,
 }
 
@@ -370,11 +375,11 @@ impl EventSink for Handle {
         }
         let Some(seq) = lane.begin_events(batch, &parts_of, not_here) else { return Ok(Taken::Stale) };
         let mixed = several.then(|| sink.room.mix(parts.iter().map(|part| part.holds).sum()));
-        let arrived = Instant::now();
+        let of = Arc::new(Shared { lane: lane.clone(), seq, arrived: Instant::now(), _mixed: mixed });
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
         for Part { event, label, timestamp_ms, text, original, holds } in parts {
-            let ticket =
-                Ticket { lane: lane.clone(), seq, event, arrived, original, holds, _mixed: mixed.clone() };
+            let holds = u32::try_from(holds).unwrap_or(u32::MAX);
+            let ticket = Ticket { of: of.clone(), event: event as u32, holds, original };
             let lane = lane.stream.id.cast_unsigned();
             by_label[label].push(Encoded { lane, timestamp_ms, text, ticket });
         }

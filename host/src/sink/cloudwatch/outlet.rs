@@ -119,13 +119,13 @@ impl Outlet {
                 if let Err(misfit) = state.packer.fits(&event) {
                     let (ticket, bytes) = (&event.ticket, event.text.len());
                     // The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
-                    tracing::error!(log_stream = %self.name, path = %ticket.lane.stream.origin.path, bytes, "{misfit}");
+                    tracing::error!(log_stream = %self.name, path = %ticket.of.lane.stream.origin.path, bytes, "{misfit}");
                     lanes.counters.invalid.add(1);
                     let fate = Fate { outcome: Outcome::Malformed, target: "".into() };
-                    ticket.lane.acknowledge_each(ticket.seq, [(ticket.event, 1, &fate)]);
+                    ticket.of.lane.acknowledge_each(ticket.of.seq, [(ticket.event as usize, 1, &fate)]);
                     continue;
                 }
-                state.originals += event.ticket.holds;
+                state.originals += event.ticket.holds as usize;
                 state.packer.add(event);
             }
         });
@@ -141,7 +141,7 @@ impl Outlet {
     }
 
     fn holds_pressing(&self) -> bool {
-        self.state().packer.queued().any(|event| event.ticket.lane.pressing())
+        self.state().packer.queued().any(|event| event.ticket.of.lane.pressing())
     }
 
     /// Something has changed: look again.
@@ -221,7 +221,7 @@ impl Outlet {
         self.change(room, |state| {
             let mut held: HashMap<StreamId, (Arc<Lane>, usize)> = HashMap::new();
             for event in put.iter().chain(state.packer.queued()) {
-                let lane = &event.ticket.lane;
+                let lane = &event.ticket.of.lane;
                 held.entry(lane.stream.id).or_insert_with(|| (lane.clone(), 0)).1 += 1;
             }
             let rewound: HashSet<StreamId> =
@@ -229,9 +229,9 @@ impl Outlet {
             for lane in &rewound {
                 self.waiting.add(*lane);
             }
-            let stays = |event: &Encoded<Ticket>| !rewound.contains(&event.ticket.lane.stream.id);
+            let stays = |event: &Encoded<Ticket>| !rewound.contains(&event.ticket.of.lane.stream.id);
             state.packer.retain(stays);
-            state.originals = state.packer.queued().map(|event| event.ticket.holds).sum();
+            state.originals = state.packer.queued().map(|event| event.ticket.holds as usize).sum();
             let put: Vec<Encoded<Ticket>> = put.into_iter().filter(stays).collect();
             let weights = put.iter().map(|event| state.packer.weight(event));
             state.under_way = (weights.sum(), holds(&put));
@@ -271,7 +271,7 @@ impl Outlet {
         let Some(oldest) = state.packer.oldest() else { return Due::Nothing };
         let timeout =
             if sink.lanes.closing() { sink.config.timeout.min(CLOSING_TIMEOUT) } else { sink.config.timeout };
-        let at = oldest.arrived + timeout;
+        let at = oldest.of.arrived + timeout;
         let at_once =
             state.hurried || sink.flush.load(Ordering::Acquire) || self.pressed.load(Ordering::Acquire);
         if state.packer.is_full() || at <= Instant::now() || at_once { Due::Now } else { Due::At(at) }
@@ -333,7 +333,7 @@ impl Outlet {
 
 /// What events hold in memory, in bytes.
 fn holds(events: &[Encoded<Ticket>]) -> usize {
-    events.iter().map(|event| event.ticket.holds).sum()
+    events.iter().map(|event| event.ticket.holds as usize).sum()
 }
 
 /// Of one batch: its lane, where it stands there, and the events (by place, and how many parts) that a put holds.
@@ -343,21 +343,21 @@ type OfBatch = (Arc<Lane>, Seq, Vec<(usize, usize)>);
 fn acknowledgements(put: &Put<Ticket>) -> Vec<OfBatch> {
     let (mut batches, mut places) = (Vec::<OfBatch>::new(), HashMap::new());
     let mut last = None;
-    for Ticket { lane, seq, event, .. } in put.events.iter().map(|event| &event.ticket) {
-        let key = (lane.stream.id, *seq);
+    for Ticket { of, event, .. } in put.events.iter().map(|event| &event.ticket) {
+        let (key, event) = ((of.lane.stream.id, of.seq), *event as usize);
         // Mostly that of the event before: then nothing has to be looked up.
         let at = match last {
             Some((before, at)) if before == key => at,
             _ => *places.entry(key).or_insert_with(|| {
-                batches.push((lane.clone(), *seq, Vec::new()));
+                batches.push((of.lane.clone(), of.seq, Vec::new()));
                 batches.len() - 1
             }),
         };
         last = Some((key, at));
         let Some((.., events)) = batches.get_mut(at) else { continue };
         match events.last_mut() {
-            Some((same, parts)) if same == event => *parts += 1,
-            _ => events.push((*event, 1)),
+            Some((same, parts)) if *same == event => *parts += 1,
+            _ => events.push((event, 1)),
         }
     }
     batches

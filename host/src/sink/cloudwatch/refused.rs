@@ -81,8 +81,9 @@ impl CloudWatch {
         let target = self.letters.as_ref().map_or("", |letters| letters.sink()).into();
         let fate = Fate { outcome, target };
         for event in events {
-            let Ticket { lane, seq, event, .. } = &event.ticket;
-            refused.insert((lane.stream.id, *seq, *event), fate.clone());
+            let Ticket { of, event, .. } = &event.ticket;
+            let lane = &of.lane;
+            refused.insert((lane.stream.id, of.seq, *event as usize), fate.clone());
             if lane.first_time(kind) {
                 tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
                     "CloudWatch refuses events of this file: {said}; {next} (said once per file)");
@@ -92,7 +93,7 @@ impl CloudWatch {
 
     async fn keep(&self, letters: &DeadLetters, events: &[Encoded<Ticket>], reason: Reason, why: &str) {
         let mut lines = Vec::new();
-        for Ticket { lane, original, .. } in events.iter().map(|event| &event.ticket) {
+        for Ticket { of, original, .. } in events.iter().map(|event| &event.ticket) {
             let Some(original) = original.as_ref().filter(|it| !it.recorded.swap(true, Ordering::Relaxed))
             else {
                 continue;
@@ -101,7 +102,7 @@ impl CloudWatch {
                 reason,
                 by: By::Sink(&self.lanes.sink),
                 error: why,
-                stream: &lane.stream,
+                stream: &of.lane.stream,
                 timestamp: original.timestamp,
                 source: original.source.clone(),
                 original: &original.raw,

@@ -9,6 +9,8 @@ use crate::event::{EventRef, NO_TIMESTAMP, Value};
 /// Attributes that have a place of their own; all others go below `fields`.
 pub const PLACES: [&str; 8] =
     ["logger", "source", "dag_id", "run_id", "task_id", "map_index", "try_number", "exception"];
+/// Place of the first that the try itself says, where an event does not.
+pub const CONTEXT: usize = 2;
 /// Place of the one that stands after all others.
 pub const EXCEPTION: usize = 7;
 /// What a component puts before the name of a field that would else be taken for one of the event's own keys.

@@ -3,10 +3,48 @@
 const DAY: i64 = 86_400;
 const SECOND: i64 = 1_000_000_000;
 
-/// Appends the time, as precise as it is: with 0, 3, 6 or 9 digits of fraction. Nanoseconds since the epoch.
+/// Writes times. Those of a log follow each other, many within a second: of that it remembers the text.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// Since the epoch.
+    second: i64,
+    text: [u8; 19],
+}
+
+impl Clock {
+    /// Shows the epoch.
+    pub const NEW: Self = Self { second: 0, text: *b"1970-01-01T00:00:00" };
+
+    /// Appends a time, as precise as it is: with 0, 3, 6 or 9 digits of fraction. Nanoseconds since the epoch.
+    pub fn write(&mut self, ns: i64, out: &mut Vec<u8>) {
+        let (second, fraction) = (ns.div_euclid(SECOND), ns.rem_euclid(SECOND));
+        if second != self.second {
+            *self = Self { second, text: text(second) };
+        }
+        out.extend_from_slice(&self.text);
+        let (part, digits) = match fraction {
+            0 => (0, 0),
+            _ if fraction % 1_000_000 == 0 => (fraction / 1_000_000, 3),
+            _ if fraction % 1_000 == 0 => (fraction / 1_000, 6),
+            _ => (fraction, 9),
+        };
+        let mut text = *b".000000000";
+        if digits > 0 {
+            put(part, &mut text[1..=digits]);
+            out.extend_from_slice(&text[..=digits]);
+        }
+        out.push(b'Z');
+    }
+}
+
+/// Appends one time.
 pub fn write(ns: i64, out: &mut Vec<u8>) {
-    let (seconds, fraction) = (ns.div_euclid(SECOND), ns.rem_euclid(SECOND));
-    let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+    let mut clock = Clock::NEW;
+    clock.write(ns, out);
+}
+
+fn text(second: i64) -> [u8; 19] {
+    let (days, second) = (second.div_euclid(DAY), second.rem_euclid(DAY));
     let (year, month, day) = date(days);
     let mut text = *b"0000-00-00T00:00:00";
     put(year, &mut text[..4]);
@@ -15,19 +53,7 @@ pub fn write(ns: i64, out: &mut Vec<u8>) {
     put(second / 3600, &mut text[11..13]);
     put(second / 60 % 60, &mut text[14..16]);
     put(second % 60, &mut text[17..]);
-    out.extend_from_slice(&text);
-    let (part, digits) = match fraction {
-        0 => (0, 0),
-        _ if fraction % 1_000_000 == 0 => (fraction / 1_000_000, 3),
-        _ if fraction % 1_000 == 0 => (fraction / 1_000, 6),
-        _ => (fraction, 9),
-    };
-    let mut text = *b".000000000";
-    if digits > 0 {
-        put(part, &mut text[1..=digits]);
-        out.extend_from_slice(&text[..=digits]);
-    }
-    out.push(b'Z');
+    text
 }
 
 /// Years that begin in March, so that the leap day is their last.

@@ -1,7 +1,7 @@
 //! Codec `json` in the body of a put: the object that [`json::write`](super::super::json::write) makes, escaped once more
 //! as it is written.
 
-use super::super::json::{EXCEPTION, PLACES, is_number, level};
+use super::super::json::{CONTEXT, EXCEPTION, PLACES, is_number, level};
 use super::super::{escape, time};
 use super::names::{Name, member, names};
 use crate::event::{Batch, EventRef, NO_TIMESTAMP};
@@ -20,6 +20,9 @@ pub struct Objects<'a> {
     /// Of the try that wrote it, what an event says that has no attributes of these names; by place, with the key.
     context: [Option<(Vec<u8>, usize)>; PLACES.len()],
     kind: (Vec<u8>, usize),
+    /// All of the context and the kind, for an event that has none of it itself: nearly every one.
+    usual: (Vec<u8>, usize),
+    clock: time::Clock,
     /// All of it is UTF-8, so that spans between characters are.
     is_text: bool,
     /// The first attribute that no event before had.
@@ -55,6 +58,11 @@ impl<'a> Objects<'a> {
         let mut writer = Writer { out: &mut kind, extra };
         writer.string(batch.origin.kind.as_str().as_bytes());
         let extra = writer.extra;
+        let mut usual = (Vec::new(), 0);
+        for (text, extra) in context.iter().flatten().chain([&(kind.clone(), extra)]) {
+            usual.0.extend_from_slice(text);
+            usual.1 += extra;
+        }
         let is_text =
             std::str::from_utf8(&batch.bytes).is_ok() && std::str::from_utf8(&batch.events.arena).is_ok();
         Self {
@@ -63,6 +71,8 @@ impl<'a> Objects<'a> {
             places: PLACES.map(key),
             context,
             kind: (kind, extra),
+            usual,
+            clock: time::Clock::NEW,
             is_text,
             attribute: 0,
             fields: Vec::new(),
@@ -104,20 +114,19 @@ impl<'a> Objects<'a> {
         }
         let start = out.len();
         let mut writer = Writer { out, extra: 0 };
-        head(event, &mut writer);
+        head(event, &mut self.clock, &mut writer);
         self.string(event.message(), &mut writer);
-        for (place, &at) in placed.iter().enumerate().take(EXCEPTION) {
-            if at != NOWHERE {
-                writer.text(&self.places[place]);
-                let is_number = matches!(PLACES[place], "map_index" | "try_number")
-                    && !columns.attribute_json[at]
-                    && is_number(self.value(at));
-                if is_number { writer.plain(self.value(at)) } else { self.attribute(at, &mut writer) }
-            } else if let Some(context) = &self.context[place] {
-                writer.text(context);
-            }
+        for place in 0..CONTEXT {
+            self.place(place, placed[place], &mut writer);
         }
-        writer.text(&self.kind);
+        if placed[CONTEXT..EXCEPTION].iter().all(|&at| at == NOWHERE) {
+            writer.text(&self.usual);
+        } else {
+            for place in CONTEXT..EXCEPTION {
+                self.place(place, placed[place], &mut writer);
+            }
+            writer.text(&self.kind);
+        }
         if placed[EXCEPTION] != NOWHERE {
             writer.text(&self.places[EXCEPTION]);
             self.attribute(placed[EXCEPTION], &mut writer);
@@ -126,6 +135,19 @@ impl<'a> Objects<'a> {
         writer.plain(b"}");
         let extra = writer.extra;
         Some(out.len() - start - extra)
+    }
+
+    /// What stands at a place: the attribute that is `at`, or else what is known of the try.
+    fn place(&self, place: usize, at: usize, writer: &mut Writer<'_>) {
+        if at != NOWHERE {
+            writer.text(&self.places[place]);
+            let is_number = matches!(PLACES[place], "map_index" | "try_number")
+                && !self.batch.events.attribute_json[at]
+                && is_number(self.value(at));
+            if is_number { writer.plain(self.value(at)) } else { self.attribute(at, writer) }
+        } else if let Some(context) = &self.context[place] {
+            writer.text(context);
+        }
     }
 
     fn write_fields(&self, writer: &mut Writer<'_>) {
@@ -178,11 +200,11 @@ impl<'a> Objects<'a> {
 }
 
 /// From `{` to `"message":`.
-fn head(event: EventRef<'_>, writer: &mut Writer<'_>) {
+fn head(event: EventRef<'_>, clock: &mut time::Clock, writer: &mut Writer<'_>) {
     writer.plain(b"{");
     if event.timestamp() != NO_TIMESTAMP {
         writer.ours(br#"\"timestamp\":\""#, 3);
-        time::write(event.timestamp(), writer.out);
+        clock.write(event.timestamp(), writer.out);
         writer.ours(br#"\","#, 1);
     }
     if let Some(level) = level(event.severity()) {
