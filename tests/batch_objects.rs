@@ -277,14 +277,14 @@ fn what_is_in_an_object_is_not_taken_again_though_the_cursor_waits_for_another()
     // A few lines of one hour, then many of the next: the next hour's are put, the cursor stays before the few.
     let first = "[2026-11-21T11:59:59.000+0000] {load.py:7} INFO - first\n".repeat(5);
     lake.logs.append(TRY, first);
-    lake.logs.append_lines(0..3_000);
+    lake.logs.append_lines(0..12_000);
     let running = lake.spawn();
     eventually("objects of the next hour", || {
         (lake.objects().keys().filter(|key| key.contains("hour=12")).count() >= 2).then_some(())
     });
     running.kill();
     let before = lake.objects();
-    lake.logs.append_lines(3_000..3_500);
+    lake.logs.append_lines(12_000..12_500);
 
     lake.run_once();
 
@@ -293,7 +293,7 @@ fn what_is_in_an_object_is_not_taken_again_though_the_cursor_waits_for_another()
     let messages: Vec<String> = lake.events().iter().map(|event| message(event)).collect();
     assert_eq!(messages.iter().filter(|it| *it == "first").count(), 5);
     let numbered = sorted(messages.into_iter().filter(|it| it != "first"));
-    assert_eq!(numbered, expected_messages(0..3_500), "each line once");
+    assert_eq!(numbered, expected_messages(0..12_500), "each line once");
 }
 
 #[test]
@@ -303,8 +303,8 @@ fn nothing_is_lost_or_doubled_by_kill_after_kill() {
     let lake = Lake::of(LogFolder::empty(), options);
     let mut written = 0;
     for round in 0..6_u32 {
-        lake.logs.append_lines(written..written + 4_000);
-        written += 4_000;
+        lake.logs.append_lines(written..written + 12_000);
+        written += 12_000;
         let so_far = lake.objects().len();
         let running = lake.spawn();
         eventually("more objects", || (lake.objects().len() > so_far + round as usize % 3).then_some(()));
@@ -369,7 +369,7 @@ fn events_that_another_key_puts_into_a_folder_of_the_same_name_are_not_taken_for
     let options = "layout: batch, batch: { max_bytes: 60000, min_bytes: 50000, timeout_secs: 3600 }";
     let mut lake = Lake::of(LogFolder::empty(), &format!("key: 'part=%H', {options}"));
     lake.logs.append(TRY, "[2026-11-21T11:00:12.000+0000] {load.py:7} INFO - first\n".repeat(5));
-    lake.logs.append_lines(0..3_000);
+    lake.logs.append_lines(0..12_000);
     let running = lake.spawn();
     eventually("objects", || (lake.objects().len() >= 2).then_some(()));
     running.kill();
@@ -383,15 +383,15 @@ fn events_that_another_key_puts_into_a_folder_of_the_same_name_are_not_taken_for
     assert_eq!(messages.iter().filter(|it| *it == "first").count(), 5);
     let mut numbered = sorted(messages.into_iter().filter(|it| it != "first"));
     numbered.dedup();
-    assert_eq!(numbered, expected_messages(0..3_000));
+    assert_eq!(numbered, expected_messages(0..12_000));
 }
 
 #[test]
 fn a_stream_goes_on_though_its_component_makes_other_batches_after_a_kill() {
     let options = "layout: batch, batch: { timeout_secs: 0, min_bytes: 0 }";
     let mut lake = Lake::of(LogFolder::empty(), options);
-    // Lines as they stand are taken by the thousand; the normalizer makes one event of all these.
-    lake.logs.append(TRY, line(0) + &"  and more\n".repeat(2_500));
+    // Lines as they stand are taken by four thousand; the normalizer makes one event of all these.
+    lake.logs.append(TRY, line(0) + &"  and more\n".repeat(9_000));
     lake.input = "airflow";
     lake.moto.hold("PutObject");
     let running = lake.spawn();
@@ -409,7 +409,7 @@ fn a_stream_goes_on_though_its_component_makes_other_batches_after_a_kill() {
     lake.set_up(updraft!("run", "--once", "--give-up", "10s")).run().exits(0);
 
     let more: usize = lake.events().iter().map(|it| message(it).matches("and more").count()).sum();
-    assert_eq!(more, 2_500);
+    assert_eq!(more, 9_000);
 }
 
 #[test]

@@ -189,6 +189,11 @@ impl<T> Packer<T> {
         self.open.first().map(|event| &event.ticket)
     }
 
+    /// The ticket of the event that was queued last.
+    pub fn newest(&self) -> Option<&T> {
+        self.waiting.back().or(self.open.last()).map(|event| &event.ticket)
+    }
+
     fn place(&mut self, event: Encoded<T>, weight: usize) {
         if self.blocked.contains(&event.lane) {
             self.wait(event, weight);

@@ -49,10 +49,9 @@ pub type Member<'a> = (Json<'a>, Json<'a>);
 impl<'a> Json<'a> {
     /// Reads one value; white space may stand around it. None: not JSON.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        std::str::from_utf8(bytes).ok()?;
         let mut scanner = Scanner::new(bytes);
         let value = scanner.value(MAX_DEPTH)?;
-        scanner.end().then_some(value)
+        (scanner.end() && scanner.is_utf8()).then_some(value)
     }
 
     /// What it is.
@@ -138,17 +137,19 @@ pub fn read_object<'a>(bytes: &'a [u8], members: &mut Vec<Member<'a>>) -> Option
             members.push((name, value));
         }
     })?;
-    (scanner.end() && std::str::from_utf8(bytes).is_ok()).then_some(count)
+    (scanner.end() && scanner.is_utf8()).then_some(count)
 }
 
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// All bytes of its strings, one over the other: a high bit is of a byte that is not ASCII.
+    seen: u64,
 }
 
 impl<'a> Scanner<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, at: 0, seen: 0 }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -168,6 +169,11 @@ impl<'a> Scanner<'a> {
     fn end(&mut self) -> bool {
         self.space();
         self.at == self.bytes.len()
+    }
+
+    /// Of what was read to its end; what is not in strings is ASCII, or was refused.
+    fn is_utf8(&self) -> bool {
+        self.seen & HIGH == 0 || std::str::from_utf8(self.bytes).is_ok()
     }
 
     fn value(&mut self, depth: usize) -> Option<Json<'a>> {
@@ -266,7 +272,7 @@ impl<'a> Scanner<'a> {
         self.take(b'"')?;
         let mut kind = Kind::Plain;
         loop {
-            self.at += ordinary(&self.bytes[self.at..]);
+            self.ordinary();
             match self.peek()? {
                 b'"' => {
                     self.at += 1;
@@ -295,28 +301,40 @@ impl<'a> Scanner<'a> {
         self.at += length;
         Some(())
     }
+
+    /// Goes on to the first quote, backslash or control character; eight bytes at a time.
+    fn ordinary(&mut self) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let (words, tail) = rest.as_chunks::<8>();
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            self.seen |= word;
+            let quote = zeros(word ^ (LOW * u64::from(b'"')));
+            let backslash = zeros(word ^ (LOW * u64::from(b'\\')));
+            let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+            let found = quote | backslash | control;
+            if found != 0 {
+                self.at += (found.trailing_zeros() / 8) as usize;
+                return;
+            }
+            self.at += 8;
+        }
+        for byte in tail {
+            if matches!(byte, b'"' | b'\\' | 0..0x20) {
+                return;
+            }
+            self.seen |= u64::from(*byte);
+            self.at += 1;
+        }
+    }
 }
 
-/// How many bytes before the first quote, backslash or control character; eight at a time.
-fn ordinary(bytes: &[u8]) -> usize {
-    const LOW: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = LOW << 7;
-    /// A high bit for each zero byte; the lowest one set is exact, which is all that counts.
-    fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(LOW) & !word & HIGH
-    }
-    let mut at = 0;
-    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = zeros(word ^ (LOW * u64::from(b'"')));
-        let backslash = zeros(word ^ (LOW * u64::from(b'\\')));
-        let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
-        let found = quote | backslash | control;
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let tail = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-    tail.map_or(bytes.len(), |tail| at + tail)
+/// The lowest bit of each byte of a word…
+const LOW: u64 = u64::MAX / 0xff;
+/// …and the highest.
+const HIGH: u64 = LOW << 7;
+
+/// A high bit for each zero byte; the lowest one set is exact, which is all that counts.
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(LOW) & !word & HIGH
 }

@@ -229,12 +229,13 @@ impl CloudWatch {
         waiting.wake_some(&self.lanes.schedule, |stream| self.lanes.get(stream).is_some());
     }
 
-    /// The sink is full of what waits for more, and more has no room: the largest puts go as they are.
+    /// The sink is full of what waits for more, and more has no room: some go as they are, first those that no more is there
+    /// for, then the largest.
     fn relieve(&self) {
         if self.relieving.fetch_add(1, Ordering::AcqRel) < RELIEF {
             let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
-            let largest = outlets.values().max_by_key(|outlet| outlet.holds_back());
-            if largest.is_some_and(|outlet| outlet.hurry()) {
+            let first = outlets.values().max_by_key(|outlet| outlet.holds_back());
+            if first.is_some_and(|outlet| outlet.hurry()) {
                 return;
             }
         }

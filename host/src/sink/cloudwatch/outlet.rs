@@ -175,10 +175,12 @@ impl Outlet {
         }
     }
 
-    /// How many bytes wait here for more, and could go.
-    pub fn holds_back(&self) -> usize {
+    /// What would be won if what waits here for more went at once, to be compared: rather that of a file which has no more
+    /// for now, then the most bytes. None: nothing waits.
+    pub fn holds_back(&self) -> Option<(bool, usize)> {
         let state = self.state();
-        if state.is_idle() { state.packer.bytes() } else { 0 }
+        let newest = state.packer.newest().filter(|_| state.is_idle())?;
+        Some((newest.of.lane.all_read(), state.packer.bytes()))
     }
 
     /// What is here goes without waiting for more, if it waits; that is [`CloudWatch::relieved`] when it is through.

@@ -5,6 +5,7 @@ use super::super::json::{CONTEXT, EXCEPTION, PLACES, is_number, level};
 use super::super::{escape, time};
 use super::names::{Name, member, names};
 use crate::event::{Batch, EventRef, NO_TIMESTAMP};
+use std::ops::Range;
 
 /// Events with more fields than this go the other way, which takes no square of time.
 const MOST_FIELDS: usize = 64;
@@ -116,15 +117,11 @@ impl<'a> Objects<'a> {
         let mut writer = Writer { out, extra: 0 };
         head(event, &mut self.clock, &mut writer);
         self.string(event.message(), &mut writer);
-        for place in 0..CONTEXT {
-            self.place(place, placed[place], &mut writer);
-        }
+        self.places(0..CONTEXT, &placed, &mut writer);
         if placed[CONTEXT..EXCEPTION].iter().all(|&at| at == NOWHERE) {
             writer.text(&self.usual);
         } else {
-            for place in CONTEXT..EXCEPTION {
-                self.place(place, placed[place], &mut writer);
-            }
+            self.places(CONTEXT..EXCEPTION, &placed, &mut writer);
             writer.text(&self.kind);
         }
         if placed[EXCEPTION] != NOWHERE {
@@ -137,16 +134,18 @@ impl<'a> Objects<'a> {
         Some(out.len() - start - extra)
     }
 
-    /// What stands at a place: the attribute that is `at`, or else what is known of the try.
-    fn place(&self, place: usize, at: usize, writer: &mut Writer<'_>) {
-        if at != NOWHERE {
-            writer.text(&self.places[place]);
-            let is_number = matches!(PLACES[place], "map_index" | "try_number")
-                && !self.batch.events.attribute_json[at]
-                && is_number(self.value(at));
-            if is_number { writer.plain(self.value(at)) } else { self.attribute(at, writer) }
-        } else if let Some(context) = &self.context[place] {
-            writer.text(context);
+    /// What stands at some places: attributes, or else what is known of the try.
+    fn places(&self, which: Range<usize>, placed: &[usize; PLACES.len()], writer: &mut Writer<'_>) {
+        for (place, &at) in which.clone().zip(&placed[which]) {
+            if at != NOWHERE {
+                writer.text(&self.places[place]);
+                let is_number = matches!(PLACES[place], "map_index" | "try_number")
+                    && !self.batch.events.attribute_json[at]
+                    && is_number(self.value(at));
+                if is_number { writer.plain(self.value(at)) } else { self.attribute(at, writer) }
+            } else if let Some(context) = &self.context[place] {
+                writer.text(context);
+            }
         }
     }
 
