@@ -30,6 +30,9 @@
 //! Nothing here is global: no signal handler, no exit, no logger (events go to `tracing`).
 
 mod aws;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 pub mod check;
 pub mod config;
 pub mod control;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use updraft_tests::{ACCOUNT, Finished, LogFolder, Moto, REGION, Updraft, files_in, fixture_sets};
 
-use crate::run::{Outcome, cargo, cargos, heading, ours, root, run};
-use crate::setup;
+use crate::run::{Outcome, heading, ours, root};
+use crate::{binary, setup};
 
 /// The embedded default: through the built-in normalizer to the console, and byte for byte to local files.
 const LOCAL_PIPELINE: &str = r"
@@ -30,8 +30,7 @@ pub fn demo() -> Outcome {
     setup::wasm_target()?;
     setup::python_environment()?;
     heading("build");
-    run(cargo(&["build", "--package", "updraft", "--locked", "--quiet"]))?;
-    let binary = cargos().join("debug/updraft");
+    let binary = binary::updraft(&[])?;
     to_local_files(&binary)?;
     to_moto(&binary)?;
     println!(

@@ -2,6 +2,7 @@
 
 mod airflow;
 mod bench;
+mod binary;
 mod demo;
 mod fuzz;
 mod guests;

@@ -191,6 +191,22 @@ fn note_made_of(environment: &Path, wanted: &str) -> Outcome {
     fs::write(&note, wanted).map_err(|error| format!("{}: {error}", note.display()).into())
 }
 
+/// What counts the host's instructions, where the machine has a package of it; who then misses it says so.
+pub fn valgrind() -> Outcome {
+    let there = || works(command("valgrind", &["--version"]));
+    if there() || !works(command("apt-get", &["--version"])) {
+        return Ok(());
+    }
+    let install = || run(command("apt-get", &["install", "--yes", "--quiet", "valgrind"]));
+    // Lists of packages may be old, or not there at all.
+    let installed =
+        install().or_else(|_| run(command("apt-get", &["update", "--quiet"])).and_then(|()| install()));
+    if let Err(trouble) = installed {
+        println!("   {trouble}");
+    }
+    Ok(())
+}
+
 /// The cargo-deny to use.
 pub fn cargo_deny() -> Outcome<PathBuf> {
     tool("cargo-deny", CARGO_DENY_VERSION)

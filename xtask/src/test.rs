@@ -1,9 +1,9 @@
-//! Everything that must hold, quick checks first; the tests come last, so that their summary is the last word.
+//! Everything that must hold, quick checks first; then the tests, and last what the binary that they drove takes.
 //!
 //! Of `tests/airflow` only format and lints: its tests need Airflows (`cargo xtask test --airflow`).
 
 use crate::run::{Outcome, cargo, command, heading, run, works};
-use crate::{airflow, native, setup, tidy};
+use crate::{airflow, bench, native, setup, tidy};
 
 /// Guests, as the machine that runs them sees them; natively they are linted with the rest.
 const GUESTS: [&str; 13] = [
@@ -82,5 +82,8 @@ pub fn test() -> Outcome {
     if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
         tests.env("PROPTEST_RNG_SEED", "1");
     }
-    run(tests)
+    run(tests)?;
+
+    heading("instructions, beside those written down");
+    bench::guard("--guard")
 }

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 /// Lines in a batch: as many short ones as come to [`BATCH_BYTES`]. What a batch costs besides its lines (a task, a call, a
 /// commit) is a tenth of it all with 1,000.
-const BATCH_LINES: usize = 4000;
+pub const BATCH_LINES: usize = 4000;
 /// Bytes in a batch, unless one event needs more.
-const BATCH_BYTES: usize = 512 << 10;
+pub const BATCH_BYTES: usize = 512 << 10;
 /// A guest that consumes nothing is shown more lines, up to this; then it must consume what it has.
 const MAX_BATCH_BYTES: usize = 2 * tail::MAX_LINE;
 /// Batches kept for a lane that is in step, in bytes, per chain.

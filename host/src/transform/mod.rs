@@ -46,6 +46,8 @@ use crate::config::Role;
 use std::time::Instant;
 
 pub use capsule::Capsules;
+#[cfg(feature = "bench")]
+pub use chain::{BATCH_BYTES, BATCH_LINES};
 pub use chain::{Chain, Step};
 pub use engine::Engine;
 pub use error::{Broken, GuestError};

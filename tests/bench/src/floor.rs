@@ -79,7 +79,7 @@ fn normalize(
 }
 
 /// Gives the lines of a file, some at a time; `each` says how many bytes of them it used.
-fn lines(file: &Path, mut each: impl FnMut(&Lines) -> Result<usize, String>) -> Result<(), String> {
+pub fn lines(file: &Path, mut each: impl FnMut(&Lines) -> Result<usize, String>) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", file.display());
     let mut opened = File::open(file).map_err(failed)?;
     let mut rest = Vec::new();
@@ -102,7 +102,7 @@ fn lines(file: &Path, mut each: impl FnMut(&Lines) -> Result<usize, String>) -> 
 }
 
 /// As the path says it.
-fn origin(path: &str) -> Result<LogStream, String> {
+pub fn origin(path: &str) -> Result<LogStream, String> {
     let part = |name: &str| {
         let found = path.split('/').find_map(|part| part.strip_prefix(name));
         found.map(str::to_owned).ok_or_else(|| format!("{path} has no {name}"))

@@ -3,6 +3,7 @@
 mod corpus;
 mod endpoint;
 mod floor;
+mod fuel;
 mod guard;
 mod matrix;
 mod page;
@@ -19,7 +20,7 @@ use setting::Setting;
 
 const HELP: &str = "\
 updraft-bench --binary UPDRAFT --place FOLDER [--megabytes N] [--repeats N] [--only ROW,…] [--page FILE --command TEXT]
-              [--guard BASELINE | --rewrite BASELINE]";
+              [--guard BASELINE | --rewrite BASELINE] [--component WASM]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -58,7 +59,7 @@ fn paths(files: &str) -> Result<Vec<String>, String> {
 fn bench(words: &[&str]) -> Result<(), String> {
     let (mut binary, mut place, mut megabytes, mut repeats) = (None, None, 500, 3);
     let (mut only, mut page, mut command) = (Row::ALL.to_vec(), None, String::new());
-    let mut baseline = None;
+    let (mut baseline, mut component) = (None, None);
     let mut words = words.iter();
     while let Some(&word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value\n{HELP}"))?;
@@ -72,13 +73,14 @@ fn bench(words: &[&str]) -> Result<(), String> {
             "--only" => only = value.split(',').map(Row::named).collect::<Result<_, _>>()?,
             "--page" => page = Some(PathBuf::from(value)),
             "--guard" | "--rewrite" => baseline = Some((PathBuf::from(value), word == "--rewrite")),
+            "--component" => component = Some(PathBuf::from(value)),
             "--command" => (*value).clone_into(&mut command),
             _ => return Err(format!("what is {word}?\n{HELP}")),
         }
     }
     let setting = Setting::new(&binary.ok_or(HELP)?, &place.ok_or(HELP)?, megabytes, repeats)?;
     if let Some((baseline, rewrite)) = baseline {
-        return guard::guard(&setting, &baseline, rewrite);
+        return guard::guard(&setting, &component.ok_or(HELP)?, &baseline, rewrite);
     }
     setting.warm()?;
     let mut figures = Vec::new();

@@ -36,6 +36,11 @@ impl Setting {
         Ok(Self { binary, place, megabytes, repeats, endpoint: Endpoint::start()? })
     }
 
+    /// The same at another place, with an endpoint of its own.
+    pub fn beside(&self, name: &str) -> Result<Self, String> {
+        Self::new(&self.binary, &self.place.join(name), self.megabytes, self.repeats)
+    }
+
     /// A corpus of so many files, as large as is asked for in all.
     pub fn corpus(&self, kind: Kind, files: usize) -> Result<Corpus, String> {
         let corpus = Corpus::of(&self.place, kind, files, self.megabytes * 1_000_000 / files)?;
