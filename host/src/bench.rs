@@ -33,7 +33,7 @@ pub fn normalizer() -> impl Fn(&Origin, &[u8], &[u32]) -> Events {
     let component = engine.load(&transform, &stats).unwrap_or_else(|error| panic!("{error}"));
     move |origin, bytes, ends| {
         let made = component.run(|instance| instance.normalize(origin, bytes, ends, true), |_| false);
-        made.map(|(_, events)| events).unwrap_or_else(|error| panic!("{error}"))
+        made.map_or_else(|error| panic!("{error}"), |(_, events)| events)
     }
 }
 

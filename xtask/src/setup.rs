@@ -192,10 +192,10 @@ fn note_made_of(environment: &Path, wanted: &str) -> Outcome {
 }
 
 /// What counts the host's instructions, where the machine has a package of it; who then misses it says so.
-pub fn valgrind() -> Outcome {
+pub fn valgrind() {
     let there = || works(command("valgrind", &["--version"]));
     if there() || !works(command("apt-get", &["--version"])) {
-        return Ok(());
+        return;
     }
     let install = || run(command("apt-get", &["install", "--yes", "--quiet", "valgrind"]));
     // Lists of packages may be old, or not there at all.
@@ -204,7 +204,6 @@ pub fn valgrind() -> Outcome {
     if let Err(trouble) = installed {
         println!("   {trouble}");
     }
-    Ok(())
 }
 
 /// The cargo-deny to use.

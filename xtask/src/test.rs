@@ -41,6 +41,8 @@ pub fn test() -> Outcome {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--features",
+        "updraft/bench",
         "--locked",
         "--quiet",
         "--",
