@@ -4,6 +4,7 @@
 use super::{Identity, Store, StoreError, StreamId, schema};
 use crate::receipt::{Entry, Fate, Outcome};
 use rusqlite::{Connection, OpenFlags, Row, params};
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -53,26 +54,37 @@ pub struct Seal {
 }
 
 impl Store {
-    /// Writes down what a stream's first bytes hash to; nothing where it has no receipt.
-    pub async fn seal_receipt(&self, stream: StreamId, seal: Seal) -> Result<(), StoreError> {
+    /// Writes down what the first bytes of streams hash to, in one transaction; nothing where one has no receipt.
+    pub async fn seal_receipts(&self, seals: Vec<(StreamId, Seal)>) -> Result<(), StoreError> {
         self.call(move |db| {
-            db.prepare_cached(
+            let tx = db.transaction()?;
+            let mut write = tx.prepare_cached(
                 "UPDATE receipts SET sealed = ?2, sealed_size = ?3, sha256 = ?4, size = max(size, ?3) WHERE id = ?1",
-            )?
-            .execute(params![stream, now_ms(), seal.size.cast_signed(), seal.sha256])
-            .map(drop)
+            )?;
+            for (stream, seal) in seals {
+                write.execute(params![stream, now_ms(), seal.size.cast_signed(), seal.sha256])?;
+            }
+            drop(write);
+            tx.commit()
         })
         .await
     }
 
-    /// Whether a stream has a receipt that is not sealed up to this size.
-    pub async fn lacks_seal(&self, stream: StreamId, size: u64) -> Result<bool, StoreError> {
+    /// Of these streams, those that have a receipt that is not sealed up to this size.
+    pub async fn lack_seals(&self, streams: Vec<(StreamId, u64)>) -> Result<HashSet<StreamId>, StoreError> {
         self.call(move |db| {
-            db.prepare_cached(
+            let mut lacking = HashSet::new();
+            let mut count = db.prepare_cached(
                 "SELECT count(*) FROM receipts WHERE id = ?1 AND (sealed_size IS NULL OR sealed_size <> ?2)",
-            )?
-            .query_row(params![stream, size.cast_signed()], |row| row.get::<_, i64>(0))
-            .map(|count| count > 0)
+            )?;
+            for (stream, size) in streams {
+                let lacks =
+                    count.query_row(params![stream, size.cast_signed()], |row| row.get::<_, i64>(0))?;
+                if lacks > 0 {
+                    lacking.insert(stream);
+                }
+            }
+            Ok(lacking)
         })
         .await
     }

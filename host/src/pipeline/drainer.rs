@@ -184,7 +184,7 @@ impl Drainer {
 fn is_meant(lane: &Lane, which: &Pattern) -> bool {
     let origin = &lane.stream.origin;
     origin.kind != StreamKind::DeadLetter
-        && which.fits(&origin.path, Some(&lane.stream.place()), origin.task.as_ref())
+        && which.fits(&origin.path, Some(&*lane.stream.place()), origin.task.as_ref())
 }
 
 /// What a sink lacks of what is wanted, if it lacks anything.

@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the oldest receipts are forgotten.
 const SWEEP: Duration = Duration::from_mins(10);
+/// So many are hashed by one task, and written down in one transaction…
+const AT_ONCE: usize = 64;
+/// …unless they have so many bytes: the end of a run does not wait for more.
+const AT_ONCE_BYTES: u64 = 8 << 20;
 /// How many bytes are read at a time to be hashed: they are still in the processor's cache then.
 const CHUNK: usize = 64 << 10;
 
@@ -57,8 +61,8 @@ impl Notary {
                     tracing::debug!("{error}");
                 }
             }
-            for stream in self.due(&delivered) {
-                self.seal(&stream).await;
+            for streams in in_groups(&self.due(&delivered)) {
+                self.seal(streams).await;
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -66,56 +70,94 @@ impl Notary {
 
     /// The run is over: seals what can be sealed, until `over` says that there is no time left.
     pub async fn finish(&self, delivered: impl Fn(StreamId) -> bool, mut over: impl FnMut() -> bool) {
-        for stream in self.due(&delivered) {
+        for streams in in_groups(&self.due(&delivered)) {
             if over() {
                 return;
             }
-            self.seal(&stream).await;
+            self.seal(streams).await;
         }
     }
 
     /// The streams whose time has come.
     fn due(&self, delivered: &impl Fn(StreamId) -> bool) -> Vec<Arc<Stream>> {
-        let waiting: Vec<Arc<Stream>> = self.waiting().values().cloned().collect();
         // One that is gone has ended, but whoever holds it open may still write.
         let is_quiet = |stream: &Stream| stream.snapshot().grew.elapsed() >= fence::SETTLED;
-        waiting.into_iter().filter(|it| it.ended() && is_quiet(it) && delivered(it.id)).collect()
+        let ended = |stream: &&Arc<Stream>| stream.ended() && is_quiet(stream);
+        let ended: Vec<Arc<Stream>> = self.waiting().values().filter(ended).cloned().collect();
+        ended.into_iter().filter(|stream| delivered(stream.id)).collect()
     }
 
-    async fn seal(&self, stream: &Arc<Stream>) {
-        let size = stream.snapshot().size;
-        if let Err(error) = self.try_to_seal(stream, size).await {
+    async fn seal(&self, streams: &[Arc<Stream>]) {
+        let sizes: Vec<u64> = streams.iter().map(|stream| stream.snapshot().size).collect();
+        if let Err(error) = self.try_to_seal(streams, &sizes).await {
             // A receipt without a hash is one all the same.
-            tracing::debug!(path = %stream.origin.path, "the receipt stays without a hash: {error}");
+            tracing::debug!(streams = streams.len(), "receipts stay without a hash: {error}");
         }
         let mut waiting = self.waiting();
-        // It may have grown meanwhile; then its end is still to come.
-        if stream.snapshot().size == size {
-            waiting.remove(&stream.id);
+        for (stream, size) in streams.iter().zip(sizes) {
+            // It may have grown meanwhile; then its end is still to come.
+            if stream.snapshot().size == size {
+                waiting.remove(&stream.id);
+            }
+        }
+        // Once all of very many are sealed, the room for them is not needed again.
+        if waiting.is_empty() {
+            waiting.shrink_to_fit();
         }
     }
 
     async fn try_to_seal(
         &self,
-        stream: &Arc<Stream>,
-        size: u64,
+        streams: &[Arc<Stream>],
+        sizes: &[u64],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        if !self.store.lacks_seal(stream.id, size).await? {
+        let asked = streams.iter().zip(sizes).map(|(stream, size)| (stream.id, *size)).collect();
+        let lacking = self.store.lack_seals(asked).await?;
+        if lacking.is_empty() {
             return Ok(());
         }
-        let (files, there) = (self.files.clone(), stream.clone());
-        let sha256 = tokio::task::spawn_blocking(move || {
-            let file = files.get(&there)?;
-            let sha256 = hash(&file, size)?;
-            there.still_is(&file).map(|()| sha256)
+        let of_them = streams.iter().zip(sizes).filter(|(stream, _)| lacking.contains(&stream.id));
+        let of_them: Vec<_> = of_them.map(|(stream, size)| (stream.clone(), *size)).collect();
+        let files = self.files.clone();
+        let hashed = tokio::task::spawn_blocking(move || {
+            let mut seals = Vec::new();
+            for (stream, size) in of_them {
+                match sealed(&files, &stream, size) {
+                    Ok(seal) => seals.push((stream.id, seal)),
+                    Err(error) => {
+                        tracing::debug!(path = %stream.origin.path, "the receipt stays without a hash: {error}")
+                    }
+                }
+            }
+            seals
         });
-        let seal = Seal { size, sha256: sha256.await?? };
-        Ok(self.store.seal_receipt(stream.id, seal).await?)
+        Ok(self.store.seal_receipts(hashed.await?).await?)
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Stream>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Those that are sealed at once, one group after the other.
+fn in_groups(streams: &[Arc<Stream>]) -> impl Iterator<Item = &[Arc<Stream>]> {
+    let (mut count, mut bytes) = (0, 0);
+    streams.chunk_by(move |stream, _| {
+        (count, bytes) = (count + 1, bytes + stream.snapshot().size);
+        let has_room = count < AT_ONCE && bytes < AT_ONCE_BYTES;
+        if !has_room {
+            (count, bytes) = (0, 0);
+        }
+        has_room
+    })
+}
+
+/// What the bytes of a stream hash to. Blocks.
+fn sealed(files: &OpenFiles, stream: &Stream, size: u64) -> std::io::Result<Seal> {
+    let file = files.get(stream)?;
+    let sha256 = hash(&file, size)?;
+    stream.still_is(&file)?;
+    Ok(Seal { size, sha256 })
 }
 
 /// SHA-256 of a file's first bytes; an error if it has not so many. Blocks.

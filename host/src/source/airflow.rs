@@ -74,7 +74,7 @@ pub struct Airflow {
     listener: Arc<dyn Listener>,
     known: HashMap<StreamId, Known>,
     /// Those of them whose files are there, by place.
-    at: HashMap<String, StreamId>,
+    at: HashMap<Arc<str>, StreamId>,
     /// Streams whose files are nowhere any more, until every sink has them.
     gone: HashMap<StreamId, Known>,
     /// As the store had them at start and no scan has seen yet.
@@ -100,7 +100,7 @@ pub struct Airflow {
 struct Known {
     stream: Arc<Stream>,
     /// Where it was last seen, below the root.
-    rel: String,
+    rel: Arc<str>,
     /// So many looks in a row did not find it.
     absent: u32,
 }
@@ -285,7 +285,7 @@ impl Airflow {
         for abs in paths {
             let Ok(below) = abs.strip_prefix(self.discovery.root()) else { continue };
             let rel = rel_of(below);
-            match self.at.get(&rel).and_then(|id| self.known.get(id)) {
+            match self.at.get(rel.as_str()).and_then(|id| self.known.get(id)) {
                 Some(known) => look_at.push((abs, self.sought(known))),
                 // A new file is found by its folder, under its real name; excluded ones are nobody's business.
                 None => {
@@ -296,7 +296,7 @@ impl Airflow {
         let looked = tokio::task::spawn_blocking(move || {
             let look = |(abs, sought): (PathBuf, Sought)| {
                 let metadata = std::fs::metadata(&abs).ok()?;
-                let found = Found { abs, rel: sought.rel.clone(), metadata };
+                let found = Found { abs, rel: (*sought.rel).to_owned(), metadata };
                 Some((sought.id, look(&found, &sought).ok()?))
             };
             look_at.into_iter().map(look).collect::<Vec<_>>()
@@ -322,12 +322,14 @@ impl Airflow {
     /// A stream as the next look seeks it.
     fn sought(&self, known: &Known) -> Sought {
         let stream = &known.stream;
+        let snapshot = stream.snapshot();
         Sought {
             id: stream.id,
             rel: known.rel.clone(),
             abs: stream.place(),
+            is_there: !snapshot.gone,
             identity: stream.identity(),
-            size: stream.snapshot().size,
+            size: snapshot.size,
             stamp: Some(stream.stamp()),
             acknowledged: self.listener.acknowledged(stream.id),
         }

@@ -25,7 +25,7 @@ pub fn alone(
     let identity = fingerprint::take(&file, &metadata)?;
     let modified = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
     let stamp = Stamp { modified: written.unwrap_or(modified), ..Stamp::default() };
-    let stream = Stream::new(ID, source, origin, String::new(), 0, place, identity);
+    let stream = Stream::new(ID, source, origin, String::new(), 0, place.into(), identity);
     stream.grow(metadata.len(), stamp);
     let files = OpenFiles::default();
     files.put(&stream, file);

@@ -49,6 +49,8 @@ pub enum Refusal {
 pub struct Scan {
     /// The files, ordered by `rel`.
     pub files: Vec<Found>,
+    /// How many there were, kept or not.
+    pub count: usize,
     /// Folders and links that could not be looked at. The root too, when it is not there.
     pub unreadable: Vec<(PathBuf, io::Error)>,
     /// How many of the files have names that are not UTF-8.
@@ -129,6 +131,12 @@ impl Discovery {
     /// Looks through the whole folder. A symlink to something inside the root is skipped, since that is found under its
     /// real name (`scheduler/latest`); others are followed, after the root's own files, each target once.
     pub fn scan(&self) -> Scan {
+        self.scan_but(Some)
+    }
+
+    /// The same, of files only what `keep` returns: each goes there as soon as it is found. Of very many files that are
+    /// as they were, nothing is kept.
+    pub fn scan_but(&self, keep: impl FnMut(Found) -> Option<Found>) -> Scan {
         let mut scan = Scan::default();
         let real_root = match fs::canonicalize(&self.root) {
             Ok(real_root) => real_root,
@@ -145,6 +153,7 @@ impl Discovery {
             folders: vec![root],
             links: VecDeque::new(),
             scan,
+            keep,
         };
         walk.run();
         let mut scan = walk.scan;
@@ -169,7 +178,7 @@ struct Place {
     outside: bool,
 }
 
-struct Walk<'a> {
+struct Walk<'a, K> {
     discovery: &'a Discovery,
     real_root: PathBuf,
     /// Device and inode of every folder visited, and of every file outside.
@@ -177,9 +186,11 @@ struct Walk<'a> {
     folders: Vec<Place>,
     links: VecDeque<Place>,
     scan: Scan,
+    /// Takes a file, or gives it back.
+    keep: K,
 }
 
-impl Walk<'_> {
+impl<K: FnMut(Found) -> Option<Found>> Walk<'_, K> {
     fn run(&mut self) {
         loop {
             if let Some(folder) = self.folders.pop() {
@@ -252,7 +263,8 @@ impl Walk<'_> {
             return;
         }
         self.scan.not_utf8 += usize::from(place.abs.to_str().is_none());
-        self.scan.files.push(Found { abs: place.abs, rel: place.rel, metadata });
+        self.scan.count += 1;
+        self.scan.files.extend((self.keep)(Found { abs: place.abs, rel: place.rel, metadata }));
     }
 
     /// What vanished while we looked was deleted, and a link to nothing is nothing.

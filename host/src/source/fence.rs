@@ -57,12 +57,12 @@ pub fn says_ended(tail: &[u8], whole: bool, kind: StreamKind) -> bool {
     if !whole {
         lines.remove(0);
     }
-    let records: Vec<Record> = lines
-        .iter()
-        .rev()
-        .filter(|line| !line.trim_ascii().is_empty())
-        .map(|line| Record::of(line))
-        .collect();
+    let records =
+        || lines.iter().rev().filter(|line| !line.trim_ascii().is_empty()).map(|line| Record::of(line));
+    if !may_have_ended(records()) {
+        return false;
+    }
+    let records: Vec<Record> = records().collect();
     // A file whose name follows another template may be either.
     let (task, trigger) = match kind {
         StreamKind::Task => (true, false),
@@ -152,6 +152,20 @@ fn file_of(line: &str) -> Option<&str> {
     let (number, _) = rest.split_once("} ")?;
     let is_place = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     (is_place && !file.contains([' ', '{', '}'])).then_some(file)
+}
+
+/// Whether it is worth while to look at all lines: most files are open, and their last line says so. The last line first.
+fn may_have_ended<'a>(mut records: impl Iterator<Item = Record<'a>>) -> bool {
+    records
+        .find_map(|record| {
+            let is_end = trigger_ended(&record)
+                || record.is_exit()
+                || record.is_of_supervisor()
+                || (record.is_printed() && STATES.contains(&record.message.trim_end()));
+            let goes_on = !record.is_printed() && !record.is_epilogue();
+            (is_end || goes_on).then_some(is_end)
+        })
+        .unwrap_or(false)
 }
 
 /// The last line first.

@@ -17,6 +17,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// So many bytes at the end of what two files have in common are compared before one is taken for a copy of the other
 /// that is still being made.
@@ -25,12 +26,14 @@ const ALIKE: u64 = 64 << 10;
 /// What became of a stream's file.
 #[derive(Debug)]
 pub enum Fate {
-    /// It is there, perhaps under another name, and as it was.
-    Same(Found),
+    /// It is where it was, and as it was: what nearly all are, so nothing more is kept of it.
+    Still,
+    /// It is there, under another name or met for the first time, and as it was.
+    Same(Box<Found>),
     /// It is there, perhaps under another name, and there may be more of it.
-    Grew(Found, Seen),
+    Grew(Box<(Found, Seen)>),
     /// It was truncated, replaced or deleted, and this is a copy of it.
-    Copied(Found, Seen),
+    Copied(Box<(Found, Seen)>),
     /// Its file was truncated or replaced, but a new file begins with all that was seen of it: it was too
     /// short to tell a copy by, and nothing of it is lost.
     Repeated,
@@ -55,56 +58,92 @@ pub struct Places {
     pub failed: Vec<(Found, io::Error)>,
 }
 
-/// Finds each stream's file. `files`: what the patterns let through below `root`. Blocks.
-pub fn settle(root: &Path, files: Vec<Found>, sought: Vec<Sought>) -> Places {
-    let listed: HashSet<PathBuf> = files.iter().map(|found| found.abs.clone()).collect();
-    let fates = sought.iter().map(|_| None).collect();
-    let mut search = Search { root, sought, fates, replaced: HashSet::new(), failed: Vec::new() };
-    let rest = search.where_they_were(files, &listed);
-    let rest = search.renamed(rest);
-    let beside = search.beside(&listed);
-    let beside = search.renamed(beside);
-    search.finish(rest, beside)
-}
-
 /// Places in `sought`, by how the files begin.
 type ByHead = HashMap<[u8; 32], Vec<usize>>;
 
-struct Search<'a> {
+/// Finds each stream's file. Blocks.
+pub struct Search<'a> {
     root: &'a Path,
     sought: Vec<Sought>,
+    /// Who was where: places in `sought`, the first of those that share one, and the others.
+    by_place: HashMap<Arc<str>, usize>,
+    sharing: HashMap<Arc<str>, Vec<usize>>,
     /// By place in `sought`.
     fates: Vec<Option<Fate>>,
     /// Those whose file was met and is another's.
     replaced: HashSet<usize>,
     failed: Vec<(Found, io::Error)>,
+    /// Where files were that are not there any more.
+    vanished: Vec<PathBuf>,
 }
 
-impl Search<'_> {
-    /// Returns the files that are not where their stream was.
-    fn where_they_were(&mut self, files: Vec<Found>, listed: &HashSet<PathBuf>) -> Vec<Found> {
-        let mut by_place: HashMap<String, Vec<usize>> = HashMap::new();
-        for (at, sought) in self.sought.iter().enumerate() {
-            by_place.entry(sought.rel.clone()).or_default().push(at);
+impl<'a> Search<'a> {
+    /// For the files of these streams, below `root`.
+    pub fn new(root: &'a Path, sought: Vec<Sought>) -> Self {
+        let mut by_place = HashMap::with_capacity(sought.len());
+        let mut sharing: HashMap<_, Vec<usize>> = HashMap::new();
+        for (at, sought) in sought.iter().enumerate() {
+            if by_place.contains_key(&sought.rel) {
+                sharing.entry(sought.rel.clone()).or_default().push(at);
+            } else {
+                by_place.insert(sought.rel.clone(), at);
+            }
         }
-        let mut rest = Vec::new();
-        for found in files {
-            let were_there = by_place.get(&found.rel).map_or(&[][..], Vec::as_slice);
-            rest.extend(self.claim(found, were_there));
+        let fates = sought.iter().map(|_| None).collect();
+        let (replaced, failed, vanished) = (HashSet::new(), Vec::new(), Vec::new());
+        Self { root, sought, by_place, sharing, fates, replaced, failed, vanished }
+    }
+
+    /// Gives a file that a pattern lets through to the stream that was where it is; returns it if there is none.
+    pub fn where_it_was(&mut self, found: Found) -> Option<Found> {
+        let Some(&first) = self.by_place.get(found.rel.as_str()) else { return Some(found) };
+        match self.sharing.get(found.rel.as_str()) {
+            None => self.claim(found, &[first]),
+            Some(others) => {
+                let all: Vec<usize> = std::iter::once(first).chain(others.iter().copied()).collect();
+                self.claim(found, &all)
+            }
         }
-        // Those that were renamed out of the patterns before.
+    }
+
+    /// Finds the other streams' files. `rest`: what the patterns let through and [`Self::where_it_was`] gave back.
+    pub fn settle(mut self, rest: Vec<Found>) -> Places {
+        if self.open().next().is_none() {
+            return self.finish(rest, Vec::new());
+        }
+        let listed = self.listed(&rest);
+        self.renamed_before(&listed);
+        let rest = self.renamed(rest);
+        let beside = self.beside(&listed);
+        let beside = self.renamed(beside);
+        self.finish(rest, beside)
+    }
+
+    /// All that the patterns let through.
+    fn listed(&self, rest: &[Found]) -> HashSet<PathBuf> {
+        let of_streams = self.sought.iter().zip(&self.fates).filter_map(|(sought, fate)| match fate {
+            Some(Fate::Still) => Some(sought.abs.to_path_buf()),
+            Some(Fate::Same(found)) => Some(found.abs.clone()),
+            Some(Fate::Grew(it) | Fate::Copied(it)) => Some(it.0.abs.clone()),
+            Some(Fate::Unknown | Fate::Repeated | Fate::Replaced | Fate::Absent) | None => None,
+        });
+        let others = rest.iter().chain(self.failed.iter().map(|(found, _)| found));
+        of_streams.chain(others.map(|found| found.abs.clone())).chain(self.vanished.iter().cloned()).collect()
+    }
+
+    /// Those that were renamed out of the patterns before.
+    fn renamed_before(&mut self, listed: &HashSet<PathBuf>) {
         for at in 0..self.sought.len() {
             let sought = &self.sought[at];
             if self.fates[at].is_none()
-                && !listed.contains(&sought.abs)
+                && !listed.contains(&*sought.abs)
                 && let Ok(metadata) = fs::symlink_metadata(&sought.abs)
                 && metadata.is_file()
             {
-                let found = Found { abs: sought.abs.clone(), rel: sought.rel.clone(), metadata };
+                let found = Found { abs: sought.abs.to_path_buf(), rel: (*sought.rel).to_owned(), metadata };
                 self.claim(found, &[at]);
             }
         }
-        rest
     }
 
     /// Returns the files that no stream's became. A stream of which nothing was seen but an empty file is not looked
@@ -134,11 +173,12 @@ impl Search<'_> {
             }
             match look(&found, sought) {
                 Ok(Sight::Same) => {
-                    self.fates[at] = Some(Fate::Same(found));
+                    let still = sought.is_there && *sought.abs == *found.abs;
+                    self.fates[at] = Some(if still { Fate::Still } else { Fate::Same(Box::new(found)) });
                     return None;
                 }
                 Ok(Sight::Grew(seen)) => {
-                    self.fates[at] = Some(Fate::Grew(found, seen));
+                    self.fates[at] = Some(Fate::Grew(Box::new((found, seen))));
                     return None;
                 }
                 Ok(Sight::Other) => {
@@ -147,7 +187,10 @@ impl Search<'_> {
                     }
                 }
                 // Deleted or renamed since it was found.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.vanished.push(found.abs);
+                    return None;
+                }
                 Err(error) => {
                     self.fates[at] = Some(Fate::Unknown);
                     self.failed.push((found, error));
@@ -206,7 +249,8 @@ impl Search<'_> {
             }
         }
         self.copies(&mut candidates);
-        let by_head = self.by_head();
+        // Most looks find nothing new, among very many.
+        let by_head = if candidates.is_empty() { ByHead::new() } else { self.by_head() };
         let (mut new, mut alike) = (Vec::new(), Vec::new());
         for (found, seen, is_listed) in candidates.into_iter().flatten() {
             if is_listed && self.is_like_one_beside(&found, &seen, &by_head) {
@@ -240,7 +284,7 @@ impl Search<'_> {
                 }
             }
             if let Some((found, seen, _)) = best.and_then(|(index, _)| candidates[index].take()) {
-                self.fates[at] = Some(Fate::Copied(found, seen));
+                self.fates[at] = Some(Fate::Copied(Box::new((found, seen))));
             }
         }
     }
@@ -258,9 +302,14 @@ impl Search<'_> {
     fn is_like_one_beside(&self, found: &Found, seen: &Seen, by_head: &ByHead) -> bool {
         by_head.get(&seen.identity.head_hash).into_iter().flatten().any(|&at| {
             let sought = &self.sought[at];
-            let Some(Fate::Same(file) | Fate::Grew(file, _)) = &self.fates[at] else { return false };
+            let abs = match &self.fates[at] {
+                Some(Fate::Still) => &*sought.abs,
+                Some(Fate::Same(file)) => file.abs.as_path(),
+                Some(Fate::Grew(it)) => it.0.abs.as_path(),
+                _ => return false,
+            };
             let may_be_copy = begins_like(sought, found, seen) || is_named_after(sought, found);
-            sought.identity == seen.identity || (may_be_copy && same_so_far(&file.abs, &found.abs))
+            sought.identity == seen.identity || (may_be_copy && same_so_far(abs, &found.abs))
         })
     }
 

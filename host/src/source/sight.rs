@@ -5,7 +5,8 @@ use super::fingerprint;
 use crate::cursor::{Identity, StreamId};
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A file that was written this shortly before a look may be written again without its times showing it: they are as
@@ -29,9 +30,11 @@ pub struct Sought {
     /// Which.
     pub id: StreamId,
     /// Where it was, below the root, as [`super::discover::rel_of`] writes it.
-    pub rel: String,
+    pub rel: Arc<str>,
     /// The same as a path.
-    pub abs: PathBuf,
+    pub abs: Arc<Path>,
+    /// It was there at the last look of this run.
+    pub is_there: bool,
     /// What it looked like.
     pub identity: Identity,
     /// The most that was seen of it: a file that is shorter was cut, however it begins.

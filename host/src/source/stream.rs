@@ -8,7 +8,7 @@ use lru::LruCache;
 use std::collections::HashMap;
 use std::fs::File;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ pub struct Stream {
 #[derive(Debug)]
 struct State {
     /// Where the file is by now, as long as it is this generation's.
-    place: PathBuf,
+    place: Arc<Path>,
     identity: Identity,
     size: u64,
     stamp: Stamp,
@@ -76,7 +76,7 @@ impl Stream {
         origin: Origin,
         generation: String,
         first_seen: i64,
-        place: PathBuf,
+        place: Arc<Path>,
         identity: Identity,
     ) -> Self {
         let (stamp, grew) = (Stamp::default(), Instant::now());
@@ -92,7 +92,7 @@ impl Stream {
     }
 
     /// Where its file is by now.
-    pub fn place(&self) -> PathBuf {
+    pub fn place(&self) -> Arc<Path> {
         self.state().place.clone()
     }
 
@@ -106,14 +106,14 @@ impl Stream {
     }
 
     /// Its file has another name, or was found again.
-    pub(super) fn move_to(&self, place: PathBuf) {
+    pub(super) fn move_to(&self, place: Arc<Path>) {
         let mut state = self.state();
         state.place = place;
         state.gone = None;
     }
 
     /// It goes on in a copy of its file, and ends where that ends.
-    pub(super) fn become_copy(&self, place: PathBuf, identity: Identity, size: u64) {
+    pub(super) fn become_copy(&self, place: Arc<Path>, identity: Identity, size: u64) {
         let mut state = self.state();
         if size > state.size {
             state.grew = Instant::now();
@@ -323,7 +323,7 @@ impl Stream {
     /// A stream that no file stands behind.
     pub fn for_tests(origin: Origin) -> Self {
         let identity = Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] };
-        Self::new(1, 0, origin, "generation".into(), 0, PathBuf::new(), identity)
+        Self::new(1, 0, origin, "generation".into(), 0, Path::new("").into(), identity)
     }
 
     /// So many bytes were seen of it.
@@ -351,7 +351,7 @@ mod tests {
             deployment: crate::event::Deployment::default(),
         });
         let file = File::open(path).unwrap();
-        stream.move_to(path.to_owned());
+        stream.move_to(path.into());
         stream.set_identity(fingerprint::take(&file, &file.metadata().unwrap()).unwrap());
         stream
     }

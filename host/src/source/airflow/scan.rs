@@ -3,7 +3,7 @@
 use super::{Airflow, Held, RESCAN_SOON};
 use crate::cursor::{LossReason, StoreError, StreamId};
 use crate::source::discover::{Found, Scan};
-use crate::source::places::{self, Fate, Places};
+use crate::source::places::{Fate, Places, Search};
 use crate::source::sight::{Seen, Sought};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -38,9 +38,10 @@ impl Airflow {
         let (discovery, sought) = (self.discovery.clone(), self.all_sought());
         let looked = tokio::task::spawn_blocking(move || {
             let root = std::fs::metadata(discovery.root()).ok().map(|it| (it.dev(), it.ino()));
-            let Scan { files, unreadable, not_utf8 } = discovery.scan();
-            let count = files.len();
-            let places = places::settle(discovery.root(), files, sought);
+            let mut search = Search::new(discovery.root(), sought);
+            let Scan { files, count, unreadable, not_utf8 } =
+                discovery.scan_but(|found| search.where_it_was(found));
+            let places = search.settle(files);
             Looked { places, unreadable, not_utf8, files: count, root }
         });
         let Ok(looked) = looked.await else {
@@ -99,8 +100,9 @@ impl Airflow {
         let gone = gone.filter(|known| known.stream.why_gone() == Some(LossReason::Deleted));
         let remembered = self.remembered.values().map(|it| Sought {
             id: it.row.id,
-            rel: it.row.path.clone(),
-            abs: self.discovery.root().join(&it.row.path),
+            rel: it.row.path.as_str().into(),
+            abs: self.discovery.root().join(&it.row.path).into(),
+            is_there: false,
             identity: it.row.identity.clone(),
             size: it.row.size,
             stamp: None,
@@ -168,16 +170,16 @@ impl Airflow {
         let mut result = Ok(());
         for (id, fate) in fates {
             let done = match fate {
-                Fate::Same(found) => self.there(id, &found, None).await,
-                Fate::Grew(found, seen) => self.there(id, &found, Some(seen)).await,
-                Fate::Copied(found, seen) => self.copied(id, found, seen).await,
-                Fate::Repeated => self.vanished(id, LossReason::Repeated).await,
-                Fate::Replaced => self.vanished(id, LossReason::Replaced).await,
-                Fate::Absent => self.absent(id, &is_hidden).await,
-                Fate::Unknown => {
+                Fate::Still | Fate::Unknown => {
                     self.stays(id);
                     Ok(())
                 }
+                Fate::Same(found) => self.there(id, &found, None).await,
+                Fate::Grew(it) => self.there(id, &it.0, Some(it.1)).await,
+                Fate::Copied(it) => self.copied(id, it.0, it.1).await,
+                Fate::Repeated => self.vanished(id, LossReason::Repeated).await,
+                Fate::Replaced => self.vanished(id, LossReason::Replaced).await,
+                Fate::Absent => self.absent(id, &is_hidden).await,
             };
             result = result.and(done);
         }
@@ -186,9 +188,9 @@ impl Airflow {
 
     async fn absent(&mut self, id: StreamId, is_hidden: impl Fn(&str) -> bool) -> Result<(), StoreError> {
         let (rel, absent) = if let Some(known) = self.known.get_mut(&id) {
-            (&known.rel, &mut known.absent)
+            (&*known.rel, &mut known.absent)
         } else if let Some(it) = self.remembered.get_mut(&id) {
-            (&it.row.path, &mut it.absent)
+            (it.row.path.as_str(), &mut it.absent)
         } else {
             return Ok(());
         };
@@ -230,7 +232,7 @@ impl Airflow {
         let grew: HashMap<StreamId, u64> = fates
             .iter()
             .filter_map(|(id, fate)| match fate {
-                Fate::Grew(_, seen) => Some((*id, seen.size)),
+                Fate::Grew(it) => Some((*id, it.1.size)),
                 _ => None,
             })
             .collect();

@@ -10,7 +10,7 @@ use crate::source::Stream;
 use crate::source::discover::Found;
 use crate::source::identify::identify;
 use crate::source::sight::{Seen, ns};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -31,20 +31,20 @@ impl Airflow {
         }
         let Some(known) = self.known.get_mut(&id) else { return Ok(()) };
         known.absent = 0;
-        if known.rel != found.rel || known.stream.snapshot().gone {
+        if *known.rel != *found.rel || known.stream.snapshot().gone {
             tracing::info!(source = %self.config.id, path = %known.stream.origin.path,
                 "is `{}` by now, and goes on", found.rel);
-            known.rel.clone_from(&found.rel);
-            known.stream.move_to(found.abs.clone());
+            known.rel = found.rel.as_str().into();
+            known.stream.move_to(found.abs.as_path().into());
         }
-        self.at.insert(found.rel.clone(), id);
+        self.at.insert(known.rel.clone(), id);
         match seen {
             Some(seen) => self.grew(id, seen).await,
             None => Ok(()),
         }
     }
 
-    /// Its file could not be looked at.
+    /// Its file is where it was and as it was, or could not be looked at.
     pub(super) fn stays(&mut self, id: StreamId) {
         if let Some(known) = self.known.get_mut(&id) {
             known.absent = 0;
@@ -92,7 +92,7 @@ impl Airflow {
             (it.row.identity, it.row.size) = (seen.identity.clone(), seen.size);
         } else if let Some(known) = self.known.get(&id).or_else(|| self.gone.get(&id)) {
             let stream = &known.stream;
-            stream.become_copy(found.abs.clone(), seen.identity.clone(), seen.size);
+            stream.become_copy(found.abs.as_path().into(), seen.identity.clone(), seen.size);
             self.files.close(id);
         }
         self.there(id, &found, Some(seen)).await
@@ -101,14 +101,14 @@ impl Airflow {
     /// A stream that the store remembers goes on.
     fn resume(&mut self, row: StreamRow, found: &Found, seen: Option<&Seen>) {
         let StreamRow { id, path, generation, first_seen, identity, cursors, .. } = row;
-        let stream = self.stream(id, &path, found.abs.clone(), generation, first_seen, identity);
+        let stream = self.stream(id, &path, found.abs.as_path().into(), generation, first_seen, identity);
         if let Some(seen) = seen {
             stream.grow(seen.size, seen.stamp);
             settle(&stream, seen.stamp.modified);
         }
         self.listener.began(&stream, &cursors);
         stream.noted(stream.snapshot().size);
-        self.known.insert(id, Known { stream, rel: found.rel.clone(), absent: 0 });
+        self.known.insert(id, Known { stream, rel: found.rel.as_str().into(), absent: 0 });
     }
 
     pub(super) async fn begin(&mut self, begin: Vec<(Found, Seen)>) -> Result<(), StoreError> {
@@ -131,7 +131,8 @@ impl Airflow {
             .collect();
         let ids = self.store.begin(rows.clone()).await?;
         for ((id, row), (found, seen)) in ids.into_iter().zip(rows).zip(begin) {
-            let stream = self.stream(id, &found.rel, found.abs, row.generation, first_seen, seen.identity);
+            let stream =
+                self.stream(id, &found.rel, found.abs.into(), row.generation, first_seen, seen.identity);
             stream.grow(seen.size, seen.stamp);
             stream.noted(seen.size);
             settle(&stream, seen.stamp.modified);
@@ -143,8 +144,9 @@ impl Airflow {
                 .map(|(sink, offset)| (sink, CursorRow { offset, ..CursorRow::default() }))
                 .collect();
             self.listener.began(&stream, &cursors);
-            self.at.insert(found.rel.clone(), id);
-            self.known.insert(id, Known { stream, rel: found.rel, absent: 0 });
+            let rel: Arc<str> = found.rel.into();
+            self.at.insert(rel.clone(), id);
+            self.known.insert(id, Known { stream, rel, absent: 0 });
         }
         Ok(())
     }
@@ -153,7 +155,7 @@ impl Airflow {
         &self,
         id: StreamId,
         path: &str,
-        place: PathBuf,
+        place: Arc<Path>,
         generation: String,
         first_seen: i64,
         identity: Identity,

@@ -15,7 +15,8 @@ fn sought(path: &Path, seen: &Seen) -> Sought {
     Sought {
         id: 1,
         rel: "a.log".into(),
-        abs: path.to_owned(),
+        abs: path.into(),
+        is_there: true,
         identity: seen.identity.clone(),
         size: seen.size,
         stamp: Some(seen.stamp),
