@@ -1,5 +1,6 @@
 //! The `updraft` binary: parse, run the command, exit with what it came to. Errors are printed here, once.
 
+mod allocator;
 mod cli;
 
 use clap::Parser;
@@ -7,6 +8,7 @@ use cli::{Cli, Command, ConfigText};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    allocator::spare();
     let cli = Cli::parse();
     if let Err(error) = cli::logging::start(&cli.logging) {
         return fail(2, &error);

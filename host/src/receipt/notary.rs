@@ -125,7 +125,7 @@ impl Notary {
                 match sealed(&files, &stream, size) {
                     Ok(seal) => seals.push((stream.id, seal)),
                     Err(error) => {
-                        tracing::debug!(path = %stream.origin.path, "the receipt stays without a hash: {error}")
+                        tracing::debug!(path = %stream.origin.path, "the receipt stays without a hash: {error}");
                     }
                 }
             }
