@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use updraft_tests::{
-    BUCKET, LogFolder, Moto, REGION, TRY, Updraft, allow, eventually, files_in, guest, line, updraft,
+    BUCKET, Keys, LogFolder, Moto, REGION, TRY, Updraft, allow, eventually, files_in, guest, line, updraft,
 };
 
 /// Logs on their way through components that label and name.
@@ -59,6 +59,17 @@ sinks:
         objects.map(|(key, it)| (key, String::from_utf8(it.body).expect("it is text"))).collect()
     }
 
+    /// Keys of somebody who may deliver to these log groups, and from now on nobody to others.
+    fn allow_only(&self, groups: &[&str]) -> Keys {
+        let actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"];
+        let groups: Vec<String> =
+            groups.iter().map(|group| format!("arn:aws:logs:*:*:log-group:{group}:*")).collect();
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let keys = self.moto.create_user("airflow", &allow(&actions, &groups));
+        self.moto.enforce_iam();
+        keys
+    }
+
     /// How many events each log stream of a group has.
     fn counts(&self, group: &str) -> BTreeMap<String, usize> {
         let streams = self.moto.log_groups(REGION).remove(group).unwrap_or_default();
@@ -90,12 +101,7 @@ const BY_TASK: &str =
 /// when it is mended.
 fn good_ones_go_on_beside(allowed: &[&str], fill: impl Fn(&LogFolder), in_the_end: &[(&str, usize)]) {
     let lift = Lift::to(BY_TASK);
-    let actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"];
-    let groups: Vec<String> =
-        allowed.iter().map(|group| format!("arn:aws:logs:*:*:log-group:{group}:*")).collect();
-    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-    let keys = lift.moto.create_user("airflow", &allow(&actions, &groups));
-    lift.moto.enforce_iam();
+    let keys = lift.allow_only(allowed);
     fill(&lift.logs);
     let running = lift.set_up(updraft!("run"), "do: name").signing_with(&keys).spawn();
     running.says(&["AccessDeniedException"]);
@@ -133,6 +139,33 @@ fn files_of_which_one_label_is_denied_take_no_room_of_others() {
         }
     };
     good_ones_go_on_beside(&["good", "half"], half_denied, &[("half", 1), ("/airflow/errors", 30)]);
+}
+
+#[test]
+fn a_label_that_is_denied_takes_no_more_room_than_its_own_events() {
+    let sinks = BY_TASK.replace("route: naming, ", "").replace("{{ dag_id }}", "{{ dag_id }}-{{ label }}");
+    let lift = Lift::to(&sinks);
+    let keys = lift.allow_only(&["half-default", "good-default", "good-errors"]);
+    // More than may wait of batches that go to several log streams, and of each little that is denied.
+    let twenty: String = long_lines(19, "INFO") + &long_lines(1, "ERROR");
+    lift.logs.append(&file_of("half", 0), twenty.repeat(75));
+    let running = lift.set_up(updraft!("run"), "do: name").signing_with(&keys).spawn();
+    running.says(&["AccessDeniedException"]);
+
+    let of_one_file = |events| BTreeMap::from([("t0".to_owned(), events)]);
+    eventually("the rest of that file", || {
+        (lift.counts("half-default") == of_one_file(75 * 19)).then_some(())
+    });
+    lift.logs.append(&file_of("good", 0), long_lines(3, "INFO") + &long_lines(3, "ERROR"));
+    eventually("a file with two healthy labels", || {
+        let counts = ["good-default", "good-errors"].map(|group| lift.counts(group));
+        (counts == [of_one_file(3), of_one_file(3)]).then_some(())
+    });
+    lift.moto.stop_enforcing_iam();
+    eventually("what was denied", || (lift.counts("half-errors") == of_one_file(75)).then_some(()));
+    running.terminate();
+    running.wait().exits(0);
+    assert_eq!(lift.counts("half-default"), of_one_file(75 * 19), "each event once");
 }
 
 const LAKE: &str = "  lake: { type: aws_s3, inputs: [label], route: naming, bucket: my-bucket, layout: batch, compression: none,

@@ -30,6 +30,9 @@ const TURNS_AT_ONCE: usize = 8;
 /// How much of a stream is taken before the others have their turns: what was begun is filled up, so that puts are full
 /// and few of them half full.
 const TURN_BYTES: u64 = 4 << 20;
+/// In a turn that takes longer, as with a component that fails on many lines, cursors are written down so often: whoever
+/// waits for a run to move sees that it does.
+const COMMIT_EVERY: Duration = Duration::from_millis(250);
 /// Of those, turns of chains whose components failed of late: they wait for each other, and shall not wait in all places.
 const SICK_TURNS: usize = 2;
 /// How long one waits that finds none of these free.
@@ -239,12 +242,16 @@ impl Lanes {
 
     /// Batch after batch of one lane, until it is the turn of others.
     async fn whole_turn<S: EventSink>(&self, lane: &Arc<Lane>, sink: &Arc<S>, workers: &Workers) {
-        let mut taken = 0;
+        let (mut taken, mut written) = (0, Instant::now());
         let over = loop {
             match self.turn(lane, sink, workers).await {
                 Turned::Refused => break false,
                 Turned::Over => break true,
                 Turned::More(bytes) => taken += bytes,
+            }
+            if sink.takes_again() && written.elapsed() >= COMMIT_EVERY {
+                self.commit(std::slice::from_ref(lane)).await;
+                written = Instant::now();
             }
             if taken >= TURN_BYTES {
                 self.schedule.wake(lane.stream.id);

@@ -46,7 +46,7 @@ pub trait EventSink: Send + Sync + 'static {
     fn turn_over(&self, _lane: &Lane) {}
 
     /// Whether a batch that is taken a second time, after a kill, is there once all the same. Then cursors are written down
-    /// when a turn is over, else after each batch.
+    /// when a turn is over or has taken a while, else after each batch.
     fn takes_again(&self) -> bool {
         false
     }

@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 /// Lines in a batch: as many short ones as come to [`BATCH_BYTES`]. What a batch costs besides its lines (a task, a call, a
 /// commit) is a tenth of it all with 1,000.
 pub const BATCH_LINES: usize = 4000;
+/// Lines in a batch while a component of the chain has failed of late: it may be a slow one, with time enough for these.
+const SICK_LINES: usize = 500;
 /// Bytes in a batch, unless one event needs more.
 pub const BATCH_BYTES: usize = 512 << 10;
 /// A guest that consumes nothing is shown more lines, up to this; then it must consume what it has.
@@ -177,7 +179,8 @@ impl Chain {
         let over = closing || stream.ended();
         let quiet = over || now.grew.elapsed() >= self.join;
         let unfinished = over || now.grew.elapsed() >= self.partial_line;
-        let mut want = Want { lines: BATCH_LINES, bytes: BATCH_BYTES, unfinished };
+        let lines = if self.is_sick() { SICK_LINES } else { BATCH_LINES };
+        let mut want = Want { lines, bytes: BATCH_BYTES, unfinished };
         loop {
             let lines = match tail::read(&file, offset, size, want) {
                 Ok(lines) => lines,

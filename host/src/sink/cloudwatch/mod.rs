@@ -89,6 +89,8 @@ pub struct CloudWatch {
     waiting: Waiting,
     /// …and those that have to wait for what is under way of them.
     stuck: Waiting,
+    /// …and those that go to several log streams, while such have their half of the room.
+    several: Waiting,
     /// How many puts go before they are full, to make room.
     relieving: AtomicUsize,
     /// All lanes are read to their ends: nothing will make a put any fuller.
@@ -96,7 +98,6 @@ pub struct CloudWatch {
 }
 
 /// What an event is acknowledged by.
-#[derive(Clone)]
 pub struct Ticket {
     of: Arc<Shared>,
     /// Its place in its batch.
@@ -113,8 +114,26 @@ pub struct Shared {
     lane: Arc<Lane>,
     seq: Seq,
     arrived: Instant,
-    /// It goes to other log streams as well.
-    _mixed: Option<Arc<Mixed>>,
+    /// It goes to other log streams as well: who counts what of it has no answer.
+    mixed: Option<Mixed>,
+}
+
+impl Ticket {
+    fn of_part(of: &Arc<Shared>, Part { event, original, holds, .. }: &Part) -> Self {
+        let holds = u32::try_from(*holds).unwrap_or(u32::MAX);
+        if let Some(mixed) = &of.mixed {
+            mixed.add(holds as usize);
+        }
+        Self { of: of.clone(), event: *event as u32, holds, original: original.clone() }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(mixed) = &self.of.mixed {
+            mixed.remove(self.holds as usize);
+        }
+    }
 }
 
 impl CloudWatch {
@@ -147,6 +166,7 @@ impl CloudWatch {
             runtime: tokio::runtime::Handle::current(),
             waiting: Waiting::default(),
             stuck: Waiting::default(),
+            several: Waiting::default(),
             relieving: AtomicUsize::new(0),
             flush: AtomicBool::new(false),
         })
@@ -156,6 +176,7 @@ impl CloudWatch {
     pub fn flush(&self) {
         self.flush.store(true, Ordering::Release);
         self.waiting.wake(&self.lanes.schedule);
+        self.several.wake(&self.lanes.schedule);
         for outlet in self.outlets.lock().unwrap_or_else(PoisonError::into_inner).values() {
             outlet.wake();
         }
@@ -222,6 +243,7 @@ impl CloudWatch {
     /// There may be room again.
     fn wake_waiting(&self) {
         self.stuck.wake(&self.lanes.schedule);
+        self.wake_some(&self.several);
         self.wake_some(&self.waiting);
     }
 
@@ -254,6 +276,11 @@ impl CloudWatch {
         if let (Some(shut), None) = (outlets.first(), outlet) {
             return shut.waiting.has_room(lane, || !shut.is_shut());
         }
+        if self.goes_several_ways(lane) && !self.several.has_room(lane, || !self.room.mixed.is_enough()) {
+            // What it waits for may itself wait for more.
+            self.relieve();
+            return false;
+        }
         self.stuck.has_room(lane, || !self.is_stuck(lane))
             && outlet.is_none_or(|it| it.waiting.has_room(lane, || it.has_space(&self.room)))
     }
@@ -261,8 +288,12 @@ impl CloudWatch {
     /// Of a file that goes to several log streams, one may be dead: then nothing of it can be let go of.
     fn is_stuck(&self, lane: &Lane) -> bool {
         let ahead = lane.ahead();
-        let several = || self.went_to().get(&lane.stream.id).is_some_and(|names| names.len() > 1);
-        ahead >= AHEAD || (ahead > 0 && self.room.is_crowded()) || (self.room.is_mixed_enough() && several())
+        ahead >= AHEAD || (ahead > 0 && self.room.is_crowded())
+    }
+
+    /// Whether its last batch did.
+    fn goes_several_ways(&self, lane: &Lane) -> bool {
+        self.went_to().get(&lane.stream.id).is_some_and(|names| names.len() > 1)
     }
 
     /// Those log streams of a group that are held up try again.
@@ -324,6 +355,9 @@ impl EventSink for Handle {
             return;
         }
         sink.wake_some(&sink.waiting);
+        if !sink.room.mixed.is_enough() {
+            sink.wake_some(&sink.several);
+        }
         for outlet in sink.goes_to(lane).iter().filter_map(|name| sink.outlet(name)) {
             if !outlet.is_shut() && outlet.has_space(&sink.room) {
                 sink.wake_some(&outlet.waiting);
@@ -340,7 +374,7 @@ impl EventSink for Handle {
             sink.went_to().put(lane.stream.id, goes_to);
         }
         // Known only now. It comes again when `has_room` says so.
-        if several && sink.room.is_mixed_enough() {
+        if several && sink.room.mixed.is_enough() {
             return Ok(Taken::Stale);
         }
         let labels = &batch.events.label_names;
@@ -375,12 +409,12 @@ impl EventSink for Handle {
             return Ok(Taken::Done { events: 0, tally: Tally::of_left_out(batch, not_here), target: None });
         }
         let Some(seq) = lane.begin_events(batch, &parts_of, not_here) else { return Ok(Taken::Stale) };
-        let mixed = several.then(|| sink.room.mix(parts.iter().map(|part| part.holds).sum()));
-        let of = Arc::new(Shared { lane: lane.clone(), seq, arrived: Instant::now(), _mixed: mixed });
+        let mixed = several.then(|| sink.room.mixed.clone());
+        let of = Arc::new(Shared { lane: lane.clone(), seq, arrived: Instant::now(), mixed });
         let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
-        for Part { event, label, timestamp_ms, text, original, holds } in parts {
-            let holds = u32::try_from(holds).unwrap_or(u32::MAX);
-            let ticket = Ticket { of: of.clone(), event: event as u32, holds, original };
+        for part in parts {
+            let ticket = Ticket::of_part(&of, &part);
+            let Part { label, timestamp_ms, text, .. } = part;
             let lane = lane.stream.id.cast_unsigned();
             by_label[label].push(Encoded { lane, timestamp_ms, text, ticket });
         }

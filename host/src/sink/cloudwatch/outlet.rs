@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 
 /// When the host drains, no put waits longer than this to get full, whatever the config says.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
+/// So much goes early rather than the largest, where no more is there for it: thousands of small files may wait.
+const WORTH_A_PUT: usize = 64 << 10;
 /// How long a log stream that is to be tried again waits for a batch to be read.
 const PROBE_WAIT: Duration = Duration::from_mins(1);
 
@@ -176,11 +178,12 @@ impl Outlet {
     }
 
     /// What would be won if what waits here for more went at once, to be compared: rather that of a file which has no more
-    /// for now, then the most bytes. None: nothing waits.
+    /// for now, if it is worth a put, then the most bytes. None: nothing waits.
     pub fn holds_back(&self) -> Option<(bool, usize)> {
         let state = self.state();
         let newest = state.packer.newest().filter(|_| state.is_idle())?;
-        Some((newest.of.lane.all_read(), state.packer.bytes()))
+        let bytes = state.packer.bytes();
+        Some((bytes >= WORTH_A_PUT && newest.of.lane.all_read(), bytes))
     }
 
     /// What is here goes without waiting for more, if it waits; that is [`CloudWatch::relieved`] when it is through.
@@ -207,7 +210,14 @@ impl Outlet {
 
     /// From now on it stands like this.
     pub fn stand(&self, standing: Standing, sink: &CloudWatch) {
-        let before = self.change(&sink.room, |state| std::mem::replace(&mut state.standing, standing));
+        let (before, hurried) = self.change(&sink.room, |state| {
+            let hurried = standing == Standing::HeldUp && std::mem::replace(&mut state.hurried, false);
+            (std::mem::replace(&mut state.standing, standing), hurried)
+        });
+        // It may be long until it goes; others can make room meanwhile.
+        if hurried {
+            sink.relieved();
+        }
         if before != standing {
             self.waiting.wake(&sink.lanes.schedule);
         }

@@ -31,18 +31,28 @@ pub struct Share {
 pub struct Room {
     all: AtomicUsize,
     held_up: AtomicUsize,
-    mixed: Arc<AtomicUsize>,
+    /// Of batches that go to several log streams.
+    pub mixed: Mixed,
 }
 
-/// What a batch that goes to several log streams has of the room, until the last of its events is answered.
-pub struct Mixed {
-    all: Arc<AtomicUsize>,
-    bytes: usize,
-}
+/// What of batches that go to several log streams has no answer yet, in bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Mixed(Arc<AtomicUsize>);
 
-impl Drop for Mixed {
-    fn drop(&mut self) {
-        self.all.fetch_sub(self.bytes, Ordering::AcqRel);
+impl Mixed {
+    /// An event of them waits.
+    pub fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// One that waited is answered, or let go of.
+    pub fn remove(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    /// They have their half.
+    pub fn is_enough(&self) -> bool {
+        self.0.load(Ordering::Acquire) >= MIXED_BYTES
     }
 }
 
@@ -65,17 +75,6 @@ impl Room {
     pub fn is_crowded(&self) -> bool {
         self.held_up.load(Ordering::Acquire) > HELD_UP_BYTES
     }
-
-    /// Batches that go to several log streams have their half.
-    pub fn is_mixed_enough(&self) -> bool {
-        self.mixed.load(Ordering::Acquire) >= MIXED_BYTES
-    }
-
-    /// One more of them.
-    pub fn mix(&self, bytes: usize) -> Arc<Mixed> {
-        self.mixed.fetch_add(bytes, Ordering::AcqRel);
-        Arc::new(Mixed { all: self.mixed.clone(), bytes })
-    }
 }
 
 #[cfg(test)]
@@ -91,12 +90,12 @@ mod tests {
     #[test]
     fn batches_of_several_log_streams_have_no_more_than_their_half() {
         let room = Room::default();
-        let one = room.mix(MIXED_BYTES - 1);
-        assert!(!room.is_mixed_enough());
-        let other = room.mix(1);
-        assert!(room.is_mixed_enough());
-        drop((other.clone(), one));
-        assert!(!room.is_mixed_enough());
+        room.mixed.add(MIXED_BYTES - 1);
+        assert!(!room.mixed.is_enough());
+        room.mixed.clone().add(1);
+        assert!(room.mixed.is_enough());
+        room.mixed.remove(1);
+        assert!(!room.mixed.is_enough());
     }
 
     proptest! {
