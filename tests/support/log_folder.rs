@@ -87,12 +87,15 @@ impl LogFolder {
     }
 }
 
-/// Every file of a folder: its path below the folder, its bytes.
+/// Every file of a folder: its path below the folder, its bytes. One that goes meanwhile, as a store's journal does, is none.
 pub fn files_in(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let all = files_below(folder).into_iter().map(|file| {
+    let all = files_below(folder).into_iter().filter_map(|file| {
         let relative = file.strip_prefix(folder).expect("it was found there");
-        let bytes = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        (relative.to_string_lossy().into_owned(), bytes)
+        let bytes = match fs::read(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            read => read.unwrap_or_else(|error| panic!("{}: {error}", file.display())),
+        };
+        Some((relative.to_string_lossy().into_owned(), bytes))
     });
     all.collect()
 }

@@ -3,7 +3,8 @@
 //! `mod` gives each event to the outlet of its log stream; `outlet` waits until a put is full or old enough,
 //! sends it, and acknowledges; `deliver` sends one put for as long as it takes; `groups` looks after the log groups
 //! that it made, `turns` and `budget` say when a log stream may be made; `room` keeps dead log streams from filling the
-//! sink, `trouble` from filling the log; `refused` sees to what CloudWatch does not take. One file per AWS operation.
+//! sink, `trouble` from filling the log; `refused` sees to what CloudWatch does not take; `ticket` is what an event
+//! is acknowledged by. One file per AWS operation.
 
 mod budget;
 mod canary;
@@ -20,6 +21,7 @@ mod put_log_events;
 mod put_retention_policy;
 mod refused;
 mod room;
+mod ticket;
 mod trouble;
 pub mod turns;
 #[cfg(test)]
@@ -29,7 +31,7 @@ use crate::config::{self, Codec};
 use crate::cursor::StreamId;
 use crate::dead_letter::DeadLetters;
 use crate::event::{Batch, DEFAULT_LABEL, NotHere};
-use crate::lane::{Lane, Seq};
+use crate::lane::Lane;
 use crate::lanes::{Lanes, Taken};
 use crate::receipt::Tally;
 use crate::route::Naming;
@@ -45,12 +47,13 @@ use groups::Groups;
 use lru::LruCache;
 use outlet::Outlet;
 use refused::Original;
-use room::{Mixed, Room};
+use room::Room;
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use ticket::{Part, Shared, Ticket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use trouble::Trouble;
@@ -95,45 +98,6 @@ pub struct CloudWatch {
     relieving: AtomicUsize,
     /// All lanes are read to their ends: nothing will make a put any fuller.
     flush: AtomicBool,
-}
-
-/// What an event is acknowledged by.
-pub struct Ticket {
-    of: Arc<Shared>,
-    /// Its place in its batch.
-    event: u32,
-    /// Memory that goes when this one is answered: of its text, or of the original (with the last part of its event) where
-    /// that is more.
-    holds: u32,
-    /// Kept for a dead letter, where there may be one.
-    original: Option<Arc<Original>>,
-}
-
-/// What events of one batch have in common.
-pub struct Shared {
-    lane: Arc<Lane>,
-    seq: Seq,
-    arrived: Instant,
-    /// It goes to other log streams as well: who counts what of it has no answer.
-    mixed: Option<Mixed>,
-}
-
-impl Ticket {
-    fn of_part(of: &Arc<Shared>, Part { event, original, holds, .. }: &Part) -> Self {
-        let holds = u32::try_from(*holds).unwrap_or(u32::MAX);
-        if let Some(mixed) = &of.mixed {
-            mixed.add(holds as usize);
-        }
-        Self { of: of.clone(), event: *event as u32, holds, original: original.clone() }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(mixed) = &self.of.mixed {
-            mixed.remove(self.holds as usize);
-        }
-    }
 }
 
 impl CloudWatch {
@@ -440,16 +404,6 @@ impl Handle {
                 "bytes of the file are not UTF-8: U+FFFD stands for them; more of them in this file are only counted");
         }
     }
-}
-
-/// An event, or a part of one, before it is under way.
-struct Part {
-    event: usize,
-    label: usize,
-    timestamp_ms: i64,
-    text: Text,
-    original: Option<Arc<Original>>,
-    holds: usize,
 }
 
 /// CloudWatch takes no empty message; a blank line (codecs `raw` and `text`) goes as one space.
