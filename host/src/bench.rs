@@ -19,9 +19,10 @@ use aws_smithy_types::body::SdkBody;
 use std::sync::Arc;
 
 pub use crate::route::LogStreamName;
-pub use crate::sink::batch::{Encoded, Limits, Packer};
+pub use crate::sink::batch::{Limits, Packer};
 pub use crate::sink::cloudwatch::limits;
 pub use crate::sink::encode::wire;
+pub use crate::sink::piece::{Piece, Written};
 pub use crate::source::tail;
 pub use crate::transform::{BATCH_BYTES, BATCH_LINES};
 

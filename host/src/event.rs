@@ -294,6 +294,11 @@ impl Batch {
         (0..self.events.len()).map(|index| EventRef { batch: self, index })
     }
 
+    /// The event at that place.
+    pub fn event(&self, index: usize) -> EventRef<'_> {
+        EventRef { batch: self, index }
+    }
+
     /// The events that go to a sink: no transform dropped them, and no router keeps them from it.
     pub fn going<'a>(&'a self, not_here: &'a NotHere) -> impl Iterator<Item = EventRef<'a>> {
         self.iter().filter(|event| event.label().is_some() && !not_here.has(event.label_index()))

@@ -354,7 +354,11 @@ impl Lanes {
                     self.out_of_trouble();
                 }
                 if begun {
-                    return Turned::More(batch.range.end - batch.range.start);
+                    let bytes = batch.range.end - batch.range.start;
+                    if let Some(chain) = &lane.chain {
+                        chain.done_with(batch);
+                    }
+                    return Turned::More(bytes);
                 }
                 self.schedule.wake(id);
             }

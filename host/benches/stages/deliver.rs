@@ -5,7 +5,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use sha2::{Digest, Sha256};
 use std::hint::black_box;
 use std::sync::Arc;
-use updraft::bench::{self, Encoded, LogStreamName, Packer, limits};
+use updraft::bench::{self, LogStreamName, Packer, Piece, Written, limits};
 use updraft::config::Codec;
 use updraft::event::{Batch, NotHere};
 
@@ -22,9 +22,7 @@ pub fn encode(criterion: &mut Criterion) {
             group.bench_function(format!("{kind} as {name}"), |bencher| {
                 bencher.iter(|| {
                     for batch in &batches {
-                        bench::wire(batch, &NotHere::default(), codec, limits::MAX_EVENT_BYTES, |_, text| {
-                            black_box(text);
-                        });
+                        wire(batch, codec, |written| drop(black_box(written)));
                     }
                 });
             });
@@ -40,12 +38,10 @@ pub fn pack(criterion: &mut Criterion) {
         let texts = encoded(&normalized(&log), Codec::Json);
         group.throughput(Throughput::Bytes(log.size));
         group.bench_function(kind, |bencher| {
-            let pack = |texts: Vec<Encoded<()>>| {
+            let pack = |texts: Vec<Piece<()>>| {
                 let mut packer = packer();
-                packer.expect(texts.len());
-                for text in texts {
-                    packer.fits(&text).expect("the encoder keeps to the limits");
-                    packer.add(text);
+                for piece in texts {
+                    packer.add(piece);
                     if packer.is_full() {
                         black_box(packer.take());
                     }
@@ -76,11 +72,11 @@ pub fn put(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(put.bytes as u64));
     group.bench_function("put", |bencher| {
         bencher.iter(|| {
-            let answer = runtime.block_on(client.put_log_events(&name, &put.events));
+            let answer = runtime.block_on(client.put_log_events(&name, &put.pieces));
             black_box(answer).expect("this network takes all");
         });
     });
-    let body: Vec<u8> = put.events.iter().flat_map(|event| event.text.escaped()).copied().collect();
+    let body: Vec<u8> = put.pieces.iter().flat_map(Piece::body).collect();
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("sha-256", |bencher| bencher.iter(|| Sha256::digest(black_box(&body))));
 }
@@ -100,12 +96,15 @@ fn normalized(log: &Log) -> Vec<Batch> {
 }
 
 /// As if all were of one time: what is of different days goes different ways.
-fn encoded(batches: &[Batch], codec: Codec) -> Vec<Encoded<()>> {
+fn wire(batch: &Batch, codec: Codec, mut emit: impl FnMut(Written)) {
+    let (all, most) = (NotHere::default(), limits::MAX_EVENT_BYTES);
+    bench::wire(batch, &all, codec, most, |_| 0, |_, written| emit(written));
+}
+
+fn encoded(batches: &[Batch], codec: Codec) -> Vec<Piece<()>> {
     let mut texts = Vec::new();
     for batch in batches {
-        bench::wire(batch, &NotHere::default(), codec, limits::MAX_EVENT_BYTES, |_, text| {
-            texts.push(Encoded { lane: 0, timestamp_ms: 0, text, ticket: () });
-        });
+        wire(batch, codec, |written| texts.extend(Piece::of(0, written, ())));
     }
     texts
 }

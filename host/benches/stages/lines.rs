@@ -44,7 +44,8 @@ impl Log {
 
     /// The batch at an offset; none at its end.
     pub fn read(&self, offset: u64) -> Option<Lines> {
-        let lines = tail::read(&self.file, offset, self.size, WANT).expect("a file of ours can be read");
+        let lines =
+            tail::read(Vec::new(), &self.file, offset, self.size, WANT).expect("a file of ours can be read");
         (!lines.ends.is_empty()).then_some(lines)
     }
 

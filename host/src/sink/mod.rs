@@ -15,10 +15,10 @@ pub mod generation;
 pub mod healthcheck;
 pub mod joined;
 pub mod objects;
+pub mod piece;
 pub mod retry;
 pub mod s3;
 pub mod service_error;
-pub mod text;
 pub mod waiting;
 
 use crate::event::Batch;

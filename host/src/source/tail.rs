@@ -4,6 +4,7 @@ use rustix::buffer::spare_capacity;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A line longer than this is cut: its parts come as lines without their break.
 pub const MAX_LINE: usize = 8 << 20;
@@ -11,6 +12,9 @@ pub const MAX_LINE: usize = 8 << 20;
 pub const LONGEST_CHARACTER: usize = 4;
 /// How many bytes are read at a time. What a batch leaves of the last of them is read again.
 const READ: usize = 64 << 10;
+/// So many pieces of memory are kept to be read into again, if each has no more bytes than this.
+const SPARE: usize = 2;
+const SPARE_BYTES: usize = 1 << 20;
 
 /// How much to read at most; at least one line is read, however long (up to [`MAX_LINE`]).
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +40,34 @@ pub struct Lines {
     pub left_unfinished: bool,
 }
 
-/// Reads lines from `offset`, looking at no byte from `size` on.
-pub fn read(file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<Lines> {
-    let mut lines = Lines::default();
+/// Memory that was read into before and is free again: the processor has it at hand, unlike what comes fresh.
+#[derive(Debug, Default)]
+pub struct Spare(Mutex<Vec<Vec<u8>>>);
+
+impl Spare {
+    /// Some of it, empty.
+    pub fn take(&self) -> Vec<u8> {
+        self.kept().pop().unwrap_or_default()
+    }
+
+    /// Keeps it for the next, if it is of the usual size and not too much.
+    pub fn keep(&self, mut bytes: Vec<u8>) {
+        let mut kept = self.kept();
+        if kept.len() < SPARE && (1..=SPARE_BYTES).contains(&bytes.capacity()) {
+            bytes.clear();
+            kept.push(bytes);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads lines from `offset` into this memory, looking at no byte from `size` on.
+pub fn read(bytes: Vec<u8>, file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<Lines> {
+    let mut lines = Lines { bytes, ..Lines::default() };
+    lines.bytes.clear();
     let mut scanned = 0;
     loop {
         let left = size.saturating_sub(offset + lines.bytes.len() as u64);
@@ -167,9 +196,9 @@ mod tests {
     #[test]
     fn an_unfinished_line_is_left_until_it_is_asked_for() {
         let file = file(b"one\ntw");
-        let lines = read(&file, 0, 6, Want { unfinished: false, ..ALL }).unwrap();
+        let lines = read(Vec::new(), &file, 0, 6, Want { unfinished: false, ..ALL }).unwrap();
         assert_eq!((lines.ends, lines.at_end, lines.left_unfinished), (vec![4], true, true));
-        let lines = read(&file, 0, 6, ALL).unwrap();
+        let lines = read(Vec::new(), &file, 0, 6, ALL).unwrap();
         assert_eq!((lines.ends, lines.at_end, lines.left_unfinished), (vec![4, 6], true, false));
     }
 
@@ -178,13 +207,13 @@ mod tests {
         let mut content = vec![b'x'; MAX_LINE - 1];
         content.push(b'\n');
         let size = content.len() as u64;
-        let lines = read(&file(&content), 0, size, Want { unfinished: false, ..ALL }).unwrap();
+        let lines = read(Vec::new(), &file(&content), 0, size, Want { unfinished: false, ..ALL }).unwrap();
         assert_eq!(lines.ends, [MAX_LINE as u32]);
         content.insert(0, b'x');
         let open = file(&content);
-        let lines = read(&open, 0, size + 1, Want { unfinished: false, ..ALL }).unwrap();
+        let lines = read(Vec::new(), &open, 0, size + 1, Want { unfinished: false, ..ALL }).unwrap();
         assert_eq!(lines.ends, [MAX_LINE as u32]);
-        let rest = read(&open, MAX_LINE as u64, size + 1, ALL).unwrap();
+        let rest = read(Vec::new(), &open, MAX_LINE as u64, size + 1, ALL).unwrap();
         assert_eq!(rest.bytes, b"\n");
     }
 
@@ -197,19 +226,19 @@ mod tests {
             for more in [0, 1, READ] {
                 content.extend(vec![b'y'; more]);
                 let open = file(&content);
-                let lines = read(&open, 0, content.len() as u64, ALL).unwrap();
+                let lines = read(Vec::new(), &open, 0, content.len() as u64, ALL).unwrap();
                 assert_eq!(lines.bytes.len(), MAX_LINE - ahead, "{character} {ahead} bytes ahead");
                 assert_eq!(lines.ends, [(MAX_LINE - ahead) as u32]);
             }
         }
         let no_text = vec![0x80; MAX_LINE + 9];
-        let lines = read(&file(&no_text), 0, no_text.len() as u64, ALL).unwrap();
+        let lines = read(Vec::new(), &file(&no_text), 0, no_text.len() as u64, ALL).unwrap();
         assert_eq!(lines.bytes.len(), MAX_LINE);
     }
 
     #[test]
     fn a_file_that_was_cut_meanwhile_is_read_as_far_as_it_goes() {
-        let lines = read(&file(b"one\n"), 0, 1000, ALL).unwrap();
+        let lines = read(Vec::new(), &file(b"one\n"), 0, 1000, ALL).unwrap();
         assert_eq!((lines.bytes.as_slice(), lines.at_end), (&b"one\n"[..], true));
     }
 
@@ -224,7 +253,7 @@ mod tests {
             let (mut offset, mut joined) = (0, Vec::new());
             loop {
                 let want = Want { lines: count, bytes, unfinished: true };
-                let lines = read(&open, offset, content.len() as u64, want).unwrap();
+                let lines = read(Vec::new(), &open, offset, content.len() as u64, want).unwrap();
                 prop_assert!(lines.ends.len() <= count);
                 prop_assert!(!lines.left_unfinished);
                 prop_assert_eq!(lines.ends.last().map_or(0, |&it| it as usize), lines.bytes.len());

@@ -9,7 +9,7 @@ use super::stage::Stage;
 use super::witness::Witness;
 use super::{Halted, clock, native};
 use crate::event::{Batch, Events, Recipe};
-use crate::source::tail::{self, Lines, Want};
+use crate::source::tail::{self, Lines, Spare, Want};
 use crate::source::{OpenFiles, Stream};
 use lru::LruCache;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +34,7 @@ pub struct Chain {
     files: Arc<OpenFiles>,
     join: Duration,
     partial_line: Duration,
+    spare: Spare,
     /// None where only one sink takes this way.
     memo: Option<Mutex<Memo>>,
 }
@@ -85,7 +86,7 @@ impl Chain {
         shared: bool,
     ) -> Self {
         let memo = shared.then(|| Mutex::new(Memo::default()));
-        Self { stages, capsules, files, join, partial_line, memo }
+        Self { stages, capsules, files, join, partial_line, spare: Spare::default(), memo }
     }
 
     /// One of its components failed of late: it is not for the threads that others need as well.
@@ -107,9 +108,19 @@ impl Chain {
         let step =
             self.make(stream, Ask { offset, clock, size, closing, again: false, now: None, witness: None });
         if let (Some(memo), Step::Batch(batch)) = (&self.memo, &step) {
-            memo.lock().unwrap_or_else(PoisonError::into_inner).put(key, batch.clone());
+            let forgotten = memo.lock().unwrap_or_else(PoisonError::into_inner).put(key, batch.clone());
+            for batch in forgotten {
+                self.done_with(batch);
+            }
         }
         step
+    }
+
+    /// Whoever asked for it needs the batch no longer.
+    pub fn done_with(&self, batch: Arc<Batch>) {
+        if let Some(batch) = Arc::into_inner(batch) {
+            self.spare.keep(batch.bytes);
+        }
     }
 
     /// The same, but of nothing from `end` on: what is there belongs to a batch that was made before.
@@ -145,7 +156,7 @@ impl Chain {
         };
         let want = Want { lines: usize::MAX, bytes: usize::MAX, unfinished: true };
         let end = recipe.offset.saturating_add(recipe.shown);
-        let lines = match tail::read(&file, recipe.offset, end, want) {
+        let lines = match tail::read(self.spare.take(), &file, recipe.offset, end, want) {
             Ok(lines) => lines,
             Err(error) => return Step::Unreadable(error),
         };
@@ -182,7 +193,7 @@ impl Chain {
         let lines = if self.is_sick() { SICK_LINES } else { BATCH_LINES };
         let mut want = Want { lines, bytes: BATCH_BYTES, unfinished };
         loop {
-            let lines = match tail::read(&file, offset, size, want) {
+            let lines = match tail::read(self.spare.take(), &file, offset, size, want) {
                 Ok(lines) => lines,
                 Err(error) => return Step::Unreadable(error),
             };
@@ -313,16 +324,18 @@ impl Memo {
         self.batches.get(&key).cloned()
     }
 
-    fn put(&mut self, key: (i64, u64, u64), batch: Arc<Batch>) {
+    /// Keeps a batch; those that it has no room for any more.
+    fn put(&mut self, key: (i64, u64, u64), batch: Arc<Batch>) -> Vec<Arc<Batch>> {
         self.weight += batch.weight();
-        if let Some((_, old)) = self.batches.push(key, batch) {
-            self.weight -= old.weight();
-        }
+        let mut old: Vec<_> = self.batches.push(key, batch).into_iter().collect();
+        self.weight -= old.iter().map(|(_, batch)| batch.weight()).sum::<usize>();
         while self.weight > MEMO_BYTES
-            && let Some((_, old)) = self.batches.pop_lru()
+            && let Some(oldest) = self.batches.pop_lru()
         {
-            self.weight -= old.weight();
+            self.weight -= oldest.1.weight();
+            old.push(oldest);
         }
+        old.into_iter().map(|(_, batch)| batch).collect()
     }
 }
 

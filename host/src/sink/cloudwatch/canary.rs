@@ -3,8 +3,8 @@
 use super::client::{Client, LogStreamName};
 use super::create_log_group::Made;
 use crate::config::{self, Codec};
-use crate::sink::batch::Encoded;
 use crate::sink::encode::rfc3339;
+use crate::sink::piece::{Piece, Pieces, Written};
 use crate::sink::retry::{Missing, Verdict};
 use crate::sink::service_error::ServiceError;
 
@@ -32,7 +32,7 @@ impl Client {
         sink: &config::CloudWatch,
         now: i64,
     ) -> Result<Put, Box<ServiceError>> {
-        let events = [event(sink.codec, now)];
+        let events = event(sink.codec, now);
         let mut tries = 1;
         loop {
             let failure = match self.put_log_events(name, &events).await {
@@ -84,7 +84,7 @@ fn not_to_be_made(mut failure: Box<ServiceError>) -> Box<ServiceError> {
     failure
 }
 
-fn event(codec: Codec, now: i64) -> Encoded<()> {
+fn event(codec: Codec, now: i64) -> Pieces<()> {
     let text = match codec {
         Codec::Json => {
             let event = serde_json::json!({
@@ -94,5 +94,7 @@ fn event(codec: Codec, now: i64) -> Encoded<()> {
         }
         Codec::Text | Codec::Raw | Codec::Airflow => TEXT.to_owned(),
     };
-    Encoded { lane: 0, timestamp_ms: now.div_euclid(1_000_000), text: text.into(), ticket: () }
+    let mut written = Written::default();
+    written.add_text(0, now.div_euclid(1_000_000), &text);
+    Piece::of(0, written, ()).into_iter().collect()
 }

@@ -8,7 +8,7 @@ use super::refused::Refused;
 use super::{CloudWatch, Ticket};
 use crate::counters::{Trouble, Troubles};
 use crate::dead_letter::Reason;
-use crate::sink::batch::Encoded;
+use crate::sink::piece::Pieces;
 use crate::sink::retry::{Backoff, CAP, Missing, Verdict};
 use crate::sink::service_error::ServiceError;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl CloudWatch {
     pub(super) async fn deliver(
         &self,
         outlet: &Outlet,
-        put: Vec<Encoded<Ticket>>,
+        put: Pieces<Ticket>,
         hardship: &mut Hardship,
         refused: &mut Refused,
     ) -> Option<Duration> {
@@ -66,8 +66,7 @@ impl CloudWatch {
             };
             let failure = match answer {
                 Ok(accepted) => {
-                    let bytes: usize = events.iter().map(|event| event.text.len()).sum();
-                    self.lanes.counters.uploaded.add(bytes as u64);
+                    self.lanes.counters.uploaded.add(events.text_bytes() as u64);
                     self.account(&events, &accepted, refused).await;
                     whole = false;
                     self.went_through(outlet, hardship);
@@ -142,7 +141,7 @@ impl CloudWatch {
 
     /// It cannot go just now. What stays in memory of the put: all, or nothing that can be read again where too much is
     /// held up.
-    fn hold_up(&self, outlet: &Outlet, events: Vec<Encoded<Ticket>>, whole: bool) -> Vec<Encoded<Ticket>> {
+    fn hold_up(&self, outlet: &Outlet, events: Pieces<Ticket>, whole: bool) -> Pieces<Ticket> {
         outlet.stand(Standing::HeldUp, self);
         if whole && self.room.is_crowded() { outlet.let_go(events, &self.room) } else { events }
     }
@@ -204,15 +203,15 @@ impl CloudWatch {
     /// A put that the service calls malformed: its halves are tried, until the event at fault is alone.
     async fn isolate(
         &self,
-        mut events: Vec<Encoded<Ticket>>,
+        events: Pieces<Ticket>,
         failure: &ServiceError,
-        left: &mut Vec<Vec<Encoded<Ticket>>>,
+        left: &mut Vec<Pieces<Ticket>>,
         refused: &mut Refused,
     ) {
         if events.len() > 1 {
-            let second = events.split_off(events.len() / 2);
-            left.push(second);
-            left.push(events);
+            let half = events.len() / 2;
+            left.push(events.part(half..events.len()));
+            left.push(events.part(0..half));
             return;
         }
         let why = match &failure.code {
@@ -222,7 +221,7 @@ impl CloudWatch {
         self.refuse(&events, Reason::Malformed, &why, &failure.to_string(), refused).await;
     }
 
-    async fn account(&self, events: &[Encoded<Ticket>], accepted: &Accepted, refused: &mut Refused) {
+    async fn account(&self, events: &Pieces<Ticket>, accepted: &Accepted, refused: &mut Refused) {
         let Some(Rejected { too_old, expired, too_new }) = &accepted.rejected else {
             return self.lanes.counters.delivered.add(events.len() as u64);
         };
@@ -234,7 +233,7 @@ impl CloudWatch {
         let count: usize = ranges.iter().map(|(range, ..)| range.len()).sum();
         self.lanes.counters.delivered.add((events.len() - count) as u64);
         for (range, reason, why) in ranges {
-            self.refuse(&events[range.clone()], reason, why, why, refused).await;
+            self.refuse(&events.part(range.clone()), reason, why, why, refused).await;
         }
     }
 }

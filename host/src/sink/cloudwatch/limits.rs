@@ -34,7 +34,8 @@ pub fn max_event_bytes(limits: &batch::Limits) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::batch::{Encoded, Misfit, Packer};
+    use crate::sink::batch::{Misfit, Packer};
+    use crate::sink::piece::{Piece, Written};
 
     #[test]
     fn the_config_cannot_raise_what_the_service_allows() {
@@ -47,11 +48,17 @@ mod tests {
     #[test]
     fn the_largest_event_fills_a_put_and_one_byte_more_has_no_place() {
         let limits = of_put(MAX_PUT_EVENTS, MAX_PUT_BYTES);
-        let event = |len| Encoded { lane: 0, timestamp_ms: 0, text: "x".repeat(len).into(), ticket: () };
+        let event = |len| {
+            let mut written = Written::default();
+            written.add_text(0, 0, &"x".repeat(len));
+            Piece::of(0, written, ()).expect("a text was written")
+        };
         let mut packer = Packer::new(limits);
-        assert_eq!(packer.push(event(max_event_bytes(&limits))), Ok(()));
+        let largest = event(max_event_bytes(&limits));
+        assert_eq!(packer.fits(&largest.texts()[0]), Ok(()));
+        packer.add(largest);
         assert_eq!(packer.bytes(), MAX_PUT_BYTES);
-        let refused = packer.push(event(max_event_bytes(&limits) + 1));
+        let refused = packer.fits(&event(max_event_bytes(&limits) + 1).texts()[0]);
         assert_eq!(refused, Err(Misfit::TooLarge { weight: MAX_PUT_BYTES + 1, max_bytes: MAX_PUT_BYTES }));
     }
 }

@@ -1,11 +1,12 @@
 //! CloudWatch Logs: events of many files, packed into full puts, one under way per log stream.
 //!
 //! `mod` gives each event to the outlet of its log stream; `outlet` waits until a put is full or old enough,
-//! sends it, and acknowledges; `deliver` sends one put for as long as it takes; `groups` looks after the log groups
+//! sends it, and acknowledges; `deliver` sends one put for as long as it takes, `body` is what is sent; `groups` looks after the log groups
 //! that it made, `turns` and `budget` say when a log stream may be made; `room` keeps dead log streams from filling the
 //! sink, `trouble` from filling the log; `refused` sees to what CloudWatch does not take; `ticket` is what an event
 //! is acknowledged by. One file per AWS operation.
 
+mod body;
 mod budget;
 mod canary;
 pub mod client;
@@ -14,7 +15,6 @@ mod create_log_stream;
 mod deliver;
 mod describe_log_streams;
 mod groups;
-mod gzip;
 pub mod limits;
 mod outlet;
 mod put_log_events;
@@ -30,15 +30,15 @@ mod verdict_tests;
 use crate::config::{self, Codec};
 use crate::cursor::StreamId;
 use crate::dead_letter::DeadLetters;
-use crate::event::{Batch, DEFAULT_LABEL, NotHere};
+use crate::event::{Batch, DEFAULT_LABEL, EventRef, NotHere};
 use crate::lane::Lane;
 use crate::lanes::{Lanes, Taken};
 use crate::receipt::Tally;
 use crate::route::Naming;
 use crate::route::standard::LogStreams;
-use crate::sink::batch::{Encoded, Limits};
+use crate::sink::batch::Limits;
 use crate::sink::complaint::Complaint;
-use crate::sink::text::Text;
+use crate::sink::piece::{Piece, Written};
 use crate::sink::waiting::Waiting;
 use crate::sink::{EventSink, Flush, NamesOf, encode};
 pub use canary::Put;
@@ -46,14 +46,13 @@ use client::{Client, LogStreamName};
 use groups::Groups;
 use lru::LruCache;
 use outlet::Outlet;
-use refused::Original;
 use room::Room;
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use ticket::{Part, Shared, Ticket};
+use ticket::{Shared, Ticket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use trouble::Trouble;
@@ -178,7 +177,7 @@ impl CloudWatch {
     }
 
     /// Hands events to the outlet of their log stream, which is made if there is none.
-    fn push(self: &Arc<Self>, name: LogStreamName, events: Vec<Encoded<Ticket>>) {
+    fn push(self: &Arc<Self>, name: LogStreamName, events: Vec<Piece<Ticket>>) {
         let mut outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outlet) = outlets.get(&name) {
             return outlet.push(events, &self.room, &self.lanes);
@@ -341,46 +340,35 @@ impl EventSink for Handle {
         if several && sink.room.mixed.is_enough() {
             return Ok(Taken::Stale);
         }
-        let labels = &batch.events.label_names;
-        let max_event = limits::max_event_bytes(&sink.limits);
-        let mut parts: Vec<Part> = Vec::with_capacity(batch.events.len());
-        let mut parts_of: Vec<u32> = vec![0; batch.events.len()];
-        encode::wire(batch, not_here, sink.config.codec, max_event, |event, text| {
-            let (number, label) = (event.index(), usize::from(event.label_index()));
-            let timestamp = match sink.config.codec {
+        let (codec, max_event) = (sink.config.codec, limits::max_event_bytes(&sink.limits));
+        let stamp = |event: EventRef<'_>| {
+            let timestamp = match codec {
                 Codec::Airflow => encode::airflow_stamp(event),
                 Codec::Json | Codec::Text | Codec::Raw => event.timestamp(),
             };
             // The service takes no time before the epoch; that old it refuses anyway.
-            let timestamp_ms = timestamp.div_euclid(1_000_000).max(0);
-            // The parts of an event follow each other, and the last of them holds what they share.
-            let before = parts.last_mut().filter(|part| part.event == number);
-            let original = sink.letters.as_ref().map(|_| match before {
-                Some(Part { original: Some(original), text, holds, .. }) => {
-                    *holds = text.escaped().len();
-                    original.clone()
-                }
-                _ => Arc::new(Original::of(event)),
-            });
-            parts_of[number] += 1;
-            let holds = original.as_ref().map_or(0, |original| original.weight()).max(text.escaped().len());
-            parts.push(Part { event: number, label, timestamp_ms, text: not_empty(text), original, holds });
-        });
-        if sink.config.codec == Codec::Airflow {
+            timestamp.div_euclid(1_000_000).max(0)
+        };
+        let mut all: Vec<(usize, Written)> = Vec::new();
+        encode::wire(batch, not_here, codec, max_event, stamp, |label, written| all.push((label, written)));
+        if codec == Codec::Airflow {
             self.count_replaced(lane, batch, not_here);
         }
-        if parts.is_empty() {
+        if all.is_empty() {
             return Ok(Taken::Done { events: 0, tally: Tally::of_left_out(batch, not_here), target: None });
         }
+        let mut parts_of: Vec<u32> = vec![0; batch.events.len()];
+        for text in all.iter().flat_map(|(_, written)| written.texts()) {
+            parts_of[text.event as usize] += 1;
+        }
         let Some(seq) = lane.begin_events(batch, &parts_of, not_here) else { return Ok(Taken::Stale) };
-        let mixed = several.then(|| sink.room.mixed.clone());
-        let of = Arc::new(Shared { lane: lane.clone(), seq, arrived: Instant::now(), mixed });
-        let mut by_label: Vec<Vec<Encoded<Ticket>>> = labels.iter().map(|_| Vec::new()).collect();
-        for part in parts {
-            let ticket = Ticket::of_part(&of, &part);
-            let Part { label, timestamp_ms, text, .. } = part;
-            let lane = lane.stream.id.cast_unsigned();
-            by_label[label].push(Encoded { lane, timestamp_ms, text, ticket });
+        let of = Arc::new(Shared { lane: lane.clone(), seq, arrived: Instant::now() });
+        let mixed = several.then_some(&sink.room.mixed);
+        let mut by_label: Vec<Vec<Piece<Ticket>>> =
+            batch.events.label_names.iter().map(|_| Vec::new()).collect();
+        for (label, written) in all {
+            let ticket = Ticket::of(&of, batch, &written, sink.letters.as_ref(), mixed);
+            by_label[label].extend(Piece::of(lane.stream.id.cast_unsigned(), written, ticket));
         }
         for (label, events) in (0..).zip(by_label).filter(|(_, events)| !events.is_empty()) {
             if let Some(name) = names.of(label) {
@@ -404,9 +392,4 @@ impl Handle {
                 "bytes of the file are not UTF-8: U+FFFD stands for them; more of them in this file are only counted");
         }
     }
-}
-
-/// CloudWatch takes no empty message; a blank line (codecs `raw` and `text`) goes as one space.
-fn not_empty(text: Text) -> Text {
-    if text.is_empty() { " ".to_owned().into() } else { text }
 }

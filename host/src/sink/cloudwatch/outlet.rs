@@ -8,12 +8,14 @@ use super::client::LogStreamName;
 use super::deliver::Hardship;
 use super::refused::Refused;
 use super::room::{OUTLET_BYTES, Room, Share};
+use super::ticket::holds;
 use super::{CloudWatch, Ticket};
 use crate::cursor::StreamId;
 use crate::lane::{Lane, Seq};
 use crate::lanes::Lanes;
 use crate::receipt::{Fate, Outcome};
-use crate::sink::batch::{Encoded, Limits, Packer, Put};
+use crate::sink::batch::{Limits, Misfit, Packer, Put};
+use crate::sink::piece::{Piece, Pieces};
 use crate::sink::waiting::Waiting;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,9 +47,9 @@ pub struct Outlet {
 
 struct State {
     packer: Packer<Ticket>,
-    /// What the events in the packer hold for dead letters.
-    originals: usize,
-    /// Of the put under way: its bytes, and what it holds for dead letters.
+    /// Memory that the events in the packer hold.
+    held: usize,
+    /// Of the put under way: its bytes, and the memory that it holds.
     under_way: (usize, usize),
     standing: Standing,
     /// It goes to make room for others.
@@ -76,6 +78,13 @@ enum Due {
 }
 
 impl State {
+    fn queue(&mut self, piece: Piece<Ticket>) {
+        if !piece.texts().is_empty() {
+            self.held += holds(&piece);
+            self.packer.add(piece);
+        }
+    }
+
     /// It could go, and waits for more.
     fn is_idle(&self) -> bool {
         self.standing == Standing::Fine && !self.hurried && self.under_way.0 == 0 && !self.packer.is_empty()
@@ -83,7 +92,7 @@ impl State {
 
     /// Bytes as AWS counts them, or what is held of them where that is more: escapes, or originals for dead letters.
     fn bytes(&self) -> usize {
-        (self.packer.bytes() + self.under_way.0).max(self.originals + self.under_way.1)
+        (self.packer.bytes() + self.under_way.0).max(self.held + self.under_way.1)
     }
 }
 
@@ -95,7 +104,7 @@ impl Outlet {
             name,
             state: Mutex::new(State {
                 packer: Packer::new(limits),
-                originals: 0,
+                held: 0,
                 under_way: (0, 0),
                 standing: Standing::Fine,
                 hurried: false,
@@ -114,24 +123,31 @@ impl Outlet {
     }
 
     /// Queues events of one lane, in order.
-    pub fn push(&self, events: Vec<Encoded<Ticket>>, room: &Room, lanes: &Lanes) {
+    pub fn push(&self, events: Vec<Piece<Ticket>>, room: &Room, lanes: &Lanes) {
         self.change(room, |state| {
-            state.packer.expect(events.len());
-            for event in events {
-                if let Err(misfit) = state.packer.fits(&event) {
-                    let (ticket, bytes) = (&event.ticket, event.text.len());
-                    // The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
-                    tracing::error!(log_stream = %self.name, path = %ticket.of.lane.stream.origin.path, bytes, "{misfit}");
-                    lanes.counters.invalid.add(1);
-                    let fate = Fate { outcome: Outcome::Malformed, target: "".into() };
-                    ticket.of.lane.acknowledge_each(ticket.of.seq, [(ticket.event as usize, 1, &fate)]);
-                    continue;
+            for mut piece in events {
+                while let Some((at, misfit)) = misfit(&state.packer, &piece) {
+                    let mut rest = piece.split_off(at);
+                    let after = rest.split_off(1);
+                    self.leave_out(&rest, misfit, lanes);
+                    state.queue(piece);
+                    piece = after;
                 }
-                state.originals += event.ticket.holds as usize;
-                state.packer.add(event);
+                state.queue(piece);
             }
         });
         self.wake();
+    }
+
+    /// The encoder keeps to the limits; if it ever does not, the event must not hold up its lane.
+    fn leave_out(&self, piece: &Piece<Ticket>, misfit: Misfit, lanes: &Lanes) {
+        let of = &piece.ticket().of;
+        let fate = Fate { outcome: Outcome::Malformed, target: "".into() };
+        for text in piece.texts() {
+            tracing::error!(log_stream = %self.name, path = %of.lane.stream.origin.path, bytes = text.len, "{misfit}");
+            lanes.counters.invalid.add(1);
+            of.lane.acknowledge_each(of.seq, [(text.event as usize, 1, &fate)]);
+        }
     }
 
     /// If somebody waits for what is here, it goes without waiting for more.
@@ -143,7 +159,7 @@ impl Outlet {
     }
 
     fn holds_pressing(&self) -> bool {
-        self.state().packer.queued().any(|event| event.ticket.of.lane.pressing())
+        self.state().packer.queued().any(|piece| piece.ticket().of.lane.pressing())
     }
 
     /// Something has changed: look again.
@@ -229,24 +245,24 @@ impl Outlet {
     }
 
     /// Lets go of all that can be read again, of the put under way too; what cannot be stays.
-    pub fn let_go(&self, put: Vec<Encoded<Ticket>>, room: &Room) -> Vec<Encoded<Ticket>> {
+    pub fn let_go(&self, put: Pieces<Ticket>, room: &Room) -> Pieces<Ticket> {
         self.change(room, |state| {
             let mut held: HashMap<StreamId, (Arc<Lane>, usize)> = HashMap::new();
-            for event in put.iter().chain(state.packer.queued()) {
-                let lane = &event.ticket.of.lane;
-                held.entry(lane.stream.id).or_insert_with(|| (lane.clone(), 0)).1 += 1;
+            for piece in put.iter().chain(state.packer.queued()) {
+                let lane = &piece.ticket().of.lane;
+                held.entry(lane.stream.id).or_insert_with(|| (lane.clone(), 0)).1 += piece.texts().len();
             }
             let rewound: HashSet<StreamId> =
                 held.into_iter().filter(|(_, (lane, held))| lane.rewind(*held)).map(|(id, _)| id).collect();
             for lane in &rewound {
                 self.waiting.add(*lane);
             }
-            let stays = |event: &Encoded<Ticket>| !rewound.contains(&event.ticket.of.lane.stream.id);
+            let stays = |piece: &Piece<Ticket>| !rewound.contains(&piece.ticket().of.lane.stream.id);
             state.packer.retain(stays);
-            state.originals = state.packer.queued().map(|event| event.ticket.holds as usize).sum();
-            let put: Vec<Encoded<Ticket>> = put.into_iter().filter(stays).collect();
-            let weights = put.iter().map(|event| state.packer.weight(event));
-            state.under_way = (weights.sum(), holds(&put));
+            state.held = state.packer.queued().map(holds).sum();
+            let put: Pieces<Ticket> = put.into_iter().filter(stays).collect();
+            let weights = put.iter().map(|piece| state.packer.weight(piece));
+            state.under_way = (weights.sum(), put.iter().map(holds).sum());
             put
         })
     }
@@ -293,18 +309,20 @@ impl Outlet {
     async fn send(&self, sink: &CloudWatch, hardship: &mut Hardship) -> Option<Duration> {
         let put = self.change(&sink.room, |state| {
             let put = state.packer.take()?;
-            state.under_way = (put.bytes, holds(&put.events));
-            state.originals -= state.under_way.1;
+            state.under_way = (put.bytes, put.pieces.iter().map(holds).sum());
+            // Parts of one event may be on both sides of the cut, and what is held for it counts for both.
+            state.held = state.packer.queued().map(holds).sum();
             Some(put)
         })?;
         let batches = acknowledgements(&put);
         let mut refused = Refused::new();
-        let rest = sink.deliver(self, put.events, hardship, &mut refused).await;
+        let rest = sink.deliver(self, put.pieces, hardship, &mut refused).await;
         if rest.is_none() {
             let mut lanes = HashMap::new();
             for (lane, seq, events) in batches {
                 let fate = |event| refused.get(&(lane.stream.id, seq, event)).unwrap_or(&self.delivered);
-                let events = events.into_iter().map(|(event, parts)| (event, parts, fate(event)));
+                let count = |(event, parts)| (event as usize, parts as usize, fate(event as usize));
+                let events = events.into_iter().map(count);
                 // Of a lane that was rewound meanwhile, it acknowledges nothing.
                 lane.acknowledge_each(seq, events);
                 lanes.insert(lane.stream.id, lane);
@@ -343,33 +361,29 @@ impl Outlet {
     }
 }
 
-/// What events hold in memory, in bytes.
-fn holds(events: &[Encoded<Ticket>]) -> usize {
-    events.iter().map(|event| event.ticket.holds as usize).sum()
+/// The first event of a piece that no put can hold.
+fn misfit(packer: &Packer<Ticket>, piece: &Piece<Ticket>) -> Option<(usize, Misfit)> {
+    piece.texts().iter().enumerate().find_map(|(at, text)| Some((at, packer.fits(text).err()?)))
 }
 
 /// Of one batch: its lane, where it stands there, and the events (by place, and how many parts) that a put holds.
-type OfBatch = (Arc<Lane>, Seq, Vec<(usize, usize)>);
+type OfBatch = (Arc<Lane>, Seq, Vec<(u32, u32)>);
 
 /// What a put holds, by lane and batch.
 fn acknowledgements(put: &Put<Ticket>) -> Vec<OfBatch> {
     let (mut batches, mut places) = (Vec::<OfBatch>::new(), HashMap::new());
-    let mut last = None;
-    for Ticket { of, event, .. } in put.events.iter().map(|event| &event.ticket) {
-        let (key, event) = ((of.lane.stream.id, of.seq), *event as usize);
-        // Mostly that of the event before: then nothing has to be looked up.
-        let at = match last {
-            Some((before, at)) if before == key => at,
-            _ => *places.entry(key).or_insert_with(|| {
-                batches.push((of.lane.clone(), of.seq, Vec::new()));
-                batches.len() - 1
-            }),
-        };
-        last = Some((key, at));
+    for piece in put.pieces.iter() {
+        let of = &piece.ticket().of;
+        let at = *places.entry((of.lane.stream.id, of.seq)).or_insert_with(|| {
+            batches.push((of.lane.clone(), of.seq, Vec::new()));
+            batches.len() - 1
+        });
         let Some((.., events)) = batches.get_mut(at) else { continue };
-        match events.last_mut() {
-            Some((same, parts)) if *same == event => *parts += 1,
-            _ => events.push((event, 1)),
+        for text in piece.texts() {
+            match events.last_mut() {
+                Some((same, parts)) if *same == text.event => *parts += 1,
+                _ => events.push((text.event, 1)),
+            }
         }
     }
     batches

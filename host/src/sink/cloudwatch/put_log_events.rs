@@ -3,22 +3,15 @@
 
 use std::ops::Range;
 
-use aws_sdk_cloudwatchlogs::config::http::HttpRequest;
+use aws_sdk_cloudwatchlogs::error::SdkError;
+use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsError;
 use aws_sdk_cloudwatchlogs::types::RejectedLogEventsInfo;
-use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
 
+use super::body::Body;
 use super::client::{Client, LogStreamName};
-use super::gzip::compressed;
-use crate::sink::batch::Encoded;
-use crate::sink::encode::escape;
+use crate::sink::piece::Pieces;
 use crate::sink::retry::{Missing, Verdict};
 use crate::sink::service_error::ServiceError;
-
-/// What the body has for an event besides its text, more or less.
-const EVENT_BYTES: usize = 48;
-/// What it has besides its events: names of up to 512 bytes each.
-const AROUND_BYTES: usize = 1200;
 
 /// The put is in, but for these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,53 +39,21 @@ impl Client {
     pub async fn put_log_events<T>(
         &self,
         stream: &LogStreamName,
-        events: &[Encoded<T>],
+        events: &Pieces<T>,
     ) -> Result<Accepted, Box<ServiceError>> {
         let call = self.call_on_stream("logs:PutLogEvents", stream);
-        let (body, gzip) = (Bytes::from(body(stream, events)), self.gzip);
+        let mut body = Body::of(stream, events);
+        if self.gzip {
+            let failed = |error| call.failed(&SdkError::<PutLogEventsError, _>::construction_failure(error));
+            body = body.compressed().map_err(failed)?;
+        }
         let request = self.sdk.put_log_events().log_group_name(&stream.group);
         let request = request.log_stream_name(&stream.name).set_log_events(Some(Vec::new()));
-        // All of the SDK but its types of events, and what makes JSON of them: before it signs, the body becomes ours.
-        let request = request.customize().map_request(move |request| {
-            let request = with_body(request, body.clone());
-            if gzip { compressed(request) } else { Ok(request) }
-        });
-        let answer = request.send().await;
+        let answer = request.customize().interceptor(body).send().await;
         let output = answer.map_err(|error| refine(call.failed(&error)))?;
         let rejected = output.rejected_log_events_info.map(|info| decode(&info, events.len()));
         Ok(Accepted { rejected })
     }
-}
-
-/// As the SDK would make it, from texts that stand in it as they are.
-fn body<T>(stream: &LogStreamName, events: &[Encoded<T>]) -> Vec<u8> {
-    let texts: usize = events.iter().map(|event| event.text.escaped().len()).sum();
-    let mut body = Vec::with_capacity(texts + events.len() * EVENT_BYTES + AROUND_BYTES);
-    for (name, value) in [("logGroupName", &stream.group), ("logStreamName", &stream.name)] {
-        body.push(if body.is_empty() { b'{' } else { b',' });
-        for text in [b"\"", name.as_bytes(), b"\":\""] {
-            body.extend_from_slice(text);
-        }
-        escape::once(value.as_bytes(), &mut body);
-        body.push(b'"');
-    }
-    body.extend_from_slice(b",\"logEvents\":");
-    let mut number = itoa::Buffer::new();
-    for (at, event) in events.iter().enumerate() {
-        body.extend_from_slice(if at == 0 { b"[{\"message\":\"" } else { b",{\"message\":\"" });
-        body.extend_from_slice(event.text.escaped());
-        body.extend_from_slice(b"\",\"timestamp\":");
-        body.extend_from_slice(number.format(event.timestamp_ms).as_bytes());
-        body.push(b'}');
-    }
-    body.extend_from_slice(if events.is_empty() { b"[]}" } else { b"]}" });
-    body
-}
-
-fn with_body(mut request: HttpRequest, body: Bytes) -> HttpRequest {
-    request.headers_mut().insert("content-length", body.len().to_string());
-    *request.body_mut() = SdkBody::from(body);
-    request
 }
 
 fn refine(mut failure: Box<ServiceError>) -> Box<ServiceError> {
@@ -143,26 +104,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_body_is_what_the_service_is_to_read(
-            names: (String, String),
-            given in prop::collection::vec((any::<i64>(), any::<String>()), 0..5),
-        ) {
-            let events: Vec<_> = given
-                .iter()
-                .map(|(ms, text)| Encoded { lane: 0, timestamp_ms: *ms, text: text.clone().into(), ticket: () })
-                .collect();
-            let stream = LogStreamName { group: names.0.clone(), name: names.1.clone() };
-            let read: serde_json::Value = serde_json::from_slice(&body(&stream, &events)).unwrap();
-            let events: Vec<_> = given
-                .iter()
-                .map(|(ms, text)| serde_json::json!({ "message": text, "timestamp": ms }))
-                .collect();
-            let expected =
-                serde_json::json!({ "logGroupName": names.0, "logStreamName": names.1, "logEvents": events });
-            prop_assert_eq!(read, expected);
-        }
-
         #[test]
         fn whatever_the_service_says_the_ranges_are_in_bounds_and_apart(
             too_old: Option<i32>, expired: Option<i32>, too_new: Option<i32>, len in 0_usize..10_001,

@@ -1,13 +1,14 @@
 //! What CloudWatch does not take: counted by reason, and kept as dead letters where a sink for them is named.
 
-use super::{CloudWatch, Ticket};
+use super::CloudWatch;
+use super::ticket::{Ticket, originals_of};
 use crate::cursor::StreamId;
 use crate::dead_letter::{By, DeadLetters, Letter, Reason, write};
 use crate::event::EventRef;
 use crate::lane::Seq;
 use crate::receipt::{Fate, Outcome};
-use crate::sink::batch::Encoded;
 use crate::sink::complaint::Complaint;
+use crate::sink::piece::Pieces;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ impl CloudWatch {
     /// acknowledged.
     pub(super) async fn refuse(
         &self,
-        events: &[Encoded<Ticket>],
+        events: &Pieces<Ticket>,
         reason: Reason,
         why: &str,
         said: &str,
@@ -80,10 +81,9 @@ impl CloudWatch {
         counter.add(count);
         let target = self.letters.as_ref().map_or("", |letters| letters.sink()).into();
         let fate = Fate { outcome, target };
-        for event in events {
-            let Ticket { of, event, .. } = &event.ticket;
+        for (Ticket { of, .. }, text) in events.texts() {
             let lane = &of.lane;
-            refused.insert((lane.stream.id, of.seq, *event as usize), fate.clone());
+            refused.insert((lane.stream.id, of.seq, text.event as usize), fate.clone());
             if lane.first_time(kind) {
                 tracing::warn!(sink = %self.lanes.sink, path = %lane.stream.origin.path,
                     "CloudWatch refuses events of this file: {said}; {next} (said once per file)");
@@ -91,13 +91,11 @@ impl CloudWatch {
         }
     }
 
-    async fn keep(&self, letters: &DeadLetters, events: &[Encoded<Ticket>], reason: Reason, why: &str) {
+    async fn keep(&self, letters: &DeadLetters, events: &Pieces<Ticket>, reason: Reason, why: &str) {
         let mut lines = Vec::new();
-        for Ticket { of, original, .. } in events.iter().map(|event| &event.ticket) {
-            let Some(original) = original.as_ref().filter(|it| !it.recorded.swap(true, Ordering::Relaxed))
-            else {
-                continue;
-            };
+        let kept = |piece| originals_of(piece).iter().map(move |original| (&piece.ticket().of, original));
+        let first = |original: &Original| !original.recorded.swap(true, Ordering::Relaxed);
+        for (of, original) in events.iter().flat_map(kept).filter(|(_, original)| first(original)) {
             let letter = Letter {
                 reason,
                 by: By::Sink(&self.lanes.sink),

@@ -1,23 +1,21 @@
-//! What an event under way is acknowledged by, and what it holds until then. There is one for each event of each batch, so
-//! what events have in common is shared.
+//! What events under way are acknowledged by, and what is held for them until then. There is one for each chunk of texts.
 
 use super::refused::Original;
 use super::room::Mixed;
+use crate::dead_letter::DeadLetters;
+use crate::event::Batch;
 use crate::lane::{Lane, Seq};
-use crate::sink::text::Text;
+use crate::sink::piece::{Piece, Text, Written};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What an event is acknowledged by.
+/// What the events of a chunk are acknowledged by.
 pub struct Ticket {
     pub(super) of: Arc<Shared>,
-    /// Its place in its batch.
-    pub(super) event: u32,
-    /// Memory that goes when this one is answered: of its text, or of the original (with the last part of its event) where
-    /// that is more.
-    pub(super) holds: u32,
-    /// Kept for a dead letter, where there may be one.
-    pub(super) original: Option<Arc<Original>>,
+    /// Kept of each of them for a dead letter, where there may be one; parts of one event share it.
+    originals: Vec<Arc<Original>>,
+    /// It goes to other log streams as well: who counts what of such has no answer.
+    _counted: Option<Held>,
 }
 
 /// What events of one batch have in common.
@@ -25,35 +23,67 @@ pub struct Shared {
     pub(super) lane: Arc<Lane>,
     pub(super) seq: Seq,
     pub(super) arrived: Instant,
-    /// It goes to other log streams as well: who counts what of it has no answer.
-    pub(super) mixed: Option<Mixed>,
+}
+
+/// Memory of a batch that goes to several log streams, until nothing of the chunk is left.
+struct Held {
+    mixed: Mixed,
+    bytes: usize,
+}
+
+impl Held {
+    fn new(mixed: &Mixed, bytes: usize) -> Self {
+        mixed.add(bytes);
+        Self { mixed: mixed.clone(), bytes }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.mixed.remove(self.bytes);
+    }
 }
 
 impl Ticket {
-    /// Of an event, or a part of one.
-    pub(super) fn of_part(of: &Arc<Shared>, Part { event, original, holds, .. }: &Part) -> Self {
-        let holds = u32::try_from(*holds).unwrap_or(u32::MAX);
-        if let Some(mixed) = &of.mixed {
-            mixed.add(holds as usize);
-        }
-        Self { of: of.clone(), event: *event as u32, holds, original: original.clone() }
+    /// Of what was written of a batch. `mixed`: where it is counted, if the batch goes to several log streams.
+    pub fn of(
+        of: &Arc<Shared>,
+        batch: &Batch,
+        written: &Written,
+        letters: Option<&DeadLetters>,
+        mixed: Option<&Mixed>,
+    ) -> Self {
+        let originals = letters.map(|_| originals(batch, written.texts())).unwrap_or_default();
+        let bytes = written.len().max(weight(&originals));
+        let counted = mixed.map(|mixed| Held::new(mixed, bytes));
+        Self { of: of.clone(), originals, _counted: counted }
     }
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(mixed) = &self.of.mixed {
-            mixed.remove(self.holds as usize);
-        }
-    }
+/// What was kept of each text of a piece for a dead letter; none where nothing is.
+pub fn originals_of(piece: &Piece<Ticket>) -> &[Arc<Original>] {
+    piece.ticket().originals.get(piece.places()).unwrap_or_default()
 }
 
-/// An event, or a part of one, before it is under way.
-pub struct Part {
-    pub(super) event: usize,
-    pub(super) label: usize,
-    pub(super) timestamp_ms: i64,
-    pub(super) text: Text,
-    pub(super) original: Option<Arc<Original>>,
-    pub(super) holds: usize,
+/// Memory that goes when a piece is answered, in bytes: of its body, or of the originals where that is more.
+pub fn holds(piece: &Piece<Ticket>) -> usize {
+    piece.held().max(weight(originals_of(piece)))
+}
+
+/// Events by their texts; the parts of an event share one.
+fn originals(batch: &Batch, texts: &[Text]) -> Vec<Arc<Original>> {
+    let mut originals: Vec<Arc<Original>> = Vec::with_capacity(texts.len());
+    let mut before = None;
+    for &Text { event, .. } in texts {
+        let is_same = before.replace(event) == Some(event);
+        let shared = originals.last().filter(|_| is_same).cloned();
+        originals.push(shared.unwrap_or_else(|| Arc::new(Original::of(batch.event(event as usize)))));
+    }
+    originals
+}
+
+/// Each of those that are shared is counted once.
+fn weight(originals: &[Arc<Original>]) -> usize {
+    let of_group = |group: &[Arc<Original>]| group.first().map_or(0, |original| original.weight());
+    originals.chunk_by(Arc::ptr_eq).map(of_group).sum()
 }

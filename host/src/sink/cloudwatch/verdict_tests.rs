@@ -2,8 +2,8 @@
 
 use super::client::{Client, LogStreamName};
 use crate::config::NewGroups;
-use crate::sink::batch::Encoded;
 use crate::sink::canned::{Failure, NEEDS_SOMEBODY, PASSES, WITH_OTHER_CREDENTIALS, access, verdict};
+use crate::sink::piece::{Piece, Pieces, Written};
 use crate::sink::retry::{Missing, Verdict};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,11 @@ const ALL: [Operation; 5] =
 /// None: it was no failure.
 async fn ask(client: &Client, operation: Operation) -> Option<Verdict> {
     let stream = LogStreamName { group: "g".to_owned(), name: "s".to_owned() };
-    let event = Encoded { lane: 0, timestamp_ms: 0, text: "x".to_owned().into(), ticket: () };
+    let mut written = Written::default();
+    written.add_text(0, 0, "x");
+    let events: Pieces<()> = Piece::of(0, written, ()).into_iter().collect();
     match operation {
-        PutLogEvents => verdict(client.put_log_events(&stream, &[event]).await),
+        PutLogEvents => verdict(client.put_log_events(&stream, &events).await),
         CreateLogStream => verdict(client.create_log_stream(&stream).await),
         CreateLogGroup => verdict(client.create_log_group("g", &NewGroups::default()).await),
         DescribeLogStreams => verdict(client.describe_log_streams("g").await),

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::fixture::Event;
 use super::*;
 use crate::event::Events;
+use crate::sink::piece::Piece;
 
 const KEYS: [&str; 12] = [
     "logger",
@@ -114,19 +115,36 @@ proptest! {
         let batch = joined(&all);
         let mut not_here = NotHere::default();
         not_here.add(1);
-        let mut plain = Vec::new();
+        let stamp = |event: EventRef<'_>| event.timestamp().div_euclid(1_000_000);
+        let mut plain: Vec<(usize, usize, i64, String)> = Vec::new();
         for event in batch.going(&not_here) {
-            texts(codec, event, max_bytes, |text| plain.push((event.label_index(), event.index(), Text::from(text))));
+            texts(codec, event, max_bytes, |text| {
+                let text = if text.is_empty() { " ".to_owned() } else { text };
+                plain.push((usize::from(event.label_index()), event.index(), stamp(event), text));
+            });
         }
         // One label after the other, as they go to their log streams.
         plain.sort_by_key(|(label, ..)| *label);
         let mut fast = Vec::new();
-        wire(&batch, &not_here, codec, max_bytes, |event, text| fast.push((event.label_index(), event.index(), text)));
+        wire(&batch, &not_here, codec, max_bytes, stamp, |label, written| {
+            let piece = Piece::of(0, written, ()).expect("nothing empty is given");
+            let body = [b"[", &*piece.body()].concat();
+            let read: Vec<Object> = serde_json::from_slice(&[&body[..body.len() - 1], b"]"].concat()).expect("objects");
+            assert_eq!(read.len(), piece.texts().len());
+            for (text, Object { message, timestamp }) in piece.texts().iter().zip(read) {
+                assert_eq!((text.len as usize, text.timestamp_ms), (message.len(), timestamp));
+                fast.push((label, text.event as usize, timestamp, message));
+            }
+        });
         fast.sort_by_key(|(label, ..)| *label);
         prop_assert_eq!(&fast, &plain);
-        for (.., text) in &fast {
-            let read: String = serde_json::from_slice(&[b"\"", text.escaped(), b"\""].concat()).unwrap();
-            prop_assert_eq!(read.len(), text.len());
-        }
     }
+}
+
+/// As it stands in a body.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Object {
+    message: String,
+    timestamp: i64,
 }

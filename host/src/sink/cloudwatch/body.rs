@@ -1,0 +1,171 @@
+//! The body of a put: pieces of memory that are there already, one after the other. What is large is not copied, and it is
+//! hashed where it lies.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aws_runtime::auth::PayloadSigningOverride;
+use aws_sdk_cloudwatchlogs::config::ConfigBag;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::{Frame, SizeHint};
+use sha2::{Digest, Sha256};
+
+use super::client::LogStreamName;
+use crate::sink::encode::escape;
+use crate::sink::piece::Pieces;
+
+/// What is smaller is copied to what stands before it: a network takes few large pieces rather than many small ones.
+const SMALL: usize = 4 << 10;
+/// Fast: this runs on a thread that others wait for, and logs compress well all the same.
+const LEVEL: Compression = Compression::fast();
+
+/// A body, and what a request says of it. Given to a request as its interceptor: all of the SDK but its types of events, and
+/// what makes JSON of them.
+#[derive(Debug)]
+pub struct Body {
+    frames: VecDeque<Bytes>,
+    len: usize,
+    sha256: String,
+    gzip: bool,
+}
+
+impl Body {
+    /// As the SDK would make it.
+    pub fn of<T>(stream: &LogStreamName, events: &Pieces<T>) -> Self {
+        let mut head = Vec::new();
+        for (name, value) in [("logGroupName", &stream.group), ("logStreamName", &stream.name)] {
+            head.push(if head.is_empty() { b'{' } else { b',' });
+            for text in [b"\"", name.as_bytes(), b"\":\""] {
+                head.extend_from_slice(text);
+            }
+            escape::once(value.as_bytes(), &mut head);
+            head.push(b'"');
+        }
+        head.extend_from_slice(b",\"logEvents\":[");
+        let mut frames = Frames { done: VecDeque::new(), last: head };
+        let mut pieces = events.iter().peekable();
+        while let Some(piece) = pieces.next() {
+            let mut objects = piece.body();
+            if pieces.peek().is_none() {
+                // The comma.
+                objects.truncate(objects.len() - 1);
+            }
+            frames.add(objects);
+        }
+        frames.last.extend_from_slice(b"]}");
+        Self::in_frames(frames.finished(), false)
+    }
+
+    /// The same, compressed.
+    pub fn compressed(self) -> std::io::Result<Self> {
+        let mut encoder = GzEncoder::new(Vec::with_capacity(self.len / 8), LEVEL);
+        for frame in &self.frames {
+            encoder.write_all(frame)?;
+        }
+        Ok(Self::in_frames([encoder.finish()?.into()].into(), true))
+    }
+
+    fn in_frames(frames: VecDeque<Bytes>, gzip: bool) -> Self {
+        let mut hash = Sha256::new();
+        for frame in &frames {
+            hash.update(frame);
+        }
+        let len = frames.iter().map(Bytes::len).sum();
+        Self { frames, len, sha256: hex::encode(hash.finalize()), gzip }
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Body {
+    fn name(&self) -> &'static str {
+        "updraft: body of a put"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let headers = request.headers_mut();
+        headers.insert("content-length", self.len.to_string());
+        if self.gzip {
+            headers.insert("content-encoding", "gzip");
+        }
+        *request.body_mut() = SdkBody::from_body_1_x(Stream { frames: self.frames.clone(), left: self.len });
+        // A body that is a stream goes unsigned where nobody says what it is.
+        bag.interceptor_state().store_put(PayloadSigningOverride::Precomputed(self.sha256.clone()));
+        Ok(())
+    }
+}
+
+/// A body in the making.
+struct Frames {
+    done: VecDeque<Bytes>,
+    /// What is copied.
+    last: Vec<u8>,
+}
+
+impl Frames {
+    fn add(&mut self, bytes: Bytes) {
+        if bytes.len() < SMALL {
+            self.last.extend_from_slice(&bytes);
+        } else {
+            self.close();
+            self.done.push_back(bytes);
+        }
+    }
+
+    fn close(&mut self) {
+        if !self.last.is_empty() {
+            self.done.push_back(std::mem::take(&mut self.last).into());
+        }
+    }
+
+    fn finished(mut self) -> VecDeque<Bytes> {
+        self.close();
+        self.done
+    }
+}
+
+/// A body on its way.
+struct Stream {
+    frames: VecDeque<Bytes>,
+    left: usize,
+}
+
+impl hyper::body::Body for Stream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.frames.pop_front();
+        self.left -= next.as_ref().map_or(0, Bytes::len);
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests;
