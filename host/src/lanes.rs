@@ -286,7 +286,7 @@ impl Lanes {
             }
         };
         let takes_again = sink.takes_again();
-        let (lane_there, sink) = (lane.clone(), sink.clone());
+        let (lane_there, sink, notary) = (lane.clone(), sink.clone(), self.notary.clone());
         let closing = self.closing() || lane.hurried(offset);
         let outcome = workers
             .run_apart(failing, move || {
@@ -305,6 +305,7 @@ impl Lanes {
                         Plan::UpTo(end) => chain.step_up_to(&lane_there.stream, offset, clock, end),
                     };
                     let Step::Batch(batch) = &step else { break (step, None) };
+                    notary.pass(lane_there.stream.id, batch.range.start, &batch.bytes);
                     let names = sink.naming().of_batch(&lane_there, batch);
                     // Labels of the transforms of before are not for the router of now.
                     if sink.naming().generation() != named_by {
@@ -426,6 +427,11 @@ impl Lanes {
     /// Where cursors and uploads are written down.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Who seals the receipts of its streams.
+    pub fn notary(&self) -> &Notary {
+        &self.notary
     }
 
     /// The open files of the sources.

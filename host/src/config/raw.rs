@@ -82,7 +82,7 @@ pub(super) struct Receipts {
     /// So many receipts are kept at most, the latest; each takes about 1 KiB for two sinks.
     #[serde(default = "keep_count")]
     pub(super) keep_count: usize,
-    /// Hash each file when it has come to its end and every sink has it. It is read once more for that.
+    /// Hash each file, as it is delivered; one of which this run did not read all is read once more at its end.
     #[serde(default = "sha256")]
     pub(super) sha256: bool,
 }

@@ -1,12 +1,12 @@
-//! Seals receipts: when a file has come to its end and every sink has all of it, its bytes are hashed, once.
-//!
-//! Not while they go by: each sink would hash them for itself, and each line would pay for it.
+//! Seals receipts: when a file has come to its end and every sink has all of it, the hash of its bytes is written down. They
+//! were hashed while they passed; what did not pass in this run is read again.
 
 use super::Forgetting;
+use super::passing::{Begun, Passing};
 use crate::cursor::{Seal, Store, StreamId};
 use crate::source::tail::read_full;
 use crate::source::{OpenFiles, Stream, fence};
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,12 +30,27 @@ pub struct Notary {
     limits: Forgetting,
     /// Streams that some sink has all of. Bounded by the number of streams.
     waiting: Mutex<HashMap<StreamId, Arc<Stream>>>,
+    passing: Passing,
 }
 
 impl Notary {
     /// Of a pipeline whose receipts are in that store.
     pub fn new(store: Store, files: Arc<OpenFiles>, limits: Forgetting) -> Arc<Self> {
-        Arc::new(Self { store, files, limits, waiting: Mutex::default() })
+        Arc::new(Self { store, files, limits, waiting: Mutex::default(), passing: Passing::default() })
+    }
+
+    /// These bytes of a file pass, which begin at `offset`. On a thread that has time.
+    pub fn pass(&self, stream: StreamId, offset: u64, bytes: &[u8]) {
+        if self.limits.sha256 {
+            self.passing.pass(stream, offset, bytes);
+        }
+    }
+
+    /// Somebody hashed the beginning of a file as it passed.
+    pub fn passed(&self, stream: StreamId, begun: Begun) {
+        if self.limits.sha256 {
+            self.passing.keep(stream, begun);
+        }
     }
 
     /// A sink has all that there is of a stream.
@@ -98,6 +113,7 @@ impl Notary {
             // It may have grown meanwhile; then its end is still to come.
             if stream.snapshot().size == size {
                 waiting.remove(&stream.id);
+                self.passing.forget(stream.id);
             }
         }
         // Once all of very many are sealed, the room for them is not needed again.
@@ -117,12 +133,13 @@ impl Notary {
             return Ok(());
         }
         let of_them = streams.iter().zip(sizes).filter(|(stream, _)| lacking.contains(&stream.id));
-        let of_them: Vec<_> = of_them.map(|(stream, size)| (stream.clone(), *size)).collect();
+        let begun = |stream: &Stream| self.passing.begun(stream.id).unwrap_or_default();
+        let of_them: Vec<_> = of_them.map(|(stream, size)| (stream.clone(), *size, begun(stream))).collect();
         let files = self.files.clone();
         let hashed = tokio::task::spawn_blocking(move || {
             let mut seals = Vec::new();
-            for (stream, size) in of_them {
-                match sealed(&files, &stream, size) {
+            for (stream, size, begun) in of_them {
+                match sealed(&files, &stream, size, begun) {
                     Ok(seal) => seals.push((stream.id, seal)),
                     Err(error) => {
                         tracing::debug!(path = %stream.origin.path, "the receipt stays without a hash: {error}");
@@ -153,16 +170,23 @@ fn in_groups(streams: &[Arc<Stream>]) -> impl Iterator<Item = &[Arc<Stream>]> {
 }
 
 /// What the bytes of a stream hash to. Blocks.
-fn sealed(files: &OpenFiles, stream: &Stream, size: u64) -> std::io::Result<Seal> {
+fn sealed(files: &OpenFiles, stream: &Stream, size: u64, begun: Begun) -> std::io::Result<Seal> {
+    if begun.upto == size {
+        return Ok(Seal { size, sha256: begun.hasher.finalize().into() });
+    }
     let file = files.get(stream)?;
-    let sha256 = hash(&file, size)?;
+    let sha256 = hash_on(if begun.upto < size { begun } else { Begun::default() }, &file, size)?;
     stream.still_is(&file)?;
     Ok(Seal { size, sha256 })
 }
 
 /// SHA-256 of a file's first bytes; an error if it has not so many. Blocks.
 pub fn hash(file: &File, size: u64) -> std::io::Result<[u8; 32]> {
-    let (mut hasher, mut buffer, mut offset) = (Sha256::new(), vec![0; CHUNK], 0);
+    hash_on(Begun::default(), file, size)
+}
+
+fn hash_on(begun: Begun, file: &File, size: u64) -> std::io::Result<[u8; 32]> {
+    let (Begun { mut hasher, upto: mut offset }, mut buffer) = (begun, vec![0; CHUNK]);
     while offset < size {
         let chunk = (size - offset).min(CHUNK as u64) as usize;
         let read = read_full(file, &mut buffer[..chunk], offset)?;
@@ -178,6 +202,7 @@ pub fn hash(file: &File, size: u64) -> std::io::Result<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::Sha256;
 
     #[test]
     fn so_many_bytes_are_hashed_and_no_more() {
@@ -189,6 +214,9 @@ mod tests {
         for size in [0, 1, CHUNK, CHUNK + 1, bytes.len()] {
             let expected: [u8; 32] = Sha256::digest(&bytes[..size]).into();
             assert_eq!(hash(&file, size as u64).expect("hash"), expected, "{size}");
+            let upto = size / 2;
+            let begun = Begun { hasher: Sha256::new_with_prefix(&bytes[..upto]), upto: upto as u64 };
+            assert_eq!(hash_on(begun, &file, size as u64).expect("hash"), expected, "{size} from {upto} on");
         }
         assert!(hash(&file, bytes.len() as u64 + 1).is_err());
     }

@@ -119,7 +119,7 @@ impl Place {
                     ObjectSettings::new(objects, shape.content_type(), shape.content_encoding());
                 // What the stream lacks is left out.
                 settings.describe(objects, &Names { origin, label: DEFAULT_LABEL, env });
-                let written = client.put_object(key, bytes, &settings, Precondition::Absent).await?;
+                let written = client.put_object(key, bytes.into(), &settings, Precondition::Absent).await?;
                 Ok(written != Written::Taken)
             }
             Self::Folder { path, workers } => {

@@ -22,7 +22,7 @@ impl Client {
         let key = route::object_key(prefix, name);
         let settings = ObjectSettings::new(self.objects(), settings::LOG, None);
         let body = Bytes::from_static(TEXT.as_bytes());
-        self.put_object(&key, body, &settings, Precondition::Absent).await?;
+        self.put_object(&key, body.into(), &settings, Precondition::Absent).await?;
         let left = self.delete_object(&key).await.err();
         Ok((key, left))
     }

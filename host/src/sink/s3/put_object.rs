@@ -1,11 +1,43 @@
 //! `PutObject` of bytes in memory. <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
 
+use aws_runtime::auth::PayloadSigningOverride;
+use aws_sdk_s3::config::ConfigBag;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::client::{ANY_ETAG, Client, Precondition, Written};
 use super::settings::{ObjectSettings, with_settings};
 use crate::sink::service_error::ServiceError;
+
+/// Bytes whose hash is known, which a signature needs.
+#[derive(Debug, Clone)]
+pub struct Hashed {
+    bytes: Bytes,
+    sha256: Sha256,
+}
+
+impl Hashed {
+    /// What is in them.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Who hashed them.
+    pub fn hasher(&self) -> &Sha256 {
+        &self.sha256
+    }
+}
+
+impl From<Bytes> for Hashed {
+    fn from(bytes: Bytes) -> Self {
+        Self { sha256: Sha256::new_with_prefix(&bytes), bytes }
+    }
+}
 
 impl Client {
     /// Writes a whole object of less than [`super::limits::PART_BYTES`].
@@ -14,19 +46,42 @@ impl Client {
     pub async fn put_object(
         &self,
         key: &str,
-        body: Bytes,
+        body: Hashed,
         settings: &ObjectSettings,
         precondition: Precondition,
     ) -> Result<Written, Box<ServiceError>> {
         let call = self.call("s3:PutObject", key);
+        let signed = SignedAs(hex::encode(body.sha256.finalize()));
         let request = self
             .sdk
             .put_object()
             .bucket(&self.bucket)
             .key(key)
-            .body(ByteStream::from(body))
+            .body(ByteStream::from(body.bytes))
             .set_if_none_match((precondition == Precondition::Absent).then(|| ANY_ETAG.to_owned()));
-        let answer = with_settings!(request, self.objects(), settings).send().await;
+        let request = with_settings!(request, self.objects(), settings);
+        let answer = request.customize().interceptor(signed).send().await;
         self.written(&call, answer.map(|output| output.e_tag))
+    }
+}
+
+/// A body with this SHA-256, in hex: it is not hashed again to be signed.
+#[derive(Debug)]
+struct SignedAs(String);
+
+#[dyn_dispatch_hint]
+impl Intercept for SignedAs {
+    fn name(&self) -> &'static str {
+        "updraft: hash of an object"
+    }
+
+    fn modify_before_signing(
+        &self,
+        _context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        bag.interceptor_state().store_put(PayloadSigningOverride::Precomputed(self.0.clone()));
+        Ok(())
     }
 }

@@ -9,12 +9,14 @@ use super::head_object::Found;
 use super::limits::{self, MAX_PARTS, MIN_PART_BYTES};
 use super::multipart::{Part, Upload, must_begin_anew};
 use super::outcome::{Done, News, UploadError, Uploaded};
+use super::put_object::Hashed;
 use super::reader::Reader;
 use super::settings::ObjectSettings;
 use super::upload_part_copy::{CopySource, cannot_be_copied, source_changed};
 use crate::cursor::{Gain, PartRow, Store, UploadRow};
 use crate::lane::Lane;
 use crate::lanes::Lanes;
+use crate::receipt::Begun;
 use crate::route::Naming;
 use crate::route::standard::Keys;
 use crate::sink::service_error::ServiceError;
@@ -103,7 +105,9 @@ impl Writer<'_> {
                 return Ok(Done::Nothing { until: reader.waits_until() });
             }
             let length = first.len() as u64;
-            return match self.client.put_object(key, first, self.settings, precondition).await? {
+            let body = Hashed::from(first);
+            self.note_hash(&body, &reader, gain);
+            return match self.client.put_object(key, body, self.settings, precondition).await? {
                 Written::Taken => Err(UploadError::Taken),
                 Written::Stored { .. } => {
                     self.lanes.counters.uploaded.add(length);
@@ -113,6 +117,17 @@ impl Writer<'_> {
         }
         let upload = self.begin(key, precondition, 0).await?;
         self.send(upload, reader, (first, gain)).await
+    }
+
+    /// What was hashed to be sent need not be hashed again for the receipt, if it is the file's bytes.
+    fn note_hash(&self, body: &Hashed, reader: &Reader, gain: Gain) {
+        // Of what was sent before, it is not known whether it was made legible.
+        let is_as_read = !self.legible || (self.lane.cursor().written == 0 && gain.replaced == 0);
+        let upto = body.bytes().len() as u64;
+        if self.lane.chain.is_none() && is_as_read && reader.place().offset == upto {
+            let hasher = body.hasher().clone();
+            self.lanes.notary().passed(self.lane.stream.id, Begun { hasher, upto });
+        }
     }
 
     /// Copies what an object of ours holds, of which so many bytes are [`trusted`](Self::trusted), and sends only

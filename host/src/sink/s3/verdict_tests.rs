@@ -46,7 +46,7 @@ async fn ask(client: &Client, operation: Operation) -> Option<Box<ServiceError>>
     let settings = ObjectSettings::new(client.objects(), LOG, None);
     let upload = Upload { key: "k".to_owned(), id: "u".to_owned() };
     match operation {
-        PutObject => client.put_object("k", bytes, &settings, absent).await.err(),
+        PutObject => client.put_object("k", bytes.into(), &settings, absent).await.err(),
         CreateMultipartUpload => client.create_upload("k", &settings).await.err(),
         UploadPart => client.upload_part(&upload, 1, bytes).await.err(),
         UploadPartCopy => {
