@@ -39,6 +39,8 @@ pub struct Watch {
     /// No part of it could not be watched, and it is not over.
     complete: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
+    /// Reports found no room.
+    missed: Arc<AtomicBool>,
     /// The folder itself was reported: it was deleted or renamed, perhaps.
     doubtful: bool,
 }
@@ -55,6 +57,7 @@ impl Watch {
             wanted,
             complete,
             over,
+            missed: Arc::default(),
             doubtful: false,
         }
     }
@@ -85,16 +88,22 @@ impl Watch {
         self.doubtful |= path == self.root;
     }
 
+    /// Whether something was not reported since this was last asked: only a rescan finds it.
+    pub fn has_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::AcqRel)
+    }
+
     fn start(&mut self) -> Option<Following> {
         let (report, root) = (self.report.clone(), self.root.clone());
         let mut said = false;
         // Its own, since the watch before this may say a last word yet.
         (self.complete, self.over) = (Arc::new(AtomicBool::new(true)), Arc::default());
-        let (complete, over) = (self.complete.clone(), self.over.clone());
+        let (complete, over, missed) = (self.complete.clone(), self.over.clone(), self.missed.clone());
         let following = Following::begin(&self.root, move |told| match told {
             Told::Changed(path) => {
-                // A full queue is no loss: the rescan finds what was not said.
-                let _ = report.try_send(path);
+                if report.try_send(path).is_err() {
+                    missed.store(true, Ordering::Release);
+                }
             }
             Told::Unwatched(error) => {
                 complete.store(false, Ordering::Release);
@@ -168,6 +177,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_among_the_reports_is_missed_and_that_is_known() {
+        let root = tempfile::tempdir().expect("folder");
+        let (report, mut reported) = mpsc::channel(1);
+        let mut watch = Watch::new(root.path(), report, true);
+        watch.keep();
+        assert!(!watch.has_missed());
+        let written = async {
+            while !watch.has_missed() {
+                fs::write(root.path().join("a.log"), "a line\n").expect("it can be written");
+                fs::write(root.path().join("b.log"), "a line\n").expect("it can be written");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), written).await.expect("there is room for one");
+        assert!(reported.recv().await.is_some());
     }
 
     #[tokio::test]
