@@ -38,7 +38,8 @@ pub struct Lane {
     abandoned: AtomicBool,
     /// When the lane began.
     seen_at: Instant,
-    age: Mutex<Age>,
+    /// None, as in most lanes at most times: all is acknowledged.
+    age: Mutex<Option<Box<Age>>>,
     /// When the sink last wrote it, where that matters to the sink.
     written_at: Mutex<Option<Instant>>,
 }
@@ -77,8 +78,8 @@ impl Lane {
     /// A lane that goes on where its cursor stands.
     pub fn new(stream: Arc<Stream>, chain: Option<Arc<Chain>>, cursor: CursorRow) -> Self {
         let committed = AtomicU64::new(cursor.offset);
-        let mut age = Age::default();
-        age.look(stream.snapshot().size, cursor.offset, last_written(&stream));
+        let mut age = None;
+        Age::look_at(&mut age, stream.snapshot().size, cursor.offset, last_written(&stream));
         let state = State {
             next: cursor.offset,
             next_clock: cursor.clock,
@@ -264,8 +265,8 @@ impl Lane {
     /// has grown, too, so that the answer is true later.
     pub fn behind_since(&self) -> Option<Instant> {
         let mut age = self.age.lock().unwrap_or_else(PoisonError::into_inner);
-        age.look(self.stream.snapshot().size, self.committed(), Instant::now());
-        age.since()
+        Age::look_at(&mut age, self.stream.snapshot().size, self.committed(), Instant::now());
+        age.as_ref().and_then(|age| age.since())
     }
 
     /// Acknowledged and written down, up to here.

@@ -6,6 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::Notify;
 
+/// Room for so many streams is kept when none has anything to do; for more only while it is needed.
+const ROOM: usize = 4096;
+
 /// The turns of one sink's lanes. Bounded by the number of streams.
 #[derive(Default)]
 pub struct Schedule {
@@ -79,6 +82,7 @@ impl Schedule {
             state.wake(stream);
             self.notify.notify_one();
         }
+        state.make_small();
     }
 
     /// It will never have anything to do again.
@@ -103,6 +107,16 @@ impl State {
                 self.marks.insert(stream, Mark::Queued);
                 self.queue.push_back(stream);
             }
+        }
+    }
+
+    /// At a start all streams have something to do, and then hardly ever again.
+    fn make_small(&mut self) {
+        if self.marks.is_empty() && self.marks.capacity() > ROOM {
+            (self.marks, self.queue) = (HashMap::new(), VecDeque::new());
+        }
+        if self.timed.is_empty() && self.timed.capacity() > ROOM {
+            self.timed = HashMap::new();
         }
     }
 
@@ -141,6 +155,21 @@ mod tests {
         assert!(schedule.state().queue.is_empty());
         schedule.done(stream);
         assert_eq!(schedule.next().await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_schedule_that_very_many_were_in_is_small_again() {
+        let schedule = Schedule::default();
+        let many = 3 * ROOM as StreamId;
+        for stream in 0..many {
+            schedule.wake_at(stream, Instant::now());
+        }
+        for _ in 0..many {
+            let stream = schedule.next().await;
+            schedule.done(stream);
+        }
+        let state = schedule.state();
+        assert_eq!((state.marks.capacity(), state.queue.capacity(), state.timed.capacity()), (0, 0, 0));
     }
 
     #[tokio::test]

@@ -12,6 +12,15 @@ pub struct Age {
 }
 
 impl Age {
+    /// The same of an age that takes room only while there is one.
+    pub fn look_at(age: &mut Option<Box<Self>>, size: u64, acknowledged: u64, now: Instant) {
+        if acknowledged >= size {
+            *age = None;
+        } else {
+            age.get_or_insert_default().look(size, acknowledged, now);
+        }
+    }
+
     /// So much is there, of which so much is acknowledged.
     pub fn look(&mut self, size: u64, acknowledged: u64, now: Instant) {
         if acknowledged >= size {

@@ -41,6 +41,7 @@ impl Listener for AllLanes {
 
     fn changed(&self, stream: &Arc<Stream>) {
         self.lanes.iter().for_each(|lanes| lanes.changed(stream.id));
+        self.notary.changed(stream.id);
         self.ends.grew(stream);
     }
 

@@ -5,7 +5,7 @@ use super::Forgetting;
 use super::passing::{Begun, Passing};
 use crate::cursor::{Seal, Store, StreamId};
 use crate::source::tail::read_full;
-use crate::source::{OpenFiles, Stream, fence};
+use crate::source::{End, OpenFiles, Stream, fence};
 use sha2::Digest;
 use std::collections::HashMap;
 use std::fs::File;
@@ -28,15 +28,24 @@ pub struct Notary {
     store: Store,
     files: Arc<OpenFiles>,
     limits: Forgetting,
+    begun: Instant,
     /// Streams that some sink has all of. Bounded by the number of streams.
-    waiting: Mutex<HashMap<StreamId, Arc<Stream>>>,
+    waiting: Mutex<HashMap<StreamId, Waiting>>,
     passing: Passing,
+}
+
+/// A stream whose end is to come.
+struct Waiting {
+    stream: Arc<Stream>,
+    /// Before that nothing can be said of it that is not said now: in seconds since the notary began.
+    again: u32,
 }
 
 impl Notary {
     /// Of a pipeline whose receipts are in that store.
     pub fn new(store: Store, files: Arc<OpenFiles>, limits: Forgetting) -> Arc<Self> {
-        Arc::new(Self { store, files, limits, waiting: Mutex::default(), passing: Passing::default() })
+        let (begun, waiting, passing) = (Instant::now(), Mutex::default(), Passing::default());
+        Arc::new(Self { store, files, limits, begun, waiting, passing })
     }
 
     /// These bytes of a file pass, which begin at `offset`. On a thread that has time.
@@ -56,7 +65,14 @@ impl Notary {
     /// A sink has all that there is of a stream.
     pub fn consider(&self, stream: &Arc<Stream>) {
         if self.limits.sha256 {
-            self.waiting().insert(stream.id, stream.clone());
+            self.waiting().insert(stream.id, Waiting { stream: stream.clone(), again: 0 });
+        }
+    }
+
+    /// There is more of a stream, or nothing more will come.
+    pub fn changed(&self, stream: StreamId) {
+        if let Some(waiting) = self.waiting().get_mut(&stream) {
+            waiting.again = 0;
         }
     }
 
@@ -97,9 +113,18 @@ impl Notary {
     fn due(&self, delivered: &impl Fn(StreamId) -> bool) -> Vec<Arc<Stream>> {
         // One that is gone has ended, but whoever holds it open may still write.
         let is_quiet = |stream: &Stream| stream.snapshot().grew.elapsed() >= fence::SETTLED;
-        let ended = |stream: &&Arc<Stream>| stream.ended() && is_quiet(stream);
-        let ended: Vec<Arc<Stream>> = self.waiting().values().filter(ended).cloned().collect();
-        ended.into_iter().filter(|stream| delivered(stream.id)).collect()
+        let now = self.begun.elapsed().as_secs() as u32;
+        let mut ended = Vec::new();
+        for Waiting { stream, again } in self.waiting().values_mut().filter(|it| it.again <= now) {
+            match stream.end() {
+                End::Ended if is_quiet(stream) => ended.push(stream.clone()),
+                End::Ended | End::Unheard => {}
+                // Very many may be open for minutes.
+                End::Open(until) => *again = until.duration_since(self.begun).as_secs() as u32 + 1,
+            }
+        }
+        ended.retain(|stream| delivered(stream.id));
+        ended
     }
 
     async fn seal(&self, streams: &[Arc<Stream>]) {
@@ -151,7 +176,7 @@ impl Notary {
         Ok(self.store.seal_receipts(hashed.await?).await?)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Stream>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<StreamId, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -32,7 +32,7 @@ const WATCH_QUEUE: usize = 4096;
 /// A look that takes longer than this…
 const LONG_LOOK: Duration = Duration::from_millis(50);
 /// …comes again when so many times as long are over…
-const LOOK_SHARE: u32 = 150;
+const LOOK_SHARE: u32 = 400;
 /// …or so many times `rescan_secs`.
 const MOST_RESCANS: u32 = 6;
 /// New folders come in bursts (dag, run, task): look through everything at most this often because of them.
@@ -227,7 +227,7 @@ impl Airflow {
                     }
                     match self.look_at(paths).await {
                         // Once: what goes on happening must not put it off for ever.
-                        Ok(true) if !soon => {
+                        Ok(unclear) if !soon && (unclear || watch.has_missed()) => {
                             soon = true;
                             rescan.reset_after(RESCAN_SOON);
                         }

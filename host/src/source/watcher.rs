@@ -1,23 +1,46 @@
 //! inotify says where to look. What it misses, the rescan finds.
 
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod inotify;
+
+#[cfg(not(target_os = "linux"))]
+use elsewhere::Following;
+#[cfg(target_os = "linux")]
+use inotify::Following;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 
+/// What is said of a folder that is watched.
+enum Told {
+    /// Something at this place, or in this folder.
+    Changed(PathBuf),
+    /// A part of it cannot be watched.
+    Unwatched(io::Error),
+    /// Nothing more will be said: the folder is gone, or more happened than could be said.
+    Over,
+}
+
 /// The watch over a source's folder, for as long as that is the same folder.
 pub struct Watch {
     root: PathBuf,
     report: mpsc::Sender<PathBuf>,
     /// None where it may not be or cannot be had: then there is the rescan.
-    watcher: Option<notify::RecommendedWatcher>,
+    watcher: Option<Following>,
     /// Device and inode of the folder that it was begun on.
     on: Option<(u64, u64)>,
     wanted: bool,
-    /// No part of it could not be watched.
+    /// No part of it could not be watched, and it is not over.
     complete: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+    /// Reports found no room.
+    missed: Arc<AtomicBool>,
     /// The folder itself was reported: it was deleted or renamed, perhaps.
     doubtful: bool,
 }
@@ -25,8 +48,18 @@ pub struct Watch {
 impl Watch {
     /// A watch that is not begun. It never is unless `wanted`.
     pub fn new(root: &Path, report: mpsc::Sender<PathBuf>, wanted: bool) -> Self {
-        let complete = Arc::new(AtomicBool::new(true));
-        Self { root: root.to_owned(), report, watcher: None, on: None, wanted, complete, doubtful: false }
+        let (complete, over) = (Arc::new(AtomicBool::new(true)), Arc::default());
+        Self {
+            root: root.to_owned(),
+            report,
+            watcher: None,
+            on: None,
+            wanted,
+            complete,
+            over,
+            missed: Arc::default(),
+            doubtful: false,
+        }
     }
 
     /// Begins to watch where there is a folder, and begins anew where it is another by now.
@@ -37,7 +70,7 @@ impl Watch {
         // It may come later than we do, and more than once.
         let there = fs::metadata(&self.root).ok().filter(fs::Metadata::is_dir);
         let there = there.map(|metadata| (metadata.dev(), metadata.ino()));
-        if there == self.on && !self.doubtful {
+        if there == self.on && !self.doubtful && !self.over.load(Ordering::Acquire) {
             return;
         }
         self.doubtful = false;
@@ -55,33 +88,38 @@ impl Watch {
         self.doubtful |= path == self.root;
     }
 
-    fn start(&mut self) -> Option<notify::RecommendedWatcher> {
-        use notify::{EventKind, RecursiveMode, Watcher};
+    /// Whether something was not reported since this was last asked: only a rescan finds it.
+    pub fn has_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::AcqRel)
+    }
+
+    fn start(&mut self) -> Option<Following> {
         let (report, root) = (self.report.clone(), self.root.clone());
-        let (mut said, complete) = (false, self.complete.clone());
-        complete.store(true, Ordering::Release);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
-            Ok(event) if !matches!(event.kind, EventKind::Access(_)) => {
-                for path in event.paths {
-                    // A full queue is no loss: the rescan finds what was not said.
-                    let _ = report.try_send(path);
+        let mut said = false;
+        // Its own, since the watch before this may say a last word yet.
+        (self.complete, self.over) = (Arc::new(AtomicBool::new(true)), Arc::default());
+        let (complete, over, missed) = (self.complete.clone(), self.over.clone(), self.missed.clone());
+        let following = Following::begin(&self.root, move |told| match told {
+            Told::Changed(path) => {
+                if report.try_send(path).is_err() {
+                    missed.store(true, Ordering::Release);
                 }
             }
-            Err(error) if !said => {
-                said = true;
+            Told::Unwatched(error) => {
                 complete.store(false, Ordering::Release);
-                tracing::warn!(folder = %root.display(), "cannot be watched everywhere ({error}); the rest is looked through at intervals only");
+                if !std::mem::replace(&mut said, true) {
+                    tracing::warn!(folder = %root.display(), "cannot be watched everywhere ({error}); the rest is looked through at intervals only");
+                }
             }
-            Ok(_) | Err(_) => {}
+            Told::Over => {
+                complete.store(false, Ordering::Release);
+                over.store(true, Ordering::Release);
+            }
         });
-        let started = watcher.and_then(|mut watcher| {
-            watcher.watch(&self.root, RecursiveMode::Recursive)?;
-            Ok(watcher)
-        });
-        match started {
-            Ok(watcher) => Some(watcher),
+        match following {
+            Ok(following) => Some(following),
             // Deleted since we looked.
-            Err(error) if is_missing(&error) => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.on = None;
                 None
             }
@@ -92,14 +130,6 @@ impl Watch {
                 None
             }
         }
-    }
-}
-
-fn is_missing(error: &notify::Error) -> bool {
-    match &error.kind {
-        notify::ErrorKind::PathNotFound => true,
-        notify::ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
     }
 }
 
@@ -147,6 +177,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_among_the_reports_is_missed_and_that_is_known() {
+        let root = tempfile::tempdir().expect("folder");
+        let (report, mut reported) = mpsc::channel(1);
+        let mut watch = Watch::new(root.path(), report, true);
+        watch.keep();
+        assert!(!watch.has_missed());
+        let written = async {
+            while !watch.has_missed() {
+                fs::write(root.path().join("a.log"), "a line\n").expect("it can be written");
+                fs::write(root.path().join("b.log"), "a line\n").expect("it can be written");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), written).await.expect("there is room for one");
+        assert!(reported.recv().await.is_some());
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::GuestError;
 use super::bindings::{Calls, Exports};
+use super::epochs::Epochs;
 use super::instance::Instance;
 use super::limits::State;
 use super::stats::Stats;
@@ -34,7 +35,7 @@ pub struct Component {
     complaint: Mutex<Complaint>,
     stats: Arc<Stats>,
     /// Without the engine's clock no call of it would end.
-    _epochs: Arc<()>,
+    epochs: Arc<Epochs>,
 }
 
 impl Component {
@@ -46,7 +47,7 @@ impl Component {
         pre: InstancePre<State>,
         exports: Exports,
         stats: Arc<Stats>,
-        epochs: Arc<()>,
+        epochs: Arc<Epochs>,
     ) -> Self {
         Self {
             id: transform.id.clone(),
@@ -65,7 +66,7 @@ impl Component {
             pace: Pace::new(&transform.limits),
             complaint: Mutex::default(),
             stats,
-            _epochs: epochs,
+            epochs,
         }
     }
 
@@ -207,6 +208,11 @@ impl Component {
 
     pub(super) fn stats(&self) -> &Arc<Stats> {
         &self.stats
+    }
+
+    /// The clock that ends its calls.
+    pub(super) fn epochs(&self) -> &Arc<Epochs> {
+        &self.epochs
     }
 
     pub(super) fn store(&self, state: State) -> Store<State> {

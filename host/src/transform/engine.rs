@@ -1,11 +1,12 @@
-//! wasmtime's engine, what components may import, and the clock that ends calls.
+//! wasmtime's engine, and what components may import.
 
 use super::bindings;
 use super::cache::{self, Cache};
-use super::limits::{State, TICK};
+use super::epochs::Epochs;
+use super::limits::State;
 use super::load::LoadError;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use wasmtime::Config;
 use wasmtime::component::Linker;
 
@@ -17,8 +18,8 @@ pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
     pub(super) cache: Option<Cache>,
-    /// The clock goes on as long as anybody holds this.
-    pub(super) epochs: Arc<()>,
+    /// Its thread ends with the last who holds it.
+    pub(super) epochs: Arc<Epochs>,
 }
 
 impl Engine {
@@ -33,26 +34,15 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config).map_err(fail)?;
         let mut linker = Linker::new(&engine);
         bindings::link(&mut linker).map_err(fail)?;
-        let alive = Arc::new(());
-        let watched = Arc::downgrade(&alive);
         let ticking = engine.clone();
-        std::thread::Builder::new()
-            .name("updraft-epochs".into())
-            .spawn(move || tick(&ticking, &watched))
+        let epochs = Epochs::start(move || ticking.increment_epoch())
             .map_err(|error| LoadError::Engine(error.to_string()))?;
-        Ok(Self { wasmtime: engine, linker, cache, epochs: alive })
+        Ok(Self { wasmtime: engine, linker, cache, epochs: Arc::new(epochs) })
     }
 
     /// For commands that only look: what a run of our own user has kept is of use to them, and they make no folder.
     pub fn for_a_look(data_dir: &Path) -> Result<Self, LoadError> {
         let kept = cache::is_ours(&data_dir.join(cache::FOLDER)).is_ok();
         Self::new(kept.then_some(data_dir))
-    }
-}
-
-fn tick(engine: &wasmtime::Engine, alive: &Weak<()>) {
-    while alive.strong_count() > 0 {
-        std::thread::sleep(TICK);
-        engine.increment_epoch();
     }
 }

@@ -4,6 +4,7 @@ use super::GuestError;
 use super::bindings::{Answer, Calls};
 use super::component::Component;
 use super::engine::MAX_WASM_STACK;
+use super::epochs::Epochs;
 use super::limits::{State, ticks};
 use super::stats::Stats;
 use super::voice::{Voice, plain};
@@ -22,6 +23,7 @@ pub struct Instance {
     calls: Calls,
     timeout: Duration,
     max_result: usize,
+    epochs: Arc<Epochs>,
     life: Life,
 }
 
@@ -55,8 +57,13 @@ impl Instance {
         store.set_epoch_deadline(ticks(limits.timeout));
         let max_result = usize::try_from(limits.result_bytes).unwrap_or(usize::MAX);
         store.set_hostcall_fuel(max_result);
-        match component.instantiate(&mut store) {
-            Ok(calls) => Ok(Self { store, calls, timeout: limits.timeout, max_result, life }),
+        let epochs = component.epochs().clone();
+        let instantiated = {
+            let _running = epochs.call();
+            component.instantiate(&mut store)
+        };
+        match instantiated {
+            Ok(calls) => Ok(Self { store, calls, timeout: limits.timeout, max_result, epochs, life }),
             Err(error) => Err(blame(store.data(), &error, max_result)),
         }
     }
@@ -113,6 +120,7 @@ impl Instance {
         self.store.data_mut().begin_call();
         self.store.set_epoch_deadline(ticks(self.timeout));
         self.store.set_hostcall_fuel(self.max_result);
+        let _running = self.epochs.call();
         let answer = work(&self.calls, &mut self.store);
         self.life.0.grew(self.store.data().memory_used());
         match answer {

@@ -22,6 +22,7 @@ pub(crate) mod check;
 mod clock;
 mod component;
 mod engine;
+mod epochs;
 mod error;
 mod imports;
 mod inspect;

@@ -111,7 +111,7 @@ impl Airflow {
         let mut all: Vec<Sought> =
             known.chain(gone.map(|known| self.sought(known))).chain(remembered).collect();
         // The same every time: those that are known first, the newest before the others.
-        all.sort_by_key(|sought| (sought.stamp.is_none(), std::cmp::Reverse(sought.id)));
+        all.sort_unstable_by_key(|sought| (sought.stamp.is_none(), std::cmp::Reverse(sought.id)));
         all
     }
 
@@ -182,6 +182,10 @@ impl Airflow {
                 Fate::Absent => self.absent(id, &is_hidden).await,
             };
             result = result.and(done);
+        }
+        // After a start it held all that is known, and does not again.
+        if self.remembered.is_empty() {
+            self.remembered = HashMap::new();
         }
         result
     }
