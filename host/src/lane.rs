@@ -42,6 +42,8 @@ pub struct Lane {
     age: Mutex<Option<Box<Age>>>,
     /// When the sink last wrote it, where that matters to the sink.
     written_at: Mutex<Option<Instant>>,
+    /// Bytes that were taken of it in a turn which is not over: the sink had no room for more.
+    of_turn: AtomicU64,
 }
 
 struct State {
@@ -101,7 +103,18 @@ impl Lane {
             seen_at: Instant::now(),
             age: Mutex::new(age),
             written_at: Mutex::new(None),
+            of_turn: AtomicU64::new(0),
         }
+    }
+
+    /// How many bytes were taken in a turn that is to go on; 0: none is.
+    pub fn of_turn(&self) -> u64 {
+        self.of_turn.load(Ordering::Acquire)
+    }
+
+    /// In the turn that is to go on, so many bytes were taken; 0: it is over.
+    pub fn set_of_turn(&self, bytes: u64) {
+        self.of_turn.store(bytes, Ordering::Release);
     }
 
     /// Where the next batch begins, and the time of the event before it.

@@ -242,13 +242,14 @@ impl Lanes {
 
     /// Batch after batch of one lane, until it is the turn of others.
     async fn whole_turn<S: EventSink>(&self, lane: &Arc<Lane>, sink: &Arc<S>, workers: &Workers) {
-        let (mut taken, mut written) = (0, Instant::now());
+        let (mut taken, mut written) = (lane.of_turn(), Instant::now());
         let over = loop {
             match self.turn(lane, sink, workers).await {
                 Turned::Refused => break false,
                 Turned::Over => break true,
                 Turned::More(bytes) => taken += bytes,
             }
+            lane.set_of_turn(taken);
             if sink.takes_again() && written.elapsed() >= COMMIT_EVERY {
                 self.commit(std::slice::from_ref(lane)).await;
                 written = Instant::now();
@@ -262,6 +263,7 @@ impl Lanes {
             self.commit(std::slice::from_ref(lane)).await;
         }
         if over {
+            lane.set_of_turn(0);
             sink.turn_over(lane);
         }
     }

@@ -18,6 +18,8 @@ pub struct Schedule {
 
 #[derive(Default)]
 struct State {
+    /// Those in the middle of a turn.
+    first: VecDeque<StreamId>,
     queue: VecDeque<StreamId>,
     marks: HashMap<StreamId, Mark>,
     timers: BTreeSet<(Instant, StreamId)>,
@@ -30,12 +32,20 @@ enum Mark {
     Busy,
     /// Woken while it had its turn: it gets another.
     BusyAgain,
+    /// The same, to go on with it.
+    BusyResumed,
 }
 
 impl Schedule {
     /// It has something to do.
     pub fn wake(&self, stream: StreamId) {
         self.state().wake(stream);
+        self.notify.notify_one();
+    }
+
+    /// It can go on with a turn that it had begun: before those whose turn is to come.
+    pub fn resume(&self, stream: StreamId) {
+        self.state().resume(stream);
         self.notify.notify_one();
     }
 
@@ -60,7 +70,7 @@ impl Schedule {
             let timer = {
                 let mut state = self.state();
                 state.fire(Instant::now());
-                if let Some(stream) = state.queue.pop_front() {
+                if let Some(stream) = state.first.pop_front().or_else(|| state.queue.pop_front()) {
                     state.marks.insert(stream, Mark::Busy);
                     return stream;
                 }
@@ -78,11 +88,13 @@ impl Schedule {
     /// Its turn is over.
     pub fn done(&self, stream: StreamId) {
         let mut state = self.state();
-        if state.marks.remove(&stream) == Some(Mark::BusyAgain) {
-            state.wake(stream);
-            self.notify.notify_one();
+        match state.marks.remove(&stream) {
+            Some(Mark::BusyAgain) => state.wake(stream),
+            Some(Mark::BusyResumed) => state.resume(stream),
+            Some(Mark::Busy | Mark::Queued) | None => return state.make_small(),
         }
-        state.make_small();
+        drop(state);
+        self.notify.notify_one();
     }
 
     /// It will never have anything to do again.
@@ -102,7 +114,7 @@ impl State {
     fn wake(&mut self, stream: StreamId) {
         match self.marks.get_mut(&stream) {
             Some(mark @ Mark::Busy) => *mark = Mark::BusyAgain,
-            Some(Mark::BusyAgain | Mark::Queued) => {}
+            Some(Mark::BusyAgain | Mark::BusyResumed | Mark::Queued) => {}
             None => {
                 self.marks.insert(stream, Mark::Queued);
                 self.queue.push_back(stream);
@@ -117,6 +129,17 @@ impl State {
         }
         if self.timed.is_empty() && self.timed.capacity() > ROOM {
             self.timed = HashMap::new();
+        }
+    }
+
+    fn resume(&mut self, stream: StreamId) {
+        match self.marks.get_mut(&stream) {
+            Some(mark @ (Mark::Busy | Mark::BusyAgain)) => *mark = Mark::BusyResumed,
+            Some(Mark::BusyResumed | Mark::Queued) => {}
+            None => {
+                self.marks.insert(stream, Mark::Queued);
+                self.first.push_back(stream);
+            }
         }
     }
 
@@ -170,6 +193,21 @@ mod tests {
         }
         let state = schedule.state();
         assert_eq!((state.marks.capacity(), state.queue.capacity(), state.timed.capacity()), (0, 0, 0));
+    }
+
+    #[tokio::test]
+    async fn whose_turn_was_begun_goes_on_before_others_begin() {
+        let schedule = Schedule::default();
+        schedule.wake(1);
+        schedule.wake(2);
+        schedule.resume(3);
+        schedule.resume(2);
+        let order = [schedule.next().await, schedule.next().await];
+        assert_eq!(order, [3, 1]);
+        schedule.wake(3);
+        schedule.resume(3);
+        schedule.done(3);
+        assert_eq!((schedule.next().await, schedule.next().await), (3, 2));
     }
 
     #[tokio::test]

@@ -54,6 +54,11 @@ impl Waiting {
         free
     }
 
+    /// Nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.queue().order.is_empty()
+    }
+
     /// This one waits as well.
     pub fn add(&self, stream: StreamId) {
         self.queue().add(stream);
@@ -67,10 +72,17 @@ impl Waiting {
         }
     }
 
-    /// There may be some room again. `lives`: a stream that is over has no turn, so none would follow.
-    pub fn wake_some(&self, schedule: &Schedule, lives: impl Fn(StreamId) -> bool) {
-        let living = std::iter::from_fn(|| self.pop()).filter(|stream| lives(*stream));
-        living.take(AT_A_TIME).for_each(|stream| schedule.wake(stream));
+    /// There may be some room again. `begun`: whether a stream's lane is in the middle of its turn; none: it is over and has
+    /// no turn, so none would follow.
+    pub fn wake_some(&self, schedule: &Schedule, begun: impl Fn(StreamId) -> Option<bool>) {
+        let living = std::iter::from_fn(|| self.pop()).filter_map(|stream| Some((stream, begun(stream)?)));
+        for (stream, begun) in living.take(AT_A_TIME) {
+            if begun {
+                schedule.resume(stream);
+            } else {
+                schedule.wake(stream);
+            }
+        }
     }
 
     fn pop(&self) -> Option<StreamId> {
@@ -90,17 +102,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn those_who_waited_longest_are_woken_first_and_each_once() {
+    async fn those_in_their_turn_are_woken_first_then_who_waited_longest_and_each_once() {
         let (waiting, schedule) = (Waiting::default(), Schedule::default());
         for stream in [5, 4, 3, 5, 2, 1, 6] {
             waiting.add(stream);
         }
-        waiting.wake_some(&schedule, |stream| stream != 3);
+        schedule.wake(8);
+        waiting.wake_some(&schedule, |stream| (stream != 3).then_some(stream == 1));
         let mut first = Vec::new();
-        for _ in 0..AT_A_TIME {
+        for _ in 0..=AT_A_TIME {
             first.push(schedule.next().await);
         }
-        assert_eq!(first, [5, 4, 2, 1]);
+        assert_eq!(first, [1, 8, 5, 4, 2]);
         waiting.add(7);
         waiting.wake(&schedule);
         assert_eq!((schedule.next().await, schedule.next().await), (6, 7));

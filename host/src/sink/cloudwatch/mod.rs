@@ -87,8 +87,10 @@ pub struct CloudWatch {
     trouble: Trouble,
     /// Where what is refused goes, if it goes anywhere.
     letters: Option<DeadLetters>,
-    /// Lanes that found no room in the whole sink…
+    /// Lanes that found no room in the whole sink to begin a turn…
     waiting: Waiting,
+    /// …or to go on with one…
+    begun: Waiting,
     /// …and those that have to wait for what is under way of them.
     stuck: Waiting,
     /// …and those that go to several log streams, while such have their half of the room.
@@ -128,6 +130,7 @@ impl CloudWatch {
             tasks: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
             waiting: Waiting::default(),
+            begun: Waiting::default(),
             stuck: Waiting::default(),
             several: Waiting::default(),
             relieving: AtomicUsize::new(0),
@@ -138,6 +141,7 @@ impl CloudWatch {
     /// Nothing more is coming: send what is there without waiting for more.
     pub fn flush(&self) {
         self.flush.store(true, Ordering::Release);
+        self.begun.wake(&self.lanes.schedule);
         self.waiting.wake(&self.lanes.schedule);
         self.several.wake(&self.lanes.schedule);
         for outlet in self.outlets.lock().unwrap_or_else(PoisonError::into_inner).values() {
@@ -207,20 +211,31 @@ impl CloudWatch {
     fn wake_waiting(&self) {
         self.stuck.wake(&self.lanes.schedule);
         self.wake_some(&self.several);
-        self.wake_some(&self.waiting);
+        self.wake_for_room();
+    }
+
+    /// The sink may have room.
+    fn wake_for_room(&self) {
+        self.wake_some(&self.begun);
+        if self.room.has_space(true) {
+            self.wake_some(&self.waiting);
+        } else if !self.waiting.is_empty() {
+            self.relieve(true);
+        }
     }
 
     fn wake_some(&self, waiting: &Waiting) {
-        waiting.wake_some(&self.lanes.schedule, |stream| self.lanes.get(stream).is_some());
+        let begun = |stream| Some(self.lanes.get(stream)?.of_turn() > 0);
+        waiting.wake_some(&self.lanes.schedule, begun);
     }
 
     /// The sink is full of what waits for more, and more has no room: some go as they are, first those that no more is there
-    /// for, then the largest.
-    fn relieve(&self) {
+    /// for, then the largest. `begins`: a lane needs room to begin its turn; then those that will be filled soon may wait.
+    fn relieve(&self, begins: bool) {
         if self.relieving.fetch_add(1, Ordering::AcqRel) < RELIEF {
             let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
-            let first = outlets.values().max_by_key(|outlet| outlet.holds_back());
-            if first.is_some_and(|outlet| outlet.hurry()) {
+            let held = outlets.values().filter_map(|outlet| Some((outlet.holds_back(begins)?, outlet)));
+            if held.max_by_key(|(held, _)| *held).is_some_and(|(_, outlet)| outlet.hurry()) {
                 return;
             }
         }
@@ -241,7 +256,7 @@ impl CloudWatch {
         }
         if self.goes_several_ways(lane) && !self.several.has_room(lane, || !self.room.mixed.is_enough()) {
             // What it waits for may itself wait for more.
-            self.relieve();
+            self.relieve(false);
             return false;
         }
         self.stuck.has_room(lane, || !self.is_stuck(lane))
@@ -300,24 +315,26 @@ impl EventSink for Handle {
 
     fn has_room(&self, lane: &Arc<Lane>) -> bool {
         let sink = &self.0;
-        if !sink.waiting.has_room(lane, || sink.room.has_space()) {
-            sink.relieve();
+        let begins = lane.of_turn() == 0;
+        let waiting = if begins { &sink.waiting } else { &sink.begun };
+        if !waiting.has_room(lane, || sink.room.has_space(begins)) {
+            sink.relieve(begins);
             return false;
         }
         let has_room = sink.has_room_besides(lane);
         if !has_room {
             // The room that there is may be for others.
-            sink.wake_some(&sink.waiting);
+            sink.wake_for_room();
         }
         has_room
     }
 
     fn turn_over(&self, lane: &Lane) {
         let sink = &self.0;
-        if !sink.room.has_space() {
+        if !sink.room.has_space(false) {
             return;
         }
-        sink.wake_some(&sink.waiting);
+        sink.wake_for_room();
         if !sink.room.mixed.is_enough() {
             sink.wake_some(&sink.several);
         }

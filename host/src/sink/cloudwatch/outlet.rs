@@ -194,12 +194,16 @@ impl Outlet {
     }
 
     /// What would be won if what waits here for more went at once, to be compared: rather that of a file which has no more
-    /// for now, if it is worth a put, then the most bytes. None: nothing waits.
-    pub fn holds_back(&self) -> Option<(bool, usize)> {
+    /// for now, if it is worth a put, then the most bytes. None: nothing waits, or (`not_begun`) it will be filled by a lane
+    /// that is in the middle of its turn.
+    pub fn holds_back(&self, not_begun: bool) -> Option<(bool, usize)> {
         let state = self.state();
-        let newest = state.packer.newest().filter(|_| state.is_idle())?;
+        let lane = &state.packer.newest().filter(|_| state.is_idle())?.of.lane;
+        if not_begun && lane.of_turn() > 0 {
+            return None;
+        }
         let bytes = state.packer.bytes();
-        Some((bytes >= WORTH_A_PUT && newest.of.lane.all_read(), bytes))
+        Some((bytes >= WORTH_A_PUT && lane.all_read(), bytes))
     }
 
     /// What is here goes without waiting for more, if it waits; that is [`CloudWatch::relieved`] when it is through.

@@ -12,7 +12,10 @@ use super::limits::MAX_PUT_BYTES;
 pub const OUTLET_BYTES: usize = 2 * MAX_PUT_BYTES;
 /// …for all log streams of a sink together…
 pub const SINK_BYTES: usize = 16 * MAX_PUT_BYTES;
-/// …and of those for log streams that are held up. What is more is let go of, and read again when it can be sent.
+/// …and of those that are not held up, so many when a lane begins a turn: what is left is for those that have begun one, to
+/// fill the puts that they began…
+pub const BEGIN_BYTES: usize = 6 * MAX_PUT_BYTES;
+/// …and of all for log streams that are held up. What is more is let go of, and read again when it can be sent.
 pub const HELD_UP_BYTES: usize = SINK_BYTES / 2;
 /// …and of batches that go to several log streams.
 pub const MIXED_BYTES: usize = SINK_BYTES / 2;
@@ -66,9 +69,10 @@ impl Room {
         self.held_up.fetch_sub(held_up(before), Ordering::AcqRel);
     }
 
-    /// There is room for another batch.
-    pub fn has_space(&self) -> bool {
-        self.all.load(Ordering::Acquire) < SINK_BYTES
+    /// There is room for another batch, of a lane that begins its turn, or of one in the middle of it.
+    pub fn has_space(&self, begins: bool) -> bool {
+        let (all, held_up) = (self.all.load(Ordering::Acquire), self.held_up.load(Ordering::Acquire));
+        all < SINK_BYTES && (!begins || all.saturating_sub(held_up) < BEGIN_BYTES)
     }
 
     /// Those that are held up have more than their half.
@@ -106,7 +110,8 @@ mod tests {
                 room.change(std::mem::replace(&mut shares[whose], after), after);
                 let all: usize = shares.iter().map(|share| share.bytes).sum();
                 let held_up: usize = shares.iter().filter(|it| it.held_up).map(|it| it.bytes).sum();
-                prop_assert_eq!(room.has_space(), all < SINK_BYTES);
+                prop_assert_eq!(room.has_space(false), all < SINK_BYTES);
+                prop_assert_eq!(room.has_space(true), all < SINK_BYTES && all - held_up < BEGIN_BYTES);
                 prop_assert_eq!(room.is_crowded(), held_up > HELD_UP_BYTES);
             }
         }
