@@ -163,6 +163,7 @@ impl Lane {
         }
         state.first += state.pending.len() as u64;
         state.pending.clear();
+        self.set_of_turn(0);
         state.next = state.cursor.offset;
         state.next_clock = state.cursor.clock;
         true

@@ -307,13 +307,15 @@ impl Lanes {
                         Plan::UpTo(end) => chain.step_up_to(&lane_there.stream, offset, clock, end),
                     };
                     let Step::Batch(batch) = &step else { break (step, None) };
-                    notary.pass(lane_there.stream.id, batch.range.start, &batch.bytes);
                     let names = sink.naming().of_batch(&lane_there, batch);
                     // Labels of the transforms of before are not for the router of now.
                     if sink.naming().generation() != named_by {
                         continue;
                     }
                     let taken = sink.take(&lane_there, batch, &names).map(|taken| (taken, names.not_here));
+                    if matches!(taken, Ok((Taken::Done { .. } | Taken::UnderWay, _))) {
+                        notary.pass(lane_there.stream.id, batch.range.start, &batch.bytes);
+                    }
                     break (step, Some(taken));
                 };
                 (step, taken)

@@ -92,7 +92,8 @@ impl Notary {
                     tracing::debug!("{error}");
                 }
             }
-            for streams in in_groups(&self.due(&delivered)) {
+            let now = self.begun.elapsed().as_secs() as u32;
+            for streams in in_groups(&self.due(now, &delivered)) {
                 self.seal(streams).await;
             }
             tokio::time::sleep(LOOK).await;
@@ -101,7 +102,8 @@ impl Notary {
 
     /// The run is over: seals what can be sealed, until `over` says that there is no time left.
     pub async fn finish(&self, delivered: impl Fn(StreamId) -> bool, mut over: impl FnMut() -> bool) {
-        for streams in in_groups(&self.due(&delivered)) {
+        // All are looked at: nobody comes back for those whose second is not over.
+        for streams in in_groups(&self.due(u32::MAX, &delivered)) {
             if over() {
                 return;
             }
@@ -109,11 +111,10 @@ impl Notary {
         }
     }
 
-    /// The streams whose time has come.
-    fn due(&self, delivered: &impl Fn(StreamId) -> bool) -> Vec<Arc<Stream>> {
+    /// The streams whose time has come by then, in seconds since the notary began.
+    fn due(&self, now: u32, delivered: &impl Fn(StreamId) -> bool) -> Vec<Arc<Stream>> {
         // One that is gone has ended, but whoever holds it open may still write.
         let is_quiet = |stream: &Stream| stream.snapshot().grew.elapsed() >= fence::SETTLED;
-        let now = self.begun.elapsed().as_secs() as u32;
         let mut ended = Vec::new();
         for Waiting { stream, again } in self.waiting().values_mut().filter(|it| it.again <= now) {
             match stream.end() {

@@ -42,10 +42,10 @@ impl Passing {
         self.keep(stream, begun);
     }
 
-    /// A file is hashed so far.
+    /// A file is hashed so far. Of two that go as far, the later counts: it is nearer to what arrived.
     pub fn keep(&self, stream: StreamId, begun: Begun) {
         let mut files = self.files();
-        if files.peek(&stream).is_none_or(|other| other.upto < begun.upto) {
+        if files.peek(&stream).is_none_or(|other| other.upto <= begun.upto) {
             files.push(stream, begun);
         }
         while files.len() > MOST {

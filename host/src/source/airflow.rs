@@ -37,6 +37,8 @@ const LOOK_SHARE: u32 = 400;
 const MOST_RESCANS: u32 = 6;
 /// New folders come in bursts (dag, run, task): look through everything at most this often because of them.
 const RESCAN_SOON: Duration = Duration::from_millis(200);
+/// …but not before so many times as long as the last look took, where what is reported is more than there is room for.
+const MISSED_SHARE: u32 = 10;
 
 /// Somebody wants to know that the folder was looked through: true if everything could be looked at.
 pub type Look = oneshot::Sender<bool>;
@@ -185,7 +187,7 @@ impl Airflow {
     pub async fn run(mut self, mut closing: watch::Receiver<bool>, mut looks: mpsc::Receiver<Look>) -> bool {
         let (report, mut reports) = mpsc::channel(WATCH_QUEUE);
         let mut watch = watcher::Watch::new(self.discovery.root(), report, self.config.watch);
-        let mut soon = false;
+        let (mut soon, mut took) = (false, Duration::ZERO);
         let mut rescan = tokio::time::interval(self.config.rescan);
         rescan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !*closing.borrow() {
@@ -196,9 +198,9 @@ impl Airflow {
                     watch.keep();
                     let begun = Instant::now();
                     self.scan_or_say(false).await;
-                    soon = false;
+                    (soon, took) = (false, begun.elapsed());
                     if watch.is_complete() {
-                        rescan.reset_after(self.after_a_look(begun.elapsed()));
+                        rescan.reset_after(self.after_a_look(took));
                     }
                     if let Some(pause) = self.look_again() {
                         soon = pause <= RESCAN_SOON;
@@ -229,7 +231,7 @@ impl Airflow {
                         // Once: what goes on happening must not put it off for ever.
                         Ok(unclear) if !soon && (unclear || watch.has_missed()) => {
                             soon = true;
-                            rescan.reset_after(RESCAN_SOON);
+                            rescan.reset_after(RESCAN_SOON.max(took * MISSED_SHARE));
                         }
                         Ok(_) => {}
                         Err(error) => self.say(&error),

@@ -1,6 +1,5 @@
 //! Cuts lines from a file, from an offset on: whole ones, and the unfinished last one only when asked for.
 
-use rustix::buffer::spare_capacity;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -12,6 +11,8 @@ pub const MAX_LINE: usize = 8 << 20;
 pub const LONGEST_CHARACTER: usize = 4;
 /// How many bytes are read at a time. What a batch leaves of the last of them is read again.
 const READ: usize = 64 << 10;
+/// What a batch takes that is not small: its bytes, and what is read in vain.
+const USUAL: usize = 9 * READ;
 /// So many pieces of memory are kept to be read into again, if each has no more bytes than this.
 const SPARE: usize = 2;
 const SPARE_BYTES: usize = 1 << 20;
@@ -144,22 +145,17 @@ pub fn end_of_last_line(file: &File, part: Range<u64>) -> std::io::Result<u64> {
     Ok(part.start)
 }
 
-/// Reads so many bytes behind those that are there, or up to the end of the file; into memory that nobody has to clear.
-/// How many were read.
+/// Reads so many bytes behind those that are there, or up to the end of the file. How many were read.
 fn read_more(file: &File, bytes: &mut Vec<u8>, count: usize, offset: u64) -> std::io::Result<usize> {
-    let (before, end) = (bytes.len(), bytes.len() + count);
-    while bytes.len() < end {
-        bytes.reserve_exact(end - bytes.len());
-        let at = offset + (bytes.len() - before) as u64;
-        match rustix::io::pread(file, spare_capacity(bytes), at) {
-            Ok(0) => break,
-            // What there is room for besides is read as well; nobody looks at it.
-            Ok(_) => bytes.truncate(end),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+    let before = bytes.len();
+    // As much as there will be, at once: not a step at a time.
+    if bytes.is_empty() {
+        bytes.reserve_exact(if count < READ { count } else { USUAL });
     }
-    Ok(bytes.len() - before)
+    bytes.resize(before + count, 0);
+    let read = read_full(file, &mut bytes[before..], offset)?;
+    bytes.truncate(before + read);
+    Ok(read)
 }
 
 /// Fills the buffer or stops at the end of the file.

@@ -75,6 +75,8 @@ impl Watch {
         }
         self.doubtful = false;
         self.on = there;
+        // What is watched counts against a limit of the system, twice while there are two watches.
+        self.watcher = None;
         self.watcher = there.and_then(|_| self.start());
     }
 

@@ -143,7 +143,10 @@ impl CloudWatch {
     /// held up.
     fn hold_up(&self, outlet: &Outlet, events: Pieces<Ticket>, whole: bool) -> Pieces<Ticket> {
         outlet.stand(Standing::HeldUp, self);
-        if whole && self.room.is_crowded() { outlet.let_go(events, &self.room) } else { events }
+        let stays = if whole && self.room.is_crowded() { outlet.let_go(events, &self.room) } else { events };
+        // What is held up takes no room of those that begin.
+        self.wake_waiting();
+        stays
     }
 
     /// Creates what the failure says is missing; the failure that stands, if it cannot.

@@ -62,7 +62,7 @@ use turns::Turns;
 /// does not take it): a kill repeats them.
 const AHEAD: usize = 64;
 
-/// So many puts go at a time before they are full, when there is no room: what is full goes by itself.
+/// So many puts go at a time that could be fuller, when there is no room: what is full goes by itself.
 const RELIEF: usize = 2;
 
 /// Streams of which it is known where their events went last.
@@ -232,10 +232,14 @@ impl CloudWatch {
     /// The sink is full of what waits for more, and more has no room: some go as they are, first those that no more is there
     /// for, then the largest. `begins`: a lane needs room to begin its turn; then those that will be filled soon may wait.
     fn relieve(&self, begins: bool) {
-        if self.relieving.fetch_add(1, Ordering::AcqRel) < RELIEF {
+        let most = self.config.aws.concurrency.max(RELIEF);
+        let going = self.relieving.fetch_add(1, Ordering::AcqRel);
+        if going < most {
             let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
             let held = outlets.values().filter_map(|outlet| Some((outlet.holds_back(begins)?, outlet)));
-            if held.max_by_key(|(held, _)| *held).is_some_and(|(_, outlet)| outlet.hurry()) {
+            // That of a file which has no more is as full as it will be.
+            let first = held.max_by_key(|(held, _)| *held).filter(|((over, _), _)| *over || going < RELIEF);
+            if first.is_some_and(|(_, outlet)| outlet.hurry()) {
                 return;
             }
         }
@@ -252,9 +256,12 @@ impl CloudWatch {
         let outlets: Vec<_> = self.goes_to(lane).iter().filter_map(|name| self.outlet(name)).collect();
         let outlet = outlets.iter().find(|outlet| !outlet.is_shut());
         if let (Some(shut), None) = (outlets.first(), outlet) {
+            lane.set_of_turn(0);
             return shut.waiting.has_room(lane, || !shut.is_shut());
         }
         if self.goes_several_ways(lane) && !self.several.has_room(lane, || !self.room.mixed.is_enough()) {
+            // It may be long until it goes on: nobody waits for it to fill what it began.
+            lane.set_of_turn(0);
             // What it waits for may itself wait for more.
             self.relieve(false);
             return false;

@@ -22,11 +22,6 @@ pub struct Hashed {
 }
 
 impl Hashed {
-    /// What is in them.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
-    }
-
     /// Who hashed them.
     pub fn hasher(&self) -> &Sha256 {
         &self.sha256

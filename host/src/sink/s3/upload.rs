@@ -106,11 +106,12 @@ impl Writer<'_> {
             }
             let length = first.len() as u64;
             let body = Hashed::from(first);
-            self.note_hash(&body, &reader, gain);
+            let hasher = body.hasher().clone();
             return match self.client.put_object(key, body, self.settings, precondition).await? {
                 Written::Taken => Err(UploadError::Taken),
                 Written::Stored { .. } => {
                     self.lanes.counters.uploaded.add(length);
+                    self.note_hash(Begun { hasher, upto: length }, reader.place(), gain);
                     Ok(Done::Stored(Uploaded { key: key.to_owned(), place: reader.place(), length, gain }))
                 }
             };
@@ -119,14 +120,12 @@ impl Writer<'_> {
         self.send(upload, reader, (first, gain)).await
     }
 
-    /// What was hashed to be sent need not be hashed again for the receipt, if it is the file's bytes.
-    fn note_hash(&self, body: &Hashed, reader: &Reader, gain: Gain) {
+    /// What was hashed to be sent need not be hashed again for the receipt, if it is the file's bytes up to that place.
+    fn note_hash(&self, sent: Begun, upto: Place, gain: Gain) {
         // Of what was sent before, it is not known whether it was made legible.
         let is_as_read = !self.legible || (self.lane.cursor().written == 0 && gain.replaced == 0);
-        let upto = body.bytes().len() as u64;
-        if self.lane.chain.is_none() && is_as_read && reader.place().offset == upto {
-            let hasher = body.hasher().clone();
-            self.lanes.notary().passed(self.lane.stream.id, Begun { hasher, upto });
+        if self.lane.chain.is_none() && is_as_read && upto.offset == sent.upto {
+            self.lanes.notary().passed(self.lane.stream.id, sent);
         }
     }
 

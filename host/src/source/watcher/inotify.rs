@@ -172,6 +172,8 @@ impl<T: FnMut(Told)> Tree<T> {
                 return None;
             }
         };
+        // What stood below a folder that went and came with another number is below nothing that is known.
+        let is_here = is_here || (self.folders.contains_key(&added) && self.path(added).is_none());
         let folder = Folder { parent, name: name.into() };
         match self.folders.entry(added) {
             Entry::Occupied(_) if !is_here => return None,
