@@ -1,10 +1,10 @@
 //! CloudWatch Logs: events of many files, packed into full puts, one under way per log stream.
 //!
-//! `mod` gives each event to the outlet of its log stream; `outlet` waits until a put is full or old enough,
-//! sends it, and acknowledges; `deliver` sends one put for as long as it takes, `body` is what is sent; `groups` looks after the log groups
-//! that it made, `turns` and `budget` say when a log stream may be made; `room` keeps dead log streams from filling the
-//! sink, `trouble` from filling the log; `refused` sees to what CloudWatch does not take; `ticket` is what an event
-//! is acknowledged by. One file per AWS operation.
+//! `mod` gives each event to the outlet of its log stream; `outlet` waits until a put is full or old enough, sends it, and
+//! acknowledges; `deliver` sends one put for as long as it takes, `body` is what is sent; `groups` looks after the log groups
+//! that it made, `turns` and `budget` say when a log stream may be made; `room` keeps dead log streams from filling the sink,
+//! `relief` sees to it that others find some, `trouble` keeps them from filling the log; `refused` sees to what CloudWatch does
+//! not take; `ticket` is what an event is acknowledged by. One file per AWS operation.
 
 mod body;
 mod budget;
@@ -20,6 +20,7 @@ mod outlet;
 mod put_log_events;
 mod put_retention_policy;
 mod refused;
+mod relief;
 mod room;
 mod ticket;
 mod trouble;
@@ -61,9 +62,6 @@ use turns::Turns;
 /// So many batches of a file may be acknowledged before what stands in front of them is (another log stream has it, and
 /// does not take it): a kill repeats them.
 const AHEAD: usize = 64;
-
-/// So many puts go at a time that could be fuller, when there is no room: what is full goes by itself.
-const RELIEF: usize = 2;
 
 /// Streams of which it is known where their events went last.
 const WENT_TO: NonZero<usize> = NonZero::new(16_384).unwrap();
@@ -205,50 +203,6 @@ impl CloudWatch {
             outlet.waiting.wake(&self.lanes.schedule);
         }
         idle
-    }
-
-    /// There may be room again.
-    fn wake_waiting(&self) {
-        self.stuck.wake(&self.lanes.schedule);
-        self.wake_some(&self.several);
-        self.wake_for_room();
-    }
-
-    /// The sink may have room.
-    fn wake_for_room(&self) {
-        self.wake_some(&self.begun);
-        if self.room.has_space(true) {
-            self.wake_some(&self.waiting);
-        } else if !self.waiting.is_empty() {
-            self.relieve(true);
-        }
-    }
-
-    fn wake_some(&self, waiting: &Waiting) {
-        let begun = |stream| Some(self.lanes.get(stream)?.of_turn() > 0);
-        waiting.wake_some(&self.lanes.schedule, begun);
-    }
-
-    /// The sink is full of what waits for more, and more has no room: some go as they are, first those that no more is there
-    /// for, then the largest. `begins`: a lane needs room to begin its turn; then those that will be filled soon may wait.
-    fn relieve(&self, begins: bool) {
-        let most = self.config.aws.concurrency.max(RELIEF);
-        let going = self.relieving.fetch_add(1, Ordering::AcqRel);
-        if going < most {
-            let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
-            let held = outlets.values().filter_map(|outlet| Some((outlet.holds_back(begins)?, outlet)));
-            // That of a file which has no more is as full as it will be.
-            let first = held.max_by_key(|(held, _)| *held).filter(|((over, _), _)| *over || going < RELIEF);
-            if first.is_some_and(|(_, outlet)| outlet.hurry()) {
-                return;
-            }
-        }
-        self.relieved();
-    }
-
-    /// One that went early is through.
-    fn relieved(&self) {
-        self.relieving.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Whether the log streams of a lane have room, the sink having it.
