@@ -62,17 +62,16 @@ impl Written {
     }
 
     /// Writes a text by `write`, which appends it as it stands in a JSON string and says how long it is without the
-    /// escapes. If it says nothing, or of a length that `is_good` will not have, nothing is written; then false.
+    /// escapes. If it says nothing, nothing is written; then false.
     pub fn add(
         &mut self,
         event: u32,
         timestamp_ms: i64,
         write: impl FnOnce(&mut Vec<u8>) -> Option<usize>,
-        is_good: impl FnOnce(usize) -> bool,
     ) -> bool {
         let start = self.body.len();
         self.body.extend_from_slice(b"{\"message\":\"");
-        let Some(len) = write(&mut self.body).filter(|&len| is_good(len)) else {
+        let Some(len) = write(&mut self.body) else {
             self.body.truncate(start);
             return false;
         };
@@ -89,7 +88,7 @@ impl Written {
             escape::once(text.as_bytes(), out);
             Some(text.len())
         };
-        self.add(event, timestamp_ms, write, |_| true);
+        self.add(event, timestamp_ms, write);
     }
 
     /// No more is written.

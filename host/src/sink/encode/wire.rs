@@ -34,12 +34,15 @@ pub fn wire<'a>(
         if chunk.is_empty() {
             chunk.reserve(CHUNK + CHUNK / 4);
         }
-        let fast = |out: &mut Vec<u8>| match codec {
-            Codec::Json => objects.write(event, out),
-            Codec::Raw => raw(&objects, event, out),
-            Codec::Text | Codec::Airflow => None,
+        let fast = |out: &mut Vec<u8>| {
+            let len = match codec {
+                Codec::Json => objects.write(event, out),
+                Codec::Raw => raw(&objects, event, out),
+                Codec::Text | Codec::Airflow => None,
+            };
+            len.filter(|&len| len > 0 && len <= max_bytes)
         };
-        if !chunk.add(place, at, fast, |len| len > 0 && len <= max_bytes) {
+        if !chunk.add(place, at, fast) {
             texts(codec, event, max_bytes, |text| {
                 chunk.add_text(place, at, if text.is_empty() { BLANK } else { &text });
             });
