@@ -18,11 +18,13 @@ use crate::sink::complaint::Complaint;
 use crate::source::{OpenFiles, Stream};
 use crate::transform::{Chain, Workers};
 use demand::Asked;
+use futures::FutureExt;
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
-use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Turns of one sink that may be under way at once.
@@ -61,13 +63,12 @@ pub struct Lanes {
 }
 
 /// A turn under way; over when dropped, even by a panic.
-struct Turn {
-    lanes: Arc<Lanes>,
+struct Turn<'a> {
+    lanes: &'a Lanes,
     stream: StreamId,
-    _place: OwnedSemaphorePermit,
 }
 
-impl Drop for Turn {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.lanes.schedule.done(self.stream);
     }
@@ -184,23 +185,34 @@ impl Lanes {
     pub async fn give_turns<F: Future<Output = ()> + Send + 'static>(
         self: Arc<Self>,
         at_once: usize,
-        turn: impl Fn(Arc<Lane>) -> F,
+        turn: impl Fn(Arc<Lane>) -> F + Send + Sync + 'static,
     ) {
-        let places = Arc::new(Semaphore::new(at_once));
-        let mut turns = JoinSet::new();
+        let (next, turn) = (Arc::new(AsyncMutex::new(())), Arc::new(turn));
+        let mut places = JoinSet::new();
+        for _ in 0..at_once {
+            let (lanes, next, turn) = (self.clone(), next.clone(), turn.clone());
+            // A task for each turn would cost as much as all else that a small file needs here.
+            places.spawn(async move { lanes.turn_after_turn(&next, &*turn).await });
+        }
+        while places.join_next().await.is_some() {}
+    }
+
+    /// Of all places one waits for the next turn, and the others for that.
+    async fn turn_after_turn<F: Future<Output = ()> + Send>(
+        &self,
+        next: &AsyncMutex<()>,
+        turn: &(impl Fn(Arc<Lane>) -> F + Sync),
+    ) {
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            let stream = self.schedule.next().await;
-            while turns.try_join_next().is_some() {}
-            let Some(lane) = self.get(stream) else {
-                self.schedule.done(stream);
-                continue;
+            let stream = {
+                let _first = next.lock().await;
+                self.schedule.next().await
             };
-            let (lanes, turn) = (self.clone(), turn(lane));
-            turns.spawn(async move {
-                let _over = Turn { lanes, stream, _place: place };
-                turn.await;
-            });
+            let _over = Turn { lanes: self, stream };
+            if let Some(lane) = self.get(stream) {
+                // A panic is a bug of ours; it must cost one turn, not a place for ever.
+                let _ = AssertUnwindSafe(turn(lane)).catch_unwind().await;
+            }
         }
     }
 
@@ -229,3 +241,6 @@ impl Lanes {
         &self.files
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,16 @@ impl Pipeline {
     /// signal handler, never exits. Besides the healthchecks it sends nothing to AWS before there is something to
     /// deliver; only those that are required are waited for.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        Self::begin(config, false).await
+    }
+
+    /// The same for what is there now: each source looks through its folder once and follows nothing. To be
+    /// [drained](Self::drain).
+    pub async fn start_once(config: &Config) -> Result<Self, StartError> {
+        Self::begin(config, true).await
+    }
+
+    async fn begin(config: &Config, once: bool) -> Result<Self, StartError> {
         for source in config.sources.iter().filter(|it| !it.dead_letters && !it.base_log_folder.exists()) {
             tracing::warn!(source = %source.id, folder = %source.base_log_folder.display(),
                 "the log folder is not there (is AIRFLOW_HOME, or base_log_folder, what it should be?); waiting for it");
@@ -125,7 +135,7 @@ impl Pipeline {
         }
 
         let stages: Vec<_> = stages.into_iter().chain(router_stages).collect();
-        let (closing, watched) = watch::channel(false);
+        let (closing, watched) = watch::channel(once);
         let (closing_letters, watched_by_letters) = watch::channel(false);
         let lanes: Vec<_> = sinks.iter().map(|sink: &Sink| sink.lanes.clone()).collect();
         let ends = Ends::new(lanes.clone(), files.clone());

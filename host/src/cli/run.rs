@@ -30,8 +30,11 @@ pub fn run(options: &Run, format: LogFormat, env: &Env) -> Result<u8, StartError
         let mut signals = Signals::listen().map_err(StartError::Threads)?;
         let config = load(&options.config, env)?;
         let server = serve(options.metrics_address.as_deref()).await?;
+        let start = async {
+            if options.once { Pipeline::start_once(&config).await } else { Pipeline::start(&config).await }
+        };
         let pipeline = tokio::select! {
-            pipeline = Pipeline::start(&config) => pipeline?,
+            pipeline = start => pipeline?,
             // A required healthcheck may take its time.
             () = signals.next() => {
                 tracing::warn!("stopped before it had started");

@@ -76,22 +76,9 @@ impl Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cursor::Store;
-    use crate::receipt::{Forgetting, Notary};
-    use crate::source::OpenFiles;
-    use std::collections::HashMap;
-    use std::sync::Arc;
-    use tokio::sync::Notify;
+    use crate::lanes::tests::lanes;
 
     const LONG: Duration = Duration::from_hours(1);
-
-    fn lanes(dir: &tempfile::TempDir) -> Arc<Lanes> {
-        let store = Store::open(dir.path()).unwrap();
-        let (files, progress) = (Arc::new(OpenFiles::default()), Arc::new(Notify::new()));
-        let forgetting = Forgetting { age: Duration::MAX, most: 0, sha256: false };
-        let notary = Notary::new(store.clone(), files.clone(), forgetting);
-        Arc::new(Lanes::new("sink".to_owned(), HashMap::new(), store, files, progress, notary))
-    }
 
     #[tokio::test]
     async fn a_pause_ends_when_somebody_begins_to_wait() {

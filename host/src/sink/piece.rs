@@ -46,9 +46,10 @@ struct Chunk<T> {
 }
 
 impl Written {
-    /// Room for so many bytes.
-    pub fn reserve(&mut self, bytes: usize) {
+    /// Room for so many bytes, and for so many texts.
+    pub fn reserve(&mut self, bytes: usize, texts: usize) {
         self.body.reserve(bytes);
+        self.texts.reserve(texts);
     }
 
     /// Bytes so far.
@@ -97,6 +98,7 @@ impl Written {
         // A few events of each of ten thousand files may wait.
         if self.body.len() < self.body.capacity() / 2 {
             self.body.shrink_to_fit();
+            self.texts.shrink_to_fit();
         }
         self
     }
@@ -137,6 +139,11 @@ impl<T> Piece<T> {
     }
 
     /// As it stands in a body: objects, each with a comma behind it.
+    pub fn objects(&self) -> &[u8] {
+        &self.chunk.body[self.bytes()]
+    }
+
+    /// The same, to be held on to.
     pub fn body(&self) -> Bytes {
         self.chunk.body.slice(self.bytes())
     }
@@ -166,11 +173,12 @@ impl<T> Piece<T> {
         start as usize..self.chunk.texts[self.to as usize - 1].end as usize
     }
 
-    /// Takes up what follows it in its chunk; false, and nothing happens, if that does not.
-    fn join(&mut self, next: &Self) -> bool {
-        let follows = Arc::ptr_eq(&self.chunk, &next.chunk) && self.to == next.from;
+    /// Takes up a text of another piece, at this place there, if that follows in the same chunk; else false.
+    fn join(&mut self, other: &Self, place: usize) -> bool {
+        let next = other.from + place as u32;
+        let follows = Arc::ptr_eq(&self.chunk, &other.chunk) && self.to == next;
         if follows {
-            self.to = next.to;
+            self.to = next + 1;
         }
         follows
     }
@@ -210,6 +218,11 @@ impl<T> Pieces<T> {
         self.pieces.iter()
     }
 
+    /// The same, those that follow each other together as long as `alike` says so of two.
+    pub fn runs(&self, alike: impl Fn(&Piece<T>, &Piece<T>) -> bool) -> impl Iterator<Item = &[Piece<T>]> {
+        self.pieces.chunk_by(alike)
+    }
+
     /// The texts, in order.
     pub fn texts(&self) -> impl Iterator<Item = (&T, &Text)> {
         self.pieces.iter().flat_map(|piece| piece.texts().iter().map(|text| (piece.ticket(), text)))
@@ -247,9 +260,9 @@ impl<T> Pieces<T> {
         order.sort_by_key(|&(timestamp_ms, ..)| timestamp_ms);
         let mut sorted: Vec<Piece<T>> = Vec::new();
         for (_, at, place) in order {
-            let next = self.pieces[at].part(place..place + 1);
-            if !sorted.last_mut().is_some_and(|last| last.join(&next)) {
-                sorted.push(next);
+            let piece = &self.pieces[at];
+            if !sorted.last_mut().is_some_and(|last| last.join(piece, place)) {
+                sorted.push(piece.part(place..place + 1));
             }
         }
         self.pieces = sorted;

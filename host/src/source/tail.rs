@@ -148,9 +148,9 @@ pub fn end_of_last_line(file: &File, part: Range<u64>) -> std::io::Result<u64> {
 /// Reads so many bytes behind those that are there, or up to the end of the file. How many were read.
 fn read_more(file: &File, bytes: &mut Vec<u8>, count: usize, offset: u64) -> std::io::Result<usize> {
     let before = bytes.len();
-    // As much as there will be, at once: not a step at a time.
+    // As much as there will be, at once: not a step at a time. Of small files one has room for the next.
     if bytes.is_empty() {
-        bytes.reserve_exact(if count < READ { count } else { USUAL });
+        bytes.reserve_exact(if count < READ { READ } else { USUAL });
     }
     bytes.resize(before + count, 0);
     let read = read_full(file, &mut bytes[before..], offset)?;

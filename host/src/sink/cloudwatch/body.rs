@@ -22,10 +22,12 @@ use sha2::{Digest, Sha256};
 
 use super::client::LogStreamName;
 use crate::sink::encode::escape;
-use crate::sink::piece::Pieces;
+use crate::sink::piece::{Piece, Pieces};
 
 /// What is smaller is copied to what stands before it: a network takes few large pieces rather than many small ones.
 const SMALL: usize = 4 << 10;
+/// How a body ends.
+const END: &[u8] = b"]}";
 /// Fast: this runs on a thread that others wait for, and logs compress well all the same.
 const LEVEL: Compression = Compression::fast();
 
@@ -53,16 +55,17 @@ impl Body {
         }
         head.extend_from_slice(b",\"logEvents\":[");
         let mut frames = Frames { done: VecDeque::new(), last: head };
-        let mut pieces = events.iter().peekable();
-        while let Some(piece) = pieces.next() {
-            let mut objects = piece.body();
-            if pieces.peek().is_none() {
-                // The comma.
-                objects.truncate(objects.len() - 1);
+        let is_small = |piece: &Piece<T>| piece.held() < SMALL;
+        for run in events.runs(|a, b| is_small(a) && is_small(b)) {
+            match run {
+                [large] if !is_small(large) => frames.add(large.body()),
+                small => frames.copy(small),
             }
-            frames.add(objects);
         }
-        frames.last.extend_from_slice(b"]}");
+        if !events.is_empty() {
+            frames.cut_comma();
+        }
+        frames.last.extend_from_slice(END);
         Self::in_frames(frames.finished(), false)
     }
 
@@ -119,11 +122,23 @@ struct Frames {
 
 impl Frames {
     fn add(&mut self, bytes: Bytes) {
-        if bytes.len() < SMALL {
-            self.last.extend_from_slice(&bytes);
-        } else {
-            self.close();
-            self.done.push_back(bytes);
+        self.close();
+        self.done.push_back(bytes);
+    }
+
+    fn copy<T>(&mut self, pieces: &[Piece<T>]) {
+        // Where many files write at the same time, that is the whole body.
+        self.last.reserve(pieces.iter().map(Piece::held).sum::<usize>() + END.len());
+        for piece in pieces {
+            self.last.extend_from_slice(piece.objects());
+        }
+    }
+
+    /// The one behind the last event.
+    fn cut_comma(&mut self) {
+        match self.done.back_mut() {
+            Some(last) if self.last.is_empty() => last.truncate(last.len() - 1),
+            _ => self.last.truncate(self.last.len() - 1),
         }
     }
 

@@ -13,6 +13,8 @@ use object::Objects;
 /// Texts share so much memory, or one has more. When one of them is all that is left, it keeps the rest of its chunk: so
 /// those of one chunk go one way.
 const CHUNK: usize = 32 << 10;
+/// So many texts are in one, as a rule.
+const TEXTS: usize = 128;
 /// CloudWatch takes no empty message; a blank line (codecs `raw` and `text`) goes as this.
 const BLANK: &str = " ";
 
@@ -32,7 +34,7 @@ pub fn wire<'a>(
         let (label, place, at) = (usize::from(event.label_index()), event.index() as u32, stamp(event));
         let Some(chunk) = chunks.get_mut(label) else { continue };
         if chunk.is_empty() {
-            chunk.reserve(CHUNK + CHUNK / 4);
+            chunk.reserve((CHUNK + CHUNK / 4).min(4 * batch.bytes.len()), TEXTS.min(batch.events.len()));
         }
         let fast = |out: &mut Vec<u8>| {
             let len = match codec {
