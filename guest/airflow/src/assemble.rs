@@ -7,7 +7,8 @@
 //!
 //! Nothing here remembers what came before the open event: so it does not matter where a file is cut into batches.
 
-use crate::header::{self, Glued, Header, Time};
+use crate::glued::Glued;
+use crate::header::{self, Header, Time};
 use crate::structured;
 use memchr::memmem;
 use updraft_guest::json::{self, Json, Member};
@@ -219,6 +220,9 @@ impl<'l> Assembler<'l, '_> {
     }
 
     fn flush(&mut self) {
+        if self.open.is_none() && self.held.is_empty() {
+            return;
+        }
         for event in self.held.drain(..).chain(self.open.take()) {
             describe(self.events, self.bytes, &event, &self.traceback);
         }
