@@ -5,7 +5,7 @@
 //! them must be a logger or a place in the code, so that nothing of a message is taken for a header and lost.
 
 use crate::level;
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memmem};
 use updraft_guest::{Severity, timestamp};
 
 /// Longest text of a `{file.py:123}` or a `[logger]`.
@@ -73,16 +73,20 @@ pub fn airflow(text: &[u8]) -> Option<Header<'_>> {
     let inside = text.strip_prefix(b"[")?;
     let (timestamp, end) = timestamp::read(inside)?;
     let rest = inside[end..].strip_prefix(GLUE)?;
-    let (rest, close): (_, &[u8]) = match rest.strip_prefix(b"{") {
-        Some(rest) => (rest, b"}} "),
-        None => (rest, b"} "),
+    let (rest, is_doubled) = match rest.strip_prefix(b"{") {
+        Some(rest) => (rest, true),
+        None => (rest, false),
     };
     let place = &rest[..memchr(b'}', &rest[..rest.len().min(MAX_GROUP)])?];
-    let rest = rest[place.len()..].strip_prefix(close)?;
+    let rest = match &rest[place.len()..] {
+        [b'}', b'}', b' ', rest @ ..] if is_doubled => rest,
+        [b'}', b' ', rest @ ..] if !is_doubled => rest,
+        _ => return None,
+    };
     if !is_place(place) {
         return None;
     }
-    let word = &rest[..rest.iter().take(MAX_LEVEL).position(|byte| *byte == b'-')?].strip_suffix(b" ")?;
+    let word = &rest[..memchr(b'-', &rest[..rest.len().min(MAX_LEVEL)])?].strip_suffix(b" ")?;
     let rest = &rest[word.len() + 2..];
     // Editors and `rstrip` take the last space off an empty message.
     let message = if rest.is_empty() { rest } else { rest.strip_prefix(b" ")? };
@@ -239,10 +243,8 @@ fn is_logger(text: &[u8]) -> bool {
 
 /// `file.py:123`
 fn is_place(text: &[u8]) -> bool {
-    memrchr(b':', text).is_some_and(|colon| {
-        let line = &text[colon + 1..];
-        !line.is_empty() && line.iter().all(u8::is_ascii_digit)
-    })
+    let digits = text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && text[..text.len() - digits].ends_with(b":")
 }
 
 /// The name of a `name=value` without spaces.
