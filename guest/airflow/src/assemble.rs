@@ -7,10 +7,12 @@
 //!
 //! Nothing here remembers what came before the open event: so it does not matter where a file is cut into batches.
 
-use crate::header::{self, Glued, Header, Time};
+use crate::glued::Glued;
+use crate::header::{self, Header, Time};
+use crate::names::{Member, Met, Names, Present};
 use crate::structured;
 use memchr::memmem;
-use updraft_guest::json::{self, Json, Member};
+use updraft_guest::json::{self, Json};
 use updraft_guest::{EventBuilder, Events, Line, Lines};
 
 /// Lines are added to an event as long as it has no more bytes than this. A single line may be longer.
@@ -40,6 +42,7 @@ pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
         bytes: lines.bytes(),
         events,
         members: Vec::new(),
+        met: Met::new(),
         scratch: Vec::new(),
         glued: Glued::of(lines.bytes()),
         traceback: memmem::Finder::new(TRACEBACK),
@@ -86,7 +89,7 @@ impl Open<'_> {
 /// A JSON record, whose members have been read.
 #[derive(Debug, Clone, Copy)]
 struct Record<'a> {
-    names: structured::Names,
+    names: Names,
     text: &'a [u8],
     /// Not all of its members have been read: there are too many.
     is_large: bool,
@@ -96,6 +99,7 @@ struct Assembler<'l, 'e> {
     bytes: &'l [u8],
     events: &'l mut Events<'e>,
     members: Vec<Member<'l>>,
+    met: Met<'l>,
     scratch: Vec<u8>,
     glued: Glued<'l>,
     // Made once a batch: making one costs more than searching a line.
@@ -138,8 +142,15 @@ impl<'l> Assembler<'l, '_> {
 
     /// Reads a JSON record into `members`.
     fn read(&mut self, text: &'l [u8]) -> Option<Record<'l>> {
-        let all = json::read_object(text, &mut self.members)?;
-        let names = structured::Names::of(&self.members)?;
+        let Self { members, met, .. } = self;
+        members.clear();
+        let mut present = Present::default();
+        let all = json::each_member(text, |name, value| {
+            let (what, met) = met.look_up(name);
+            present.add(what);
+            members.push(Member { name: name.json.bytes(), value, what, met });
+        })?;
+        let names = Names::of(present)?;
         Some(Record { names, text, is_large: all > self.members.len() })
     }
 
@@ -154,6 +165,7 @@ impl<'l> Assembler<'l, '_> {
             record.names,
             &self.members,
             together,
+            &mut self.met,
             &self.traceback,
             &mut self.scratch,
         );
@@ -219,6 +231,9 @@ impl<'l> Assembler<'l, '_> {
     }
 
     fn flush(&mut self) {
+        if self.open.is_none() && self.held.is_empty() {
+            return;
+        }
         for event in self.held.drain(..).chain(self.open.take()) {
             describe(self.events, self.bytes, &event, &self.traceback);
         }

@@ -3,7 +3,8 @@
 //! <https://github.com/python/cpython/blob/3.11/Lib/traceback.py>, `TracebackException.format`. What structlog leaves
 //! out (the module of an exception's class, the source lines) is left out here.
 
-use updraft_guest::json::{Json, Kind};
+use std::borrow::Cow;
+use updraft_guest::json::{Json, Kind, Reader, ShortName};
 
 /// Equal frames in a row that are printed before Python only counts them.
 const RECURSIVE_CUTOFF: usize = 3;
@@ -15,121 +16,173 @@ const MAX_GROUP_DEPTH: usize = 10;
 /// Longest `error_detail` that is printed: a tree of a longer one could fill a component's memory.
 const MAX_DETAIL: usize = 1024 * 1024;
 
-const CAUSE: &str = "\nThe above exception was the direct cause of the following exception:\n\n";
-const CONTEXT: &str = "\nDuring handling of the above exception, another exception occurred:\n\n";
+const CAUSE: &[u8] = b"\nThe above exception was the direct cause of the following exception:\n\n";
+const CONTEXT: &[u8] = b"\nDuring handling of the above exception, another exception occurred:\n\n";
 
 /// The text of an `error_detail`, without a line break at its end. None: it has another shape, or is too long.
-pub fn print(error_detail: Json<'_>) -> Option<String> {
+pub fn print(error_detail: Json<'_>) -> Option<Vec<u8>> {
     if error_detail.bytes().len() > MAX_DETAIL {
         return None;
     }
-    let chain = read_chain(error_detail).filter(|chain| !chain.is_empty())?;
+    let chain = read_chain(&mut Reader::new(error_detail)).filter(|chain| !chain.is_empty())?;
     let mut printer = Printer::default();
     printer.chain(&chain);
-    printer.out.truncate(printer.out.len() - usize::from(printer.out.ends_with('\n')));
+    printer.out.truncate(printer.out.len() - usize::from(printer.out.ends_with(b"\n")));
     Some(printer.out)
 }
 
+/// Of a string or a number as written.
+type Text<'a> = Cow<'a, [u8]>;
+
 /// One exception; its chain goes on with what caused it.
 #[derive(Debug)]
-struct Exception {
-    name: String,
-    value: String,
-    notes: Vec<String>,
-    syntax: Option<Syntax>,
+struct Exception<'a> {
+    name: Text<'a>,
+    value: Text<'a>,
+    notes: Vec<Text<'a>>,
+    syntax: Option<Syntax<'a>>,
     /// Whether the exception before it in the chain was raised `from` this one.
     is_cause: bool,
-    frames: Vec<Frame>,
+    frames: Vec<Frame<'a>>,
     /// The chains of a group's members.
-    members: Option<Vec<Vec<Exception>>>,
+    members: Option<Vec<Vec<Exception<'a>>>>,
 }
 
-#[derive(Debug, PartialEq)]
-struct Frame {
-    file: String,
-    line: String,
-    name: String,
+#[derive(Debug, Default, PartialEq)]
+struct Frame<'a> {
+    // First, since frames that follow each other mostly differ here.
+    line: Text<'a>,
+    file: Text<'a>,
+    name: Text<'a>,
 }
 
 /// What a `SyntaxError` points at.
-#[derive(Debug)]
-struct Syntax {
-    file: String,
-    line: String,
-    text: String,
-    offset: usize,
-    message: String,
+#[derive(Debug, Default)]
+struct Syntax<'a> {
+    file: Text<'a>,
+    line: Text<'a>,
+    text: Text<'a>,
+    offset: Text<'a>,
+    message: Text<'a>,
 }
 
-fn read_chain(json: Json<'_>) -> Option<Vec<Exception>> {
-    (json.kind() == Kind::Array).then(|| json.elements().into_iter().map(read_exception).collect())?
+const EXC_TYPE: ShortName = ShortName::known("exc_type");
+const EXC_VALUE: ShortName = ShortName::known("exc_value");
+const EXC_NOTES: ShortName = ShortName::known("exc_notes");
+const SYNTAX_ERROR: ShortName = ShortName::known("syntax_error");
+const IS_CAUSE: ShortName = ShortName::known("is_cause");
+const IS_GROUP: ShortName = ShortName::known("is_group");
+const FRAMES: ShortName = ShortName::known("frames");
+const EXCEPTIONS: ShortName = ShortName::known("exceptions");
+const FILENAME: ShortName = ShortName::known("filename");
+const LINENO: ShortName = ShortName::known("lineno");
+const NAME: ShortName = ShortName::known("name");
+const LINE: ShortName = ShortName::known("line");
+const OFFSET: ShortName = ShortName::known("offset");
+const MSG: ShortName = ShortName::known("msg");
+
+/// None: it is no array, or one of its elements no exception.
+fn read_chain<'a>(reader: &mut Reader<'a>) -> Option<Vec<Exception<'a>>> {
+    let mut chain = Some(Vec::new());
+    reader.elements(|reader| {
+        let exception = read_exception(reader);
+        chain = chain.take().zip(exception).map(|(mut chain, exception)| {
+            chain.push(exception);
+            chain
+        });
+    })?;
+    chain
 }
 
-fn read_exception(json: Json<'_>) -> Option<Exception> {
-    let get = getter(json);
-    let members = match get("is_group") {
-        Some(flag) if flag.bytes() == b"true" => {
-            Some(get("exceptions")?.elements().into_iter().map(read_chain).collect::<Option<_>>()?)
+/// Of members that have the same name, the last one counts.
+fn read_exception<'a>(reader: &mut Reader<'a>) -> Option<Exception<'a>> {
+    let mut name = None;
+    let mut value = Text::default();
+    let (mut notes, mut frames) = (Vec::new(), Vec::new());
+    let mut syntax = None;
+    let (mut is_cause, mut is_group) = (false, false);
+    let mut members = None;
+    reader.members(|member, reader| match member.short {
+        Some(EXC_TYPE) => name = text(reader),
+        Some(EXC_VALUE) => value = text(reader).unwrap_or_default(),
+        Some(EXC_NOTES) => {
+            notes.clear();
+            reader.elements(|reader| notes.extend(text(reader)));
         }
-        _ => None,
-    };
-    Some(Exception {
-        name: text(get("exc_type")?)?,
-        value: get("exc_value").and_then(text).unwrap_or_default(),
-        notes: get("exc_notes")
-            .map(Json::elements)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(text)
-            .collect(),
-        syntax: get("syntax_error").and_then(read_syntax),
-        is_cause: get("is_cause").is_some_and(|flag| flag.bytes() == b"true"),
-        frames: get("frames").map(Json::elements).unwrap_or_default().into_iter().map(read_frame).collect(),
-        members,
-    })
+        Some(SYNTAX_ERROR) => syntax = read_syntax(reader),
+        Some(IS_CAUSE) => is_cause = is_true(reader),
+        Some(IS_GROUP) => is_group = is_true(reader),
+        Some(FRAMES) => {
+            frames.clear();
+            reader.elements(|reader| frames.push(read_frame(reader)));
+        }
+        Some(EXCEPTIONS) => members = read_members(reader),
+        _ => {}
+    });
+    let members = if is_group { Some(members?) } else { None };
+    Some(Exception { name: name?, value, notes, syntax, is_cause, frames, members })
 }
 
-fn read_frame(json: Json<'_>) -> Frame {
-    let get = getter(json);
-    let part = |name| get(name).and_then(text).unwrap_or_default();
-    Frame { file: part("filename"), line: part("lineno"), name: part("name") }
+/// What is no array has no members. None: one of them is no chain of exceptions.
+fn read_members<'a>(reader: &mut Reader<'a>) -> Option<Vec<Vec<Exception<'a>>>> {
+    let mut members = Some(Vec::new());
+    reader.elements(|reader| {
+        let chain = read_chain(reader);
+        members = members.take().zip(chain).map(|(mut members, chain)| {
+            members.push(chain);
+            members
+        });
+    });
+    members
 }
 
-fn read_syntax(json: Json<'_>) -> Option<Syntax> {
-    if json.kind() != Kind::Object {
-        return None;
-    }
-    let get = getter(json);
-    let part = |name| get(name).and_then(text).unwrap_or_default();
-    Some(Syntax {
-        file: part("filename"),
-        line: part("lineno"),
-        text: part("line"),
-        offset: part("offset").parse().unwrap_or(0),
-        message: part("msg"),
-    })
+fn read_frame<'a>(reader: &mut Reader<'a>) -> Frame<'a> {
+    let mut frame = Frame::default();
+    reader.members(|member, reader| match member.short {
+        Some(FILENAME) => frame.file = text(reader).unwrap_or_default(),
+        Some(LINENO) => frame.line = text(reader).unwrap_or_default(),
+        Some(NAME) => frame.name = text(reader).unwrap_or_default(),
+        _ => {}
+    });
+    frame
 }
 
-fn getter<'a>(json: Json<'a>) -> impl Fn(&str) -> Option<Json<'a>> {
-    let members = json.members();
-    move |wanted| {
-        members.iter().rfind(|(name, _)| name.plain() == Some(wanted.as_bytes())).map(|(_, value)| *value)
-    }
+fn read_syntax<'a>(reader: &mut Reader<'a>) -> Option<Syntax<'a>> {
+    let mut syntax = Syntax::default();
+    reader.members(|member, reader| match member.short {
+        Some(FILENAME) => syntax.file = text(reader).unwrap_or_default(),
+        Some(LINENO) => syntax.line = text(reader).unwrap_or_default(),
+        Some(LINE) => syntax.text = text(reader).unwrap_or_default(),
+        Some(OFFSET) => syntax.offset = text(reader).unwrap_or_default(),
+        Some(MSG) => syntax.message = text(reader).unwrap_or_default(),
+        _ => {}
+    })?;
+    Some(syntax)
+}
+
+fn is_true(reader: &mut Reader<'_>) -> bool {
+    reader.value().is_some_and(|value| value.bytes() == b"true")
 }
 
 /// A string's text, or a number as written.
-fn text(json: Json<'_>) -> Option<String> {
-    let mut scratch = Vec::new();
+fn text<'a>(reader: &mut Reader<'a>) -> Option<Text<'a>> {
+    let json = reader.value()?;
     match json.kind() {
-        Kind::Number => Some(String::from_utf8_lossy(json.bytes()).into_owned()),
-        _ => json.string(&mut scratch).map(|text| String::from_utf8_lossy(text).into_owned()),
+        Kind::Number => Some(Cow::Borrowed(json.bytes())),
+        Kind::Plain => json.plain().map(Cow::Borrowed),
+        Kind::Escaped => {
+            let mut unescaped = Vec::new();
+            json.string(&mut unescaped)?;
+            Some(Cow::Owned(unescaped))
+        }
+        _ => None,
     }
 }
 
 /// Python's `_ExceptionPrintContext` and what it has printed.
 #[derive(Debug, Default)]
 struct Printer {
-    out: String,
+    out: Vec<u8>,
     depth: usize,
     /// The frame around a group's members is still to be closed.
     need_close: bool,
@@ -137,20 +190,20 @@ struct Printer {
 
 impl Printer {
     /// Oldest first, as Python prints.
-    fn chain(&mut self, chain: &[Exception]) {
+    fn chain(&mut self, chain: &[Exception<'_>]) {
         for (at, exception) in chain.iter().enumerate().rev() {
             if let Some(older) = chain.get(at + 1) {
-                self.emit(if older.is_cause { CAUSE } else { CONTEXT }, '|');
+                self.emit(&[if older.is_cause { CAUSE } else { CONTEXT }], '|');
             }
             match &exception.members {
                 Some(_) if self.depth > MAX_GROUP_DEPTH => {
-                    self.emit(&format!("... (max_group_depth is {MAX_GROUP_DEPTH})\n"), '|');
+                    self.line(&format!("... (max_group_depth is {MAX_GROUP_DEPTH})"));
                 }
                 Some(members) => self.group(exception, members),
                 None => {
                     // An exception that was never raised has no frames, and then Python prints no heading.
                     if !exception.frames.is_empty() {
-                        self.emit("Traceback (most recent call last):\n", '|');
+                        self.emit(&[b"Traceback (most recent call last):\n"], '|');
                         self.frames(&exception.frames);
                     }
                     self.exception_only(exception);
@@ -159,14 +212,14 @@ impl Printer {
         }
     }
 
-    fn group(&mut self, exception: &Exception, members: &[Vec<Exception>]) {
+    fn group(&mut self, exception: &Exception<'_>, members: &[Vec<Exception<'_>>]) {
         let is_top = self.depth == 0;
         if is_top {
             self.depth = 1;
         }
         if !exception.frames.is_empty() {
             let margin = if is_top { '+' } else { '|' };
-            self.emit("Exception Group Traceback (most recent call last):\n", margin);
+            self.emit(&[b"Exception Group Traceback (most recent call last):\n"], margin);
             self.frames(&exception.frames);
         }
         self.exception_only(exception);
@@ -179,17 +232,17 @@ impl Printer {
             let title = if at < MAX_GROUP_WIDTH { (at + 1).to_string() } else { "...".to_owned() };
             let joint = if at == 0 { "+-" } else { "  " };
             let line = format!("{}{joint}+---------------- {title} ----------------\n", self.indent());
-            self.out.push_str(&line);
+            self.out.extend_from_slice(line.as_bytes());
             self.depth += 1;
             if at < MAX_GROUP_WIDTH {
                 self.chain(member);
             } else {
                 let left = members.len() - MAX_GROUP_WIDTH;
-                self.emit(&format!("and {left} more exception{}\n", if left > 1 { "s" } else { "" }), '|');
+                self.line(&format!("and {left} more exception{}", if left > 1 { "s" } else { "" }));
             }
             if is_last && self.need_close {
                 let line = format!("{}+------------------------------------\n", self.indent());
-                self.out.push_str(&line);
+                self.out.extend_from_slice(line.as_bytes());
                 self.need_close = false;
             }
             self.depth -= 1;
@@ -199,28 +252,28 @@ impl Printer {
         }
     }
 
-    fn frames(&mut self, frames: &[Frame]) {
+    fn frames(&mut self, frames: &[Frame<'_>]) {
         let mut repeated = 0;
         for (at, frame) in frames.iter().enumerate() {
             repeated = if at > 0 && frames[at - 1] == *frame { repeated + 1 } else { 1 };
             if repeated <= RECURSIVE_CUTOFF {
-                let line = if frame.line == "-1" {
+                let Frame { file, line, name } = frame;
+                if **line == *b"-1" {
                     // structlog's own: "Skipped frames: 21".
-                    format!("  [{}]\n", frame.name)
+                    self.emit(&[b"  [", name, b"]\n"], '|');
                 } else {
-                    format!("  File \"{}\", line {}, in {}\n", frame.file, frame.line, frame.name)
-                };
-                self.emit(&line, '|');
+                    self.emit(&[b"  File \"", file, b"\", line ", line, b", in ", name, b"\n"], '|');
+                }
             }
             if repeated > RECURSIVE_CUTOFF && frames.get(at + 1) != Some(frame) {
                 let times = repeated - RECURSIVE_CUTOFF;
                 let plural = if times > 1 { "s" } else { "" };
-                self.emit(&format!("  [Previous line repeated {times} more time{plural}]\n"), '|');
+                self.line(&format!("  [Previous line repeated {times} more time{plural}]"));
             }
         }
     }
 
-    fn exception_only(&mut self, exception: &Exception) {
+    fn exception_only(&mut self, exception: &Exception<'_>) {
         let value = match &exception.syntax {
             Some(syntax) => {
                 self.syntax(syntax);
@@ -228,30 +281,30 @@ impl Printer {
             }
             None => &exception.value,
         };
-        let line = if value.is_empty() {
-            format!("{}\n", exception.name)
-        } else {
-            format!("{}: {value}\n", exception.name)
-        };
-        self.emit(&line, '|');
-        for note in exception.notes.iter().flat_map(|note| note.split('\n')) {
-            self.emit(&format!("{note}\n"), '|');
+        match &**value {
+            b"" => self.emit(&[&exception.name, b"\n"], '|'),
+            value => self.emit(&[&exception.name, b": ", value, b"\n"], '|'),
+        }
+        for line in exception.notes.iter().flat_map(|note| note.split(|byte| *byte == b'\n')) {
+            self.emit(&[line, b"\n"], '|');
         }
     }
 
-    fn syntax(&mut self, syntax: &Syntax) {
-        self.emit(&format!("  File \"{}\", line {}\n", syntax.file, syntax.line), '|');
-        let whole = syntax.text.trim_end_matches('\n');
+    fn syntax(&mut self, syntax: &Syntax<'_>) {
+        self.emit(&[b"  File \"", &syntax.file, b"\", line ", &syntax.line, b"\n"], '|');
+        let given = String::from_utf8_lossy(&syntax.text);
+        let whole = given.trim_end_matches('\n');
         let text = whole.trim_start_matches([' ', '\n', '\x0c']);
-        if syntax.text.is_empty() {
+        if given.is_empty() {
             return;
         }
-        self.emit(&format!("    {text}\n"), '|');
+        self.line(&format!("    {text}"));
         let indented = whole.chars().count() - text.chars().count();
-        if let Some(column) = syntax.offset.checked_sub(1 + indented) {
+        let offset = std::str::from_utf8(&syntax.offset).ok().and_then(|offset| offset.parse().ok());
+        if let Some(column) = offset.unwrap_or(0_usize).checked_sub(1 + indented) {
             let blank = |character: char| if character.is_whitespace() { character } else { ' ' };
             let blanks: String = text.chars().take(column).map(blank).collect();
-            self.emit(&format!("    {blanks}^\n"), '|');
+            self.line(&format!("    {blanks}^"));
         }
     }
 
@@ -259,19 +312,26 @@ impl Printer {
         " ".repeat(2 * self.depth)
     }
 
-    /// Prints lines, within a group behind its margin.
-    fn emit(&mut self, text: &str, margin: char) {
+    fn line(&mut self, line: &str) {
+        self.emit(&[line.as_bytes(), b"\n"], '|');
+    }
+
+    /// Prints lines, of these pieces; within a group behind its margin.
+    fn emit(&mut self, pieces: &[&[u8]], margin: char) {
         if self.depth == 0 {
-            self.out.push_str(text);
+            for piece in pieces {
+                self.out.extend_from_slice(piece);
+            }
             return;
         }
         let margin = format!("{}{margin} ", self.indent());
-        for line in text.split_inclusive(ends_line) {
+        let pieces = pieces.concat();
+        for line in String::from_utf8_lossy(&pieces).split_inclusive(ends_line) {
             // `\r\n` is one break.
-            if line != "\n" || !self.out.ends_with('\r') {
-                self.out.push_str(&margin);
+            if line != "\n" || !self.out.ends_with(b"\r") {
+                self.out.extend_from_slice(margin.as_bytes());
             }
-            self.out.push_str(line);
+            self.out.extend_from_slice(line.as_bytes());
         }
     }
 }

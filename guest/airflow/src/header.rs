@@ -5,8 +5,7 @@
 //! them must be a logger or a place in the code, so that nothing of a message is taken for a header and lost.
 
 use crate::level;
-use memchr::{memchr, memmem, memrchr};
-use std::ops::Range;
+use memchr::{memchr, memmem};
 use updraft_guest::{Severity, timestamp};
 
 /// Longest text of a `{file.py:123}` or a `[logger]`.
@@ -17,8 +16,6 @@ const MAX_BEFORE_LEVEL: usize = 2;
 const MAX_LEVEL: usize = 32;
 /// Fields that are read after a level; what follows them is the message.
 const MAX_FIELDS: usize = 32;
-/// Longest timestamp with its brackets.
-const MAX_TIMESTAMP: usize = 48;
 
 /// When a record says that it was made.
 #[derive(Debug, Clone, Copy)]
@@ -68,74 +65,28 @@ pub fn parse(text: &[u8]) -> Option<Header<'_>> {
     }
 }
 
-/// Where records of Airflow's own format may have been glued to half a line: all places of [`GLUE`] in a batch, found as
-/// one looks, from its beginning to its end. (To begin a search in each line costs more than the search.)
-#[derive(Debug)]
-pub struct Glued<'a> {
-    places: memmem::FindIter<'a, 'static>,
-    next: Option<usize>,
-}
-
-impl<'a> Glued<'a> {
-    /// Of this batch.
-    pub fn of(bytes: &'a [u8]) -> Self {
-        let mut places = memmem::find_iter(bytes, GLUE);
-        Self { next: places.next(), places }
-    }
-
-    /// The places within a range; no later range begins before it.
-    fn within(&mut self, range: Range<usize>) -> impl Iterator<Item = usize> {
-        std::iter::from_fn(move || {
-            loop {
-                let place = self.next.filter(|place| *place < range.end)?;
-                self.next = self.places.next();
-                if place >= range.start {
-                    return Some(place);
-                }
-            }
-        })
-    }
-
-    /// Finds a record that was glued to half a line, of which `text` is the rest and begins at `start` of the batch.
-    /// Returns where in `text` it begins.
-    ///
-    /// A message may well quote a record, but then it puts something before it: a space, a quote, a bracket. What has
-    /// `open_quotes` is half a JSON line, and its last byte says nothing.
-    pub fn find(&mut self, text: &[u8], start: usize, open_quotes: impl Fn() -> bool) -> Option<usize> {
-        self.within(start..start + text.len()).find_map(|place| {
-            let close = place - start;
-            let window = close.saturating_sub(MAX_TIMESTAMP);
-            let start = window + memrchr(b'[', &text[window..close])?;
-            let before = *text[..start].last()?;
-            let header = airflow(&text[start..])?;
-            let quoted = is_before_a_quotation(before) && !open_quotes();
-            (!quoted && header.severity != Severity::NONE).then_some(start)
-        })
-    }
-}
-
-fn is_before_a_quotation(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || b"\"'`([{<:=>|,".contains(&byte)
-}
-
 /// What stands between the time and the place in Airflow's own format.
-const GLUE: &[u8] = b"] {";
+pub const GLUE: &[u8] = b"] {";
 
 /// `[time] {file.py:123} LEVEL - message`, also with double braces, as MWAA has it.
-fn airflow(text: &[u8]) -> Option<Header<'_>> {
+pub fn airflow(text: &[u8]) -> Option<Header<'_>> {
     let inside = text.strip_prefix(b"[")?;
     let (timestamp, end) = timestamp::read(inside)?;
     let rest = inside[end..].strip_prefix(GLUE)?;
-    let (rest, close): (_, &[u8]) = match rest.strip_prefix(b"{") {
-        Some(rest) => (rest, b"}} "),
-        None => (rest, b"} "),
+    let (rest, is_doubled) = match rest.strip_prefix(b"{") {
+        Some(rest) => (rest, true),
+        None => (rest, false),
     };
     let place = &rest[..memchr(b'}', &rest[..rest.len().min(MAX_GROUP)])?];
-    let rest = rest[place.len()..].strip_prefix(close)?;
+    let rest = match &rest[place.len()..] {
+        [b'}', b'}', b' ', rest @ ..] if is_doubled => rest,
+        [b'}', b' ', rest @ ..] if !is_doubled => rest,
+        _ => return None,
+    };
     if !is_place(place) {
         return None;
     }
-    let word = &rest[..rest.iter().take(MAX_LEVEL).position(|byte| *byte == b'-')?].strip_suffix(b" ")?;
+    let word = &rest[..memchr(b'-', &rest[..rest.len().min(MAX_LEVEL)])?].strip_suffix(b" ")?;
     let rest = &rest[word.len() + 2..];
     // Editors and `rstrip` take the last space off an empty message.
     let message = if rest.is_empty() { rest } else { rest.strip_prefix(b" ")? };
@@ -292,10 +243,8 @@ fn is_logger(text: &[u8]) -> bool {
 
 /// `file.py:123`
 fn is_place(text: &[u8]) -> bool {
-    memrchr(b':', text).is_some_and(|colon| {
-        let line = &text[colon + 1..];
-        !line.is_empty() && line.iter().all(u8::is_ascii_digit)
-    })
+    let digits = text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && text[..text.len() - digits].ends_with(b":")
 }
 
 /// The name of a `name=value` without spaces.
@@ -365,21 +314,6 @@ mod tests {
             "",
         ] {
             assert!(read(text).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_record_is_found_where_it_was_glued_but_not_where_it_is_quoted() {
-        let record = "[2026-11-21T19:53:44.789+0000] {a.py:127} ERROR - Received SIGTERM";
-        let find = |before: &str| {
-            let text = format!("{before}{record}").into_bytes();
-            Glued::of(&text).find(&text, 0, || false)
-        };
-        assert_eq!(find("half a li"), Some(9));
-        assert_eq!(find("half a li·"), Some(11));
-        assert_eq!(find("[2026-11-21T19:51:52.061+0000] {a.py:18} INFO - half"), Some(52));
-        for quoting in ["", "they said ", "they said '", "(", "x="] {
-            assert_eq!(find(quoting), None, "{quoting}");
         }
     }
 }

@@ -2,9 +2,6 @@
 
 use updraft_guest::Severity;
 
-/// Longest word of [`WORDS`].
-const LONGEST: usize = 9;
-
 const WORDS: [(&[u8], Level); 13] = [
     (b"INFO", Level::exact(Severity::INFO)),
     (b"WARNING", Level::exact(Severity::WARNING)),
@@ -46,11 +43,7 @@ pub fn upper(word: &[u8]) -> Option<Level> {
 
 /// What a level word in any case says.
 pub fn any_case(word: &[u8]) -> Option<Level> {
-    let mut buffer = [0; LONGEST];
-    let buffer = buffer.get_mut(..word.len())?;
-    buffer.copy_from_slice(word);
-    buffer.make_ascii_uppercase();
-    upper(buffer)
+    WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, level)| *level)
 }
 
 #[cfg(test)]

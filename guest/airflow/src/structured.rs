@@ -1,10 +1,11 @@
 //! JSON lines: Airflow 3's (structlog), and those that Airflow 2 writes for Elasticsearch (`json_format`).
 
+use crate::names::{Member, Met, Names, What};
 use crate::{assemble, exception, level};
 use memchr::memmem;
 use std::borrow::Cow;
-use updraft_guest::json::{Json, Kind, Member};
-use updraft_guest::{EventBuilder, timestamp};
+use updraft_guest::json::{Json, Kind};
+use updraft_guest::{EventBuilder, Value, timestamp};
 
 /// How such a line begins: what to look for when one was glued to half a line.
 pub const BEGINNINGS: [&[u8]; 2] = [b"{\"timestamp\":", b"{\"asctime\":"];
@@ -33,36 +34,11 @@ const AT_THE_TOP: [&str; 13] = [
     "try_number",
 ];
 
-/// How a dialect calls the three members that every record has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Names {
-    time: &'static [u8],
-    level: &'static [u8],
-    message: &'static [u8],
-}
-
-impl Names {
-    const STRUCTLOG: Self = Self { time: b"timestamp", level: b"level", message: b"event" };
-    const ELASTIC: Self = Self { time: b"asctime", level: b"levelname", message: b"message" };
-    const GENERIC: Self = Self { time: b"timestamp", level: b"level", message: b"message" };
-
-    /// The dialect of an object; none when it is not a log record (somebody printed it).
-    pub fn of(members: &[Member<'_>]) -> Option<Self> {
-        let has = |wanted: &[u8]| members.iter().any(|(name, _)| name.plain() == Some(wanted));
-        let records = [Self::STRUCTLOG, Self::ELASTIC].into_iter();
-        let mut records = records.filter(|it| has(it.message) && (has(it.time) || has(it.level)));
-        records.next().or_else(|| {
-            let it = Self::GENERIC;
-            (has(it.message) && has(it.time) && has(it.level)).then_some(it)
-        })
-    }
-}
-
 /// Members that are put together with others, or read. The last one of a name counts.
 #[derive(Debug, Default)]
-struct Known<'a> {
+struct Known<'m, 'a> {
     message: Option<Json<'a>>,
-    logger: Option<Json<'a>>,
+    logger: Option<&'m Member<'a>>,
     /// What Python's own formatter calls the logger.
     name: Option<Json<'a>>,
     time: Option<Json<'a>>,
@@ -80,49 +56,59 @@ pub fn describe(
     names: Names,
     members: &[Member<'_>],
     together: Option<Json<'_>>,
+    met: &mut Met<'_>,
     traceback: &memmem::Finder<'_>,
     scratch: &mut Vec<u8>,
 ) {
     let mut known = Known::default();
     let event = &mut event;
-    for (name, value) in members {
-        let value = *value;
-        let Some(plain) = name.plain() else {
-            if together.is_some() {
-                continue;
-            }
-            let unescaped =
-                name.string(scratch).map(String::from_utf8_lossy).unwrap_or_default().into_owned();
-            field(event, &unescaped, value);
-            continue;
-        };
-        match plain {
-            _ if plain == names.message => known.message = Some(value),
-            _ if plain == names.time => known.time = Some(value),
-            _ if plain == names.level => known.level = Some(value),
-            b"logger" => known.logger = Some(value),
-            b"name" if names == Names::ELASTIC => known.name = Some(value),
-            b"dag_id" => text(event, "dag_id", value, scratch),
-            b"run_id" => text(event, "run_id", value, scratch),
-            b"task_id" => text(event, "task_id", value, scratch),
-            b"map_index" => number(event, "map_index", value),
-            b"try_number" => number(event, "try_number", value),
-            b"filename" => known.filename = Some(value),
-            b"lineno" => known.lineno = Some(value),
-            b"error_detail" => known.error_detail = Some(value),
-            b"exception" => known.exception = Some(value),
+    for member in members {
+        let value = member.value;
+        match member.what {
+            what if what == names.message => known.message = Some(value),
+            what if what == names.time => known.time = Some(value),
+            what if what == names.level => known.level = Some(value),
+            What::Logger => known.logger = Some(member),
+            What::Name if names == Names::ELASTIC => known.name = Some(value),
+            What::DagId | What::RunId | What::TaskId => match value.string(scratch) {
+                Some(text) => put(event, member, met, Value::Text(text)),
+                None => unless_null(event, member.what.name(), value),
+            },
+            What::MapIndex | What::TryNumber => match natural(value) {
+                Some(digits) => put(event, member, met, Value::Json(digits)),
+                None => unless_none(event, member.what.name(), value),
+            },
+            What::Filename => known.filename = Some(value),
+            What::Lineno => known.lineno = Some(value),
+            What::ErrorDetail => known.error_detail = Some(value),
+            What::Exception => known.exception = Some(value),
             _ if together.is_some() => {}
-            _ => field(event, std::str::from_utf8(plain).unwrap_or_default(), value),
+            _ if value.is_unicode() => put(event, member, met, Value::Json(value.bytes())),
+            _ => {
+                let mut scratch = Vec::new();
+                let text = value.string(&mut scratch).unwrap_or(value.bytes());
+                put(event, member, met, Value::Text(text));
+            }
         }
     }
     if let Some(record) = together {
         field(event, TOGETHER, record);
     }
-    if let Some(logger) = known.logger.or(known.name) {
-        text(event, "logger", logger, scratch);
-    }
-    if let Some(name) = known.name.filter(|_| known.logger.is_some()) {
-        field(event, "name", name);
+    match (known.logger, known.name) {
+        (Some(logger), name) => {
+            match logger.value.string(scratch) {
+                Some(text) => put(event, logger, met, Value::Text(text)),
+                None => unless_null(event, "logger", logger.value),
+            }
+            if let Some(name) = name {
+                field(event, "name", name);
+            }
+        }
+        (None, Some(name)) => match name.string(scratch) {
+            Some(text) => _ = event.attribute_text("logger", text),
+            None => unless_null(event, "logger", name),
+        },
+        (None, None) => {}
     }
     message(event, names, &known, traceback, scratch);
     time_and_level(event, names, &known, scratch);
@@ -130,12 +116,54 @@ pub fn describe(
     exception(event, &known, scratch);
 }
 
-fn time_and_level(event: &mut EventBuilder<'_, '_>, names: Names, known: &Known<'_>, scratch: &mut Vec<u8>) {
+/// Makes an attribute of a member, whose name is looked up only when it is met for the first time.
+#[inline]
+fn put(event: &mut EventBuilder<'_, '_>, member: &Member<'_>, met: &mut Met<'_>, value: Value<'_>) {
+    match (member.met.and_then(|place| *met.key(place)), value) {
+        (Some(key), Value::Text(text)) => _ = event.keyed_text(key, text),
+        (Some(key), Value::Json(json)) => _ = event.keyed_json(key, json),
+        (None, _) => put_named(event, member, met, value),
+    }
+}
+
+#[inline(never)]
+fn put_named(event: &mut EventBuilder<'_, '_>, member: &Member<'_>, met: &mut Met<'_>, value: Value<'_>) {
+    let name = attribute_name(member);
+    match value {
+        Value::Text(text) => _ = event.attribute_text(&name, text),
+        Value::Json(json) => _ = event.attribute_json(&name, json),
+    }
+    if let Some(place) = member.met {
+        *met.key(place) = event.key(&name);
+    }
+}
+
+/// What stands at the top does so under its own name, all else as a field.
+fn attribute_name<'a>(member: &Member<'a>) -> Cow<'a, str> {
+    match member.what {
+        What::DagId | What::RunId | What::TaskId | What::MapIndex | What::TryNumber | What::Logger => {
+            Cow::Borrowed(member.what.name())
+        }
+        _ => {
+            let mut scratch = Vec::new();
+            let name =
+                Json::parse(member.name).and_then(|name| name.string(&mut scratch)).unwrap_or_default();
+            Cow::Owned(field_key(&String::from_utf8_lossy(name)).into_owned())
+        }
+    }
+}
+
+fn time_and_level(
+    event: &mut EventBuilder<'_, '_>,
+    names: Names,
+    known: &Known<'_, '_>,
+    scratch: &mut Vec<u8>,
+) {
     if let Some(value) = known.time {
         let text = value.string(scratch).unwrap_or_default();
         match timestamp::parse(text).filter(|(_, end)| *end == text.len()) {
             Some((timestamp, _)) => _ = event.timestamp_ns(timestamp),
-            None => field(event, std::str::from_utf8(names.time).unwrap_or_default(), value),
+            None => field(event, names.time.name(), value),
         }
     }
     if let Some(value) = known.level {
@@ -144,7 +172,7 @@ fn time_and_level(event: &mut EventBuilder<'_, '_>, names: Names, known: &Known<
             event.severity(level.severity);
         }
         if !level.is_some_and(|level| level.is_exact) {
-            field(event, std::str::from_utf8(names.level).unwrap_or_default(), value);
+            field(event, names.level.name(), value);
         }
     }
 }
@@ -152,7 +180,7 @@ fn time_and_level(event: &mut EventBuilder<'_, '_>, names: Names, known: &Known<
 fn message(
     event: &mut EventBuilder<'_, '_>,
     names: Names,
-    known: &Known<'_>,
+    known: &Known<'_, '_>,
     traceback: &memmem::Finder<'_>,
     scratch: &mut Vec<u8>,
 ) {
@@ -176,7 +204,7 @@ fn message(
 }
 
 /// `file.py:123`, of two members.
-fn place(event: &mut EventBuilder<'_, '_>, known: &Known<'_>, scratch: &mut Vec<u8>) {
+fn place(event: &mut EventBuilder<'_, '_>, known: &Known<'_, '_>, scratch: &mut Vec<u8>) {
     let line = known.lineno.filter(|line| is_natural(line.bytes()));
     let named = known.filename.is_some_and(|name| matches!(name.kind(), Kind::Plain | Kind::Escaped));
     if let Some(name) = known.filename.filter(|_| named) {
@@ -207,7 +235,7 @@ fn place(event: &mut EventBuilder<'_, '_>, known: &Known<'_>, scratch: &mut Vec<
 }
 
 /// The traceback, printed as Python would; a text that somebody else printed; else the value as it came.
-fn exception(event: &mut EventBuilder<'_, '_>, known: &Known<'_>, scratch: &mut Vec<u8>) {
+fn exception(event: &mut EventBuilder<'_, '_>, known: &Known<'_, '_>, scratch: &mut Vec<u8>) {
     let printed = known.error_detail.and_then(exception::print);
     if let Some(text) = &printed {
         event.attribute_text("exception", text);
@@ -222,23 +250,23 @@ fn exception(event: &mut EventBuilder<'_, '_>, known: &Known<'_>, scratch: &mut 
     }
 }
 
-/// A string of the task's context or the logger's name; null says nothing.
-fn text(event: &mut EventBuilder<'_, '_>, key: &str, value: Json<'_>, scratch: &mut Vec<u8>) {
-    if let Some(text) = value.string(scratch) {
-        event.attribute_text(key, text);
-    } else if value.kind() != Kind::Null {
+/// What should be a string and is none; null says nothing.
+fn unless_null(event: &mut EventBuilder<'_, '_>, key: &str, value: Json<'_>) {
+    if value.kind() != Kind::Null {
         field(event, key, value);
     }
 }
 
-/// A number of the task's context. Airflow 2 writes it as a string; -1 and null say nothing.
-fn number(event: &mut EventBuilder<'_, '_>, key: &str, value: Json<'_>) {
-    let digits = value.plain().unwrap_or(value.bytes());
-    if is_natural(digits) {
-        event.attribute_json(key, digits);
-    } else if digits != b"-1" && value.kind() != Kind::Null {
-        field(event, key, value);
+/// What should be a number of the task's context and is none; -1 and null say nothing.
+fn unless_none(event: &mut EventBuilder<'_, '_>, key: &str, value: Json<'_>) {
+    if value.plain().unwrap_or(value.bytes()) != b"-1" {
+        unless_null(event, key, value);
     }
+}
+
+/// The digits of a number of the task's context. Airflow 2 writes it as a string.
+fn natural(value: Json<'_>) -> Option<&[u8]> {
+    Some(value.plain().unwrap_or(value.bytes())).filter(|digits| is_natural(digits))
 }
 
 fn is_natural(text: &[u8]) -> bool {

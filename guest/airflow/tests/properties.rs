@@ -82,4 +82,96 @@ proptest! {
         prop_assert_eq!(&rows[0].message, text.as_bytes());
         prop_assert_eq!(rows[0].attribute(&extra), Some(line[&extra].to_string()));
     }
+
+    #[test]
+    fn a_record_says_the_same_whatever_names_came_before_it(
+        records in prop::collection::vec(prop::collection::vec((name(), value()), 0..8), 0..30),
+        others in 0usize..400,
+    ) {
+        // More names than are kept, then records that share some of theirs, duplicates included.
+        let other = |at: usize| record(&[(format!("\"other{}\"", at % 200), at.to_string())]);
+        let lines: Vec<String> = (0..others).map(other).chain(records.iter().map(|it| record(it))).collect();
+        let apart: Vec<Row> = lines.iter().flat_map(|line| events(line.as_bytes())).collect();
+        prop_assert_eq!(events(lines.concat().as_bytes()), apart);
+    }
+
+    #[test]
+    fn space_between_a_records_members_changes_nothing(members in prop::collection::vec((name(), value()), 0..8)) {
+        let said = |line: String| {
+            let Row { timestamp_ns, severity, message, attributes, .. } = events(line.as_bytes())[0].clone();
+            (timestamp_ns, severity, message, attributes)
+        };
+        let apart: Vec<_> =
+            members.iter().map(|(name, value)| (format!(" {name}\t"), format!("\r {value} "))).collect();
+        prop_assert_eq!(said(record(&members)), said(record(&apart)));
+    }
+}
+
+/// A member's name, quoted: one that means something, or another; short, long or with escapes.
+fn name() -> impl Strategy<Value = String> {
+    const KNOWN: [&str; 26] = [
+        "timestamp",
+        "level",
+        "event",
+        "message",
+        "asctime",
+        "levelname",
+        "logger",
+        "name",
+        "dag_id",
+        "run_id",
+        "task_id",
+        "map_index",
+        "try_number",
+        "filename",
+        "lineno",
+        "exception",
+        "source",
+        "kind",
+        "fields.x",
+        "ti_id",
+        "",
+        "fifteen_letters",
+        "sixteen__letters",
+        "dag_file_parse_ms",
+        r"\u0064ag_id",
+        r"\ud800",
+    ];
+    let name = prop_oneof![
+        4 => prop::sample::select(&KNOWN[..]).prop_map(str::to_owned),
+        1 => "[a-c]{1,2}",
+        1 => "[a-b]{14,18}",
+        1 => "[a-b]{60,70}",
+    ];
+    name.prop_map(|name| format!("\"{name}\""))
+}
+
+fn value() -> impl Strategy<Value = String> {
+    const VALUES: [&str; 17] = [
+        "null",
+        "true",
+        "-1",
+        "0",
+        "12",
+        "1.5e3",
+        r#""""#,
+        r#""7""#,
+        r#""-1""#,
+        r#""etl""#,
+        r#""a\nb""#,
+        r#""\udc80""#,
+        r#"["\ud800"]"#,
+        r#"{"a":[1]}"#,
+        r#""2026-11-21T19:42:07.5Z""#,
+        r#""warning""#,
+        "\"é\"",
+    ];
+    prop::sample::select(&VALUES[..]).prop_map(str::to_owned)
+}
+
+/// The line of a record that has these members, too.
+fn record(members: &[(String, String)]) -> String {
+    let members: Vec<String> = members.iter().map(|(name, value)| format!(",{name}:{value}")).collect();
+    let members = members.concat();
+    format!("{{\"timestamp\":\"2026-11-21T19:42:07Z\",\"level\":\"info\",\"event\":\"e\"{members}}}\n")
 }

@@ -93,12 +93,4 @@ impl Columns {
         self.attribute_ends.push(row.end);
         self.attribute_json.push(row.json);
     }
-
-    pub(crate) fn set_row(&mut self, at: usize, row: Row) {
-        self.attribute_events[at] = row.event;
-        self.attribute_keys[at] = row.key;
-        self.attribute_starts[at] = row.start;
-        self.attribute_ends[at] = row.end;
-        self.attribute_json[at] = row.json;
-    }
 }

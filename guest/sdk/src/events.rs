@@ -1,9 +1,10 @@
 //! The events that a normalizer makes: `events.push(line)`, then say what is known about it.
 
 use crate::columns::{Columns, NO_TIMESTAMP, Row};
+use crate::host;
 use crate::keys::{Keys, LEFT_OUT};
 use crate::lines::Lines;
-use crate::{Value, host};
+use crate::staged::{EventRow, Staged};
 
 /// OpenTelemetry's `SeverityNumber`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,11 +34,11 @@ impl Severity {
 pub struct Events<'a> {
     input: &'a [u8],
     columns: Columns,
+    /// The last events and attributes, which the columns do not have yet; all of the event under construction.
+    staged: Staged,
     keys: Keys,
-    /// Per key, one past the row that holds it last: so that an attribute set twice is found at once.
-    rows: Vec<u32>,
-    /// First attribute row of the event under construction.
-    first_row: u32,
+    /// Per key, one past the last event that has it, and where in `staged` it is.
+    last: Vec<(u32, u32)>,
     /// Attributes left out since the batch has 65,536 other names already.
     left_out: u64,
 }
@@ -50,9 +51,9 @@ impl<'a> Events<'a> {
         Self {
             input: lines.bytes(),
             columns,
+            staged: Staged::default(),
             keys: Keys::default(),
-            rows: Vec::new(),
-            first_row: 0,
+            last: Vec::new(),
             left_out: 0,
         }
     }
@@ -66,33 +67,37 @@ impl<'a> Events<'a> {
     /// When `source` is not the piece of the batch that comes next: a mistake of the component's author.
     pub fn push(&mut self, source: impl AsRef<[u8]>) -> EventBuilder<'_, 'a> {
         let source = source.as_ref();
-        let start = self.columns.source_ends.last().copied().unwrap_or(0);
+        let start = match self.staged.events.last() {
+            Some(event) => event.source_end,
+            None => self.columns.source_ends.last().copied().unwrap_or(0),
+        };
         let end = start + source.len() as u32;
         assert!(
             source.is_empty() || self.place(source) == Some(start),
             "an event's source must begin where the one before it ended (byte {start} of the batch)"
         );
-        let columns = &mut self.columns;
-        columns.timestamps.push(NO_TIMESTAMP);
-        columns.severities.push(Severity::NONE.0);
-        columns.source_ends.push(end);
-        columns.raw_starts.push(start);
-        columns.raw_ends.push(end);
-        columns.message_starts.push(start);
-        columns.message_ends.push(end - u32::from(source.ends_with(b"\n")));
-        columns.labels.push(0);
-        self.first_row = columns.attribute_events.len() as u32;
+        if self.staged.is_full() {
+            self.staged.write(&mut self.columns);
+        }
+        self.staged.events.push(EventRow {
+            timestamp: NO_TIMESTAMP,
+            source_end: end,
+            message_start: start,
+            message_end: end - u32::from(source.ends_with(b"\n")),
+            label: 0,
+            severity: Severity::NONE.0,
+        });
         EventBuilder { events: self }
     }
 
     /// How many so far.
     pub fn len(&self) -> usize {
-        self.columns.len()
+        self.columns.len() + self.staged.events.len()
     }
 
     /// None yet.
     pub fn is_empty(&self) -> bool {
-        self.columns.is_empty()
+        self.len() == 0
     }
 
     /// How many attribute names the batch has so far. Attributes with a name beyond 65,536 of them are left out, and
@@ -106,6 +111,7 @@ impl<'a> Events<'a> {
         if self.left_out > 0 {
             host::count(LEFT_OUT, self.left_out);
         }
+        self.staged.write(&mut self.columns);
         self.columns.key_names = self.keys.into_names();
         self.columns
     }
@@ -130,29 +136,34 @@ impl<'a> Events<'a> {
         (start, start + text.len() as u32)
     }
 
-    fn attribute(&mut self, key: &str, value: Value<'_>) {
-        let Some(key) = self.keys.add(key) else {
-            self.left_out += 1;
-            return;
-        };
-        let (text, json) = match value {
-            Value::Json(text) => (text, true),
-            Value::Text(text) => (text, false),
-        };
-        let (start, end) = self.span(text);
-        let row = Row { event: self.columns.len() as u32 - 1, key, start, end, json };
-        if self.rows.len() <= key as usize {
-            self.rows.resize(self.keys.len(), 0);
+    fn attribute(&mut self, key: &str, text: &[u8], json: bool) {
+        match self.keys.add(key) {
+            Some(key) => self.keyed(Key(key), text, json),
+            None => self.left_out += 1,
         }
-        let after = self.rows[key as usize];
-        if after > self.first_row {
-            self.columns.set_row(after as usize - 1, row);
+    }
+
+    fn keyed(&mut self, Key(key): Key, text: &[u8], json: bool) {
+        let (start, end) = self.span(text);
+        let events = self.len() as u32;
+        let row = Row { event: events - 1, key, start, end, json };
+        if self.last.len() <= key as usize {
+            self.last.resize(self.keys.len(), (0, 0));
+        }
+        let rows = &mut self.staged.attributes;
+        let last = &mut self.last[key as usize];
+        if let Some(given) = rows.get_mut(last.1 as usize).filter(|_| last.0 == events) {
+            *given = row;
         } else {
-            self.columns.push_row(row);
-            self.rows[key as usize] = self.columns.attribute_events.len() as u32;
+            *last = (events, rows.len() as u32);
+            rows.push(row);
         }
     }
 }
+
+/// An attribute's name within a batch's events, looked up once ([`EventBuilder::key`]) for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key(u16);
 
 /// The event that was pushed last.
 #[derive(Debug)]
@@ -161,50 +172,68 @@ pub struct EventBuilder<'e, 'a> {
 }
 
 impl EventBuilder<'_, '_> {
-    fn at(&self) -> usize {
-        self.events.columns.len() - 1
+    fn change(&mut self, change: impl FnOnce(&mut EventRow)) -> &mut Self {
+        // There is one: it is what this builds.
+        if let Some(event) = self.events.staged.events.last_mut() {
+            change(event);
+        }
+        self
     }
 
     /// Nanoseconds since the Unix epoch, UTC.
     pub fn timestamp_ns(&mut self, timestamp: i64) -> &mut Self {
-        let at = self.at();
-        self.events.columns.timestamps[at] = timestamp;
-        self
+        self.change(|event| event.timestamp = timestamp)
     }
 
     /// How bad it is.
     pub fn severity(&mut self, severity: Severity) -> &mut Self {
-        let at = self.at();
-        self.events.columns.severities[at] = severity.0;
-        self
+        self.change(|event| event.severity = severity.0)
     }
 
     /// What it says.
     pub fn message(&mut self, message: impl AsRef<[u8]>) -> &mut Self {
-        let at = self.at();
         let (start, end) = self.events.span(message.as_ref());
-        self.events.columns.message_starts[at] = start;
-        self.events.columns.message_ends[at] = end;
-        self
+        self.change(|event| (event.message_start, event.message_end) = (start, end))
     }
 
     /// A short word that routes tell events apart by; `default` when none is given.
     pub fn label(&mut self, name: &str) -> &mut Self {
-        let at = self.at();
         let label = self.events.columns.label(name);
-        self.events.columns.labels[at] = label;
-        self
+        self.change(|event| event.label = label)
     }
 
     /// An attribute that is a string. Given again under the same key, it replaces the one before.
     pub fn attribute_text(&mut self, key: &str, text: impl AsRef<[u8]>) -> &mut Self {
-        self.events.attribute(key, Value::Text(text.as_ref()));
+        self.events.attribute(key, text.as_ref(), false);
         self
     }
 
     /// An attribute that is a JSON value, given as valid UTF-8 JSON. Replaces one of the same key, too.
     pub fn attribute_json(&mut self, key: &str, json: impl AsRef<[u8]>) -> &mut Self {
-        self.events.attribute(key, Value::Json(json.as_ref()));
+        self.events.attribute(key, json.as_ref(), true);
+        self
+    }
+
+    /// The key of attributes of this name, for this batch's events alone. None: it has 65,536 others already.
+    pub fn key(&mut self, name: &str) -> Option<Key> {
+        self.events.keys.add(name).map(Key)
+    }
+
+    /// [`EventBuilder::attribute_text`], of a name that was looked up.
+    ///
+    /// # Panics
+    /// When the key is of another batch and this one has no such: a mistake of the component's author.
+    pub fn keyed_text(&mut self, key: Key, text: impl AsRef<[u8]>) -> &mut Self {
+        self.events.keyed(key, text.as_ref(), false);
+        self
+    }
+
+    /// [`EventBuilder::attribute_json`], of a name that was looked up.
+    ///
+    /// # Panics
+    /// When the key is of another batch and this one has no such: a mistake of the component's author.
+    pub fn keyed_json(&mut self, key: Key, json: impl AsRef<[u8]>) -> &mut Self {
+        self.events.keyed(key, json.as_ref(), true);
         self
     }
 }

@@ -73,7 +73,7 @@ impl Keys {
     }
 }
 
-/// Whether two short names are the same: here, eight bytes at a time, since WebAssembly's own comparison is a call of a
+/// Whether two short names are the same: here, eight or four bytes at a time, since WebAssembly's own comparison is a call of a
 /// function that goes byte by byte.
 fn same(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
@@ -83,7 +83,12 @@ fn same(left: &[u8], right: &[u8]) -> bool {
         (Some(left_end), Some(right_end)) => {
             left_end == right_end && left.as_chunks::<8>().0 == right.as_chunks::<8>().0
         }
-        _ => left.iter().zip(right).all(|(left, right)| left == right),
+        _ => match (left.first_chunk::<4>(), right.first_chunk::<4>()) {
+            (Some(left_start), Some(right_start)) => {
+                left_start == right_start && left.last_chunk::<4>() == right.last_chunk::<4>()
+            }
+            _ => left.iter().zip(right).all(|(left, right)| left == right),
+        },
     }
 }
 

@@ -42,6 +42,7 @@ mod keys;
 mod lines;
 mod origin;
 mod replace;
+mod staged;
 mod table;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -57,7 +58,7 @@ pub use columns::{Columns, DROPPED, NO_TIMESTAMP};
 pub use component::{Instance, run_normalizer, run_transformer};
 pub use component::{LogStreamName, Normalizer, Router, Sink, Target, Transformer};
 pub use edit::{Event, EventSet};
-pub use events::{EventBuilder, Events, Severity};
+pub use events::{EventBuilder, Events, Key, Severity};
 pub use lines::{Line, Lines};
 pub use origin::{Deployment, LogStream, StreamKind, TaskTry};
 pub use replace::Finder;

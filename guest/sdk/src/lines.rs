@@ -61,7 +61,7 @@ impl Lines {
 
     /// The lines in order.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { lines: self, range: 0..self.len() }
+        Iter { bytes: &self.bytes, ends: self.ends.iter(), start: 0 }
     }
 
     /// Where a line starts; for one past the last, where that one ends.
@@ -82,19 +82,23 @@ impl<'a> IntoIterator for &'a Lines {
 /// The lines in order.
 #[derive(Debug, Clone)]
 pub struct Iter<'a> {
-    lines: &'a Lines,
-    range: Range<usize>,
+    bytes: &'a [u8],
+    ends: std::slice::Iter<'a, u32>,
+    start: usize,
 }
 
 impl<'a> Iterator for Iter<'a> {
     type Item = Line<'a>;
 
     fn next(&mut self) -> Option<Line<'a>> {
-        self.range.next().map(|at| Line(self.lines.join(at..at + 1)))
+        let end = *self.ends.next()? as usize;
+        let line = &self.bytes[self.start..end];
+        self.start = end;
+        Some(Line(line))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.range.size_hint()
+        self.ends.size_hint()
     }
 }
 

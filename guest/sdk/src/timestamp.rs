@@ -19,20 +19,24 @@ pub fn parse(text: &[u8]) -> Option<(i64, usize)> {
 /// of nanoseconds cannot say it (before 1677, after April 2262).
 pub fn read(text: &[u8]) -> Option<(Option<i64>, usize)> {
     let fixed: &[u8; 19] = text.first_chunk()?;
-    let pair = |at: usize| two_digits([fixed[at], fixed[at + 1]]);
-    let shape = [fixed[4], fixed[7], fixed[13], fixed[16]] == *b"--::" && matches!(fixed[10], b'T' | b' ');
-    if !shape {
-        return None;
+    let (words, seconds) = fixed.as_chunks::<8>();
+    let [date, mut time] = [words[0], words[1]];
+    if time[2] == b' ' {
+        time[2] = b'T';
     }
-    let (year, month, day) = (pair(0)? * 100 + pair(2)?, pair(5)?, pair(8)?);
-    let (hour, minute, second) = (pair(11)?, pair(14)?, pair(17)?);
+    // `2026-11-` and `21T16:12`, then `:07`.
+    let date = digits(date, *b"0000-00-")?;
+    let time = digits(time, *b"00T00:00")?;
+    let second = two_digits([seconds[1], seconds[2]]).filter(|_| seconds[0] == b':')?;
+    let (year, month, day) = (pair(date, 0) * 100 + pair(date, 2), pair(date, 5), pair(time, 0));
+    let (hour, minute) = (pair(time, 3), pair(time, 6));
     let (fraction, after_fraction) = fraction(text, fixed.len());
     let (offset, end) = offset(text, after_fraction);
     let timestamp = || {
         // A leap second counts as the one before it, as in Unix time.
-        let of_day = hour * 3_600 + minute * 60 + second.min(59);
+        let of_day = i64::from(hour * 3_600 + minute * 60) + second.min(59);
         let exists = hour <= 23 && minute <= 59 && second <= 60;
-        let seconds = days(year, month, day).filter(|_| exists)? * 86_400 + of_day - offset;
+        let seconds = i64::from(days(year, month, day).filter(|_| exists)?) * 86_400 + of_day - offset;
         // A multiplication that looks for overflow is one of 128 bits, which WebAssembly has not.
         if seconds.abs() < MOST_SECONDS {
             Some(seconds * NANOS + fraction)
@@ -41,6 +45,32 @@ pub fn read(text: &[u8]) -> Option<(Option<i64>, usize)> {
         }
     };
     Some((timestamp(), end))
+}
+
+/// The lowest bit of each byte of a word…
+const LOW: u64 = u64::MAX / 0xff;
+/// …and the highest.
+const HIGH: u64 = LOW << 7;
+
+/// The values of the digits of a text that has digits where `shape` has a `0`, and all else as it does.
+#[inline]
+fn digits(text: [u8; 8], shape: [u8; 8]) -> Option<u64> {
+    let most = u64::from_le_bytes(shape.map(|byte| if byte == b'0' { 9 } else { 0 }));
+    let values = u64::from_le_bytes(text) ^ u64::from_le_bytes(shape);
+    (above(values, most) == 0).then_some(values)
+}
+
+/// A high bit for each byte that is above its own most.
+#[inline]
+fn above(bytes: u64, most: u64) -> u64 {
+    (((bytes & !HIGH) + (LOW * 0x7f - most)) | bytes) & HIGH
+}
+
+/// The number that two digits make.
+#[inline]
+fn pair(digits: u64, at: u32) -> u32 {
+    let (tens, ones) = ((digits >> (8 * at)) as u8, (digits >> (8 * at + 8)) as u8);
+    u32::from(tens) * 10 + u32::from(ones)
 }
 
 #[cold]
@@ -58,8 +88,19 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     if !matches!(text.get(at), Some(b'.' | b',')) {
         return (0, at);
     }
+    let rest = &text[at + 1..];
+    let first = match rest.first_chunk() {
+        Some(first) => u64::from_le_bytes(*first),
+        // Zeros, which are no digits, in place of what stands before.
+        None => text
+            .last_chunk()
+            .map_or(0, |last| u64::from_le_bytes(*last).unbounded_shr(64 - 8 * rest.len() as u32)),
+    };
+    if let Some((nanos, digits)) = short_fraction(first) {
+        return if digits == 0 { (0, at) } else { (nanos, at + 1 + digits) };
+    }
     let (mut nanos, mut digits) = (0, 0);
-    for byte in &text[at + 1..] {
+    for byte in rest {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
@@ -70,6 +111,22 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
         digits += 1;
     }
     if digits == 0 { (0, at) } else { (nanos, at + 1 + digits) }
+}
+
+/// A fraction of fewer than eight digits, and how many they are. None: there are more. The first is the lowest byte.
+#[inline]
+fn short_fraction(text: u64) -> Option<(i64, usize)> {
+    let values = text ^ (LOW * u64::from(b'0'));
+    let digits = above(values, LOW * 9).trailing_zeros() / 8;
+    if digits == 8 {
+        return None;
+    }
+    // The first digit comes to stand for tenths of a second, zeros follow the last one: eight in all.
+    let values = values & !(u64::MAX << (8 * digits));
+    let pairs = (values * 10 + (values >> 8)) & (u64::MAX / 0xffff * 0xff);
+    let fours = (pairs * 100 + (pairs >> 16)) & (u64::MAX / 0xffff_ffff * 0xffff);
+    let eight = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
+    Some((eight as i64 * 10, digits as usize))
 }
 
 /// Seconds east of UTC, and where the offset ends. No offset: UTC.
@@ -93,22 +150,23 @@ fn offset(text: &[u8], at: usize) -> (i64, usize) {
 
 /// Days since the epoch of a date of the Gregorian calendar; none for a date that does not exist.
 /// <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+fn days(year: u32, month: u32, day: u32) -> Option<i32> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
-        2 => 28 + i64::from(leap),
+        2 => 28 + u32::from(leap),
         _ => return None,
     };
     if day < 1 || day > length {
         return None;
     }
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
+    // One era later, so that no year is below zero: their months are counted from March.
+    let year = year + 400 - u32::from(month <= 2);
+    let (era, of_era) = (year / 400, year % 400);
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    Some(days as i32 - 719_468 - 146_097)
 }
 
 #[cfg(test)]
@@ -195,8 +253,8 @@ mod tests {
             let length = |year: i64| 365 + i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
             while left < 0 { year -= 1; left += length(year); }
             while left >= length(year) { left -= length(year); year += 1; }
-            prop_assert_eq!(days(year, 1, 1), Some(day - left));
-            prop_assert_eq!(days(year, 12, 31), Some(day - left + length(year) - 1));
+            prop_assert_eq!(days(year as u32, 1, 1).map(i64::from), Some(day - left));
+            prop_assert_eq!(days(year as u32, 12, 31).map(i64::from), Some(day - left + length(year) - 1));
         }
 
         #[test]
@@ -204,6 +262,28 @@ mod tests {
             if let Some((_, end)) = parse(&text) {
                 prop_assert!(end <= text.len());
             }
+        }
+
+
+        #[test]
+        fn one_wrong_byte_makes_it_no_time(at in 0usize..19, byte in any::<u8>(), rest in "(\\.[0-9]{0,9})?Z?") {
+            let mut text = format!("2026-10-21T12:10:11{rest}").into_bytes();
+            text[at] = byte;
+            let right = match at {
+                4 | 7 => byte == b'-',
+                10 => byte == b'T' || byte == b' ',
+                13 | 16 => byte == b':',
+                _ => byte.is_ascii_digit(),
+            };
+            prop_assert_eq!(read(&text).is_some(), right);
+        }
+
+        #[test]
+        fn a_fraction_is_read_to_its_ninth_digit(digits in "[0-9]{0,12}", after in "([Z /:a-]{1,9})?") {
+            let text = format!("1970-01-01T00:00:00.{digits}{after}");
+            let nine: String = digits.chars().chain(std::iter::repeat('0')).take(9).collect();
+            let end = if digits.is_empty() { 19 } else { 20 + digits.len() };
+            prop_assert_eq!(fraction(text.as_bytes(), 19), (nine.parse().unwrap_or(-1), end));
         }
     }
 }

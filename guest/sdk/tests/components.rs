@@ -231,3 +231,50 @@ proptest! {
         }
     }
 }
+
+/// As many events as lines, each with as many attributes as its line has bytes; some by name, some by key.
+struct Many;
+
+impl Normalizer for Many {
+    fn configure(_config: &str) -> Result<Self, String> {
+        Ok(Self)
+    }
+
+    fn normalize(&mut self, _: &LogStream, lines: &Lines, events: &mut Events<'_>) -> Result<usize, String> {
+        for (at, line) in lines.iter().enumerate() {
+            let mut event = events.push(line);
+            event.severity(Severity(at as u8 % 24)).timestamp_ns(at as i64).label(&format!("l{}", at % 3));
+            for (index, byte) in line.text().chunks(1).enumerate() {
+                let name = format!("a{index}");
+                event.attribute_json(&name, "0");
+                match event.key(&name).filter(|_| at % 2 == 0) {
+                    Some(key) => event.keyed_json(key, "1").keyed_text(key, byte),
+                    None => event.attribute_text(&name, byte),
+                };
+            }
+        }
+        Ok(lines.len())
+    }
+}
+export_normalizer!(Many);
+
+#[test]
+fn events_are_as_they_were_said_however_many_there_are() {
+    let line = |at: usize| "x".repeat(if at % 400 == 399 { 700 } else { at % 5 });
+    for count in [0, 1, 255, 256, 257, 2000] {
+        let log: String = (0..count).map(|at| line(at) + "\n").collect();
+        let batch = testing::normalize(&mut Many, &testing::origin(), log, true).unwrap();
+        let rows = batch.rows();
+        assert_eq!(rows.len(), count);
+        for (at, row) in rows.iter().enumerate() {
+            let said =
+                (row.severity, row.timestamp_ns, row.label.clone(), row.message.len(), row.raw == row.source);
+            assert_eq!(
+                said,
+                (at as u8 % 24, Some(at as i64), Some(format!("l{}", at % 3)), line(at).len(), true)
+            );
+            let expected = |index| (format!("a{index}"), b"x".to_vec(), false);
+            assert!(row.attributes.iter().cloned().eq((0..line(at).len()).map(expected)), "event {at}");
+        }
+    }
+}
