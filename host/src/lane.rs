@@ -189,11 +189,7 @@ impl Lane {
 
     /// Parts of events have come to this: of the event at this place of its batch, so many.
     pub fn acknowledge_each<'a>(&self, seq: Seq, parts: impl IntoIterator<Item = (usize, usize, &'a Fate)>) {
-        self.of_batch(seq, |pending| {
-            for (event, count, fate) in parts {
-                pending.acknowledge_event(event, count, fate);
-            }
-        });
+        self.of_batch(seq, |pending| pending.acknowledge_events(parts));
     }
 
     fn of_batch(&self, seq: Seq, change: impl FnOnce(&mut Pending)) {

@@ -103,19 +103,32 @@ impl Pending {
     }
 
     /// So many parts of the event at that place in the batch have come to this. Refused in one part is refused.
-    pub fn acknowledge_event(&mut self, place: usize, count: usize, fate: &Fate) {
-        let Some(at) = u32::try_from(place).ok().and_then(|place| self.place_of(place)) else { return };
-        let fates = &mut self.fates;
-        if let Some(told) = self.awaited.get_mut(at).and_then(|awaited| awaited.fate.as_mut())
-            && !fates.get(*told as usize).is_some_and(|told| told.outcome.is_refusal())
-        {
-            let known = fates.iter().position(|known| known == fate);
-            *told = known.unwrap_or(fates.len()) as u32;
-            if known.is_none() {
-                fates.push(fate.clone());
+    pub fn acknowledge_events<'a>(&mut self, parts: impl IntoIterator<Item = (usize, usize, &'a Fate)>) {
+        let mut last: Option<(&Fate, u32)> = None;
+        for (place, count, fate) in parts {
+            let Some(at) = u32::try_from(place).ok().and_then(|place| self.place_of(place)) else { continue };
+            // Nearly always it is the very same as that of the event before.
+            let place = match last {
+                Some((same, place)) if std::ptr::eq(same, fate) => place,
+                _ => self.place_of_fate(fate),
+            };
+            last = Some((fate, place));
+            if let Some(told) = self.awaited.get_mut(at).and_then(|awaited| awaited.fate.as_mut())
+                && !self.fates.get(*told as usize).is_some_and(|told| told.outcome.is_refusal())
+            {
+                *told = place;
             }
+            self.count_down(at, count);
         }
-        self.count_down(at, count);
+    }
+
+    /// Among those that are known, from now on.
+    fn place_of_fate(&mut self, fate: &Fate) -> u32 {
+        let known = self.fates.iter().position(|known| known == fate);
+        if known.is_none() {
+            self.fates.push(fate.clone());
+        }
+        known.unwrap_or(self.fates.len() - 1) as u32
     }
 
     /// Where in `awaited` the event at that place of the batch is.
@@ -159,7 +172,12 @@ impl Pending {
 
     /// What became of the first so many is clear.
     fn pass(&mut self, count: usize) {
-        for Awaited { events, bytes, fate, .. } in self.awaited.drain(..count) {
+        let mut passed = self.awaited.drain(..count).peekable();
+        while let Some(Awaited { mut events, mut bytes, fate, .. }) = passed.next() {
+            // What follows each other in the file is told at once.
+            while let Some(next) = passed.next_if(|it| it.fate == fate && it.bytes.start == bytes.end) {
+                (events, bytes.end) = (events + next.events, next.bytes.end);
+            }
             let Some(fate) = fate.and_then(|fate| self.fates.get(fate as usize)) else { continue };
             let [from, to] = [bytes.start, bytes.end].map(|at| self.start + u64::from(at));
             self.tally.add(fate, from..to, u64::from(events), to - from);

@@ -46,16 +46,16 @@ pub struct Lines {
 pub struct Spare(Mutex<Vec<Vec<u8>>>);
 
 impl Spare {
-    /// Some of it, empty.
+    /// Some of it, for [`read`]: what is in there is of no use.
     pub fn take(&self) -> Vec<u8> {
         self.kept().pop().unwrap_or_default()
     }
 
-    /// Keeps it for the next, if it is of the usual size and not too much.
-    pub fn keep(&self, mut bytes: Vec<u8>) {
+    /// Keeps it for the next, if it is of the usual size and not too much. It is not cleared: then what is to be overwritten
+    /// need not be filled before.
+    pub fn keep(&self, bytes: Vec<u8>) {
         let mut kept = self.kept();
         if kept.len() < SPARE && (1..=SPARE_BYTES).contains(&bytes.capacity()) {
-            bytes.clear();
             kept.push(bytes);
         }
     }
@@ -65,49 +65,61 @@ impl Spare {
     }
 }
 
-/// Reads lines from `offset` into this memory, looking at no byte from `size` on.
-pub fn read(bytes: Vec<u8>, file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<Lines> {
-    let mut lines = Lines { bytes, ..Lines::default() };
-    lines.bytes.clear();
+/// Reads lines from `offset` into this memory, whatever is in there, looking at no byte from `size` on.
+pub fn read(mut bytes: Vec<u8>, file: &File, offset: u64, size: u64, want: Want) -> std::io::Result<Lines> {
+    let mut lines = Lines::default();
     let mut scanned = 0;
-    loop {
-        let left = size.saturating_sub(offset + lines.bytes.len() as u64);
-        let before = lines.bytes.len();
+    let exhausted = loop {
+        let left = size.saturating_sub(offset + scanned as u64);
         let chunk = left.min(READ as u64) as usize;
-        let read = read_more(file, &mut lines.bytes, chunk, offset + before as u64)?;
+        let read = read_behind(file, &mut bytes, scanned, chunk, offset)?;
         // Shorter than we were told: it was cut meanwhile, and what is here is all there is.
         let exhausted = read < chunk || chunk as u64 == left;
 
-        for at in memchr::memchr_iter(b'\n', &lines.bytes[scanned..]) {
+        for at in memchr::memchr_iter(b'\n', &bytes[scanned..scanned + read]) {
             if lines.ends.len() == want.lines {
                 break;
             }
             lines.ends.push((scanned + at + 1) as u32);
         }
-        scanned = lines.bytes.len();
-        if lines.ends.first().map_or(scanned, |&end| end as usize) > MAX_LINE {
-            let end = character_start(&lines.bytes, MAX_LINE);
-            lines.bytes.truncate(end);
-            lines.ends = vec![end as u32];
-            return Ok(lines);
+        scanned += read;
+        let first = lines.ends.first().map_or(scanned, |&end| end as usize);
+        if exhausted || first > MAX_LINE || lines.are_enough(scanned, want) {
+            break exhausted;
         }
-        let whole = lines.ends.last().map_or(0, |&end| end as usize);
-        let full = lines.ends.len() >= want.lines || (whole > 0 && scanned >= want.bytes);
-        if exhausted && !full {
-            lines.at_end = true;
-            finish(&mut lines, want.unfinished);
-            return Ok(lines);
-        }
-        if full {
-            lines.at_end = exhausted && whole == scanned;
-            lines.bytes.truncate(whole);
-            return Ok(lines);
-        }
+    };
+    // What is behind is of an earlier read.
+    bytes.truncate(scanned);
+    lines.bytes = bytes;
+    if lines.ends.first().map_or(scanned, |&end| end as usize) > MAX_LINE {
+        let end = character_start(&lines.bytes, MAX_LINE);
+        lines.bytes.truncate(end);
+        lines.ends = vec![end as u32];
+    } else if lines.are_enough(scanned, want) {
+        let whole = lines.whole();
+        lines.at_end = exhausted && whole == scanned;
+        lines.bytes.truncate(whole);
+    } else {
+        lines.at_end = true;
+        finish(&mut lines, want.unfinished);
+    }
+    Ok(lines)
+}
+
+impl Lines {
+    /// Where the last of them ends.
+    fn whole(&self) -> usize {
+        self.ends.last().map_or(0, |&end| end as usize)
+    }
+
+    /// No more are wanted, so many bytes being read.
+    fn are_enough(&self, read: usize, want: Want) -> bool {
+        self.ends.len() >= want.lines || (!self.ends.is_empty() && read >= want.bytes)
     }
 }
 
 fn finish(lines: &mut Lines, take_unfinished: bool) {
-    let whole = lines.ends.last().map_or(0, |&end| end as usize);
+    let whole = lines.whole();
     if whole == lines.bytes.len() {
         return;
     }
@@ -145,17 +157,23 @@ pub fn end_of_last_line(file: &File, part: Range<u64>) -> std::io::Result<u64> {
     Ok(part.start)
 }
 
-/// Reads so many bytes behind those that are there, or up to the end of the file. How many were read.
-fn read_more(file: &File, bytes: &mut Vec<u8>, count: usize, offset: u64) -> std::io::Result<usize> {
-    let before = bytes.len();
+/// Reads so many bytes behind the first `read`, which stand at `offset`, or up to the end of the file. How many were read.
+fn read_behind(
+    file: &File,
+    bytes: &mut Vec<u8>,
+    read: usize,
+    count: usize,
+    offset: u64,
+) -> std::io::Result<usize> {
     // As much as there will be, at once: not a step at a time. Of small files one has room for the next.
-    if bytes.is_empty() {
-        bytes.reserve_exact(if count < READ { READ } else { USUAL });
+    if read == 0 {
+        let usual = if count < READ { READ } else { USUAL };
+        bytes.reserve_exact(usual.saturating_sub(bytes.len()));
     }
-    bytes.resize(before + count, 0);
-    let read = read_full(file, &mut bytes[before..], offset)?;
-    bytes.truncate(before + read);
-    Ok(read)
+    if bytes.len() < read + count {
+        bytes.resize(read + count, 0);
+    }
+    read_full(file, &mut bytes[read..read + count], offset + read as u64)
 }
 
 /// Fills the buffer or stops at the end of the file.
@@ -244,12 +262,15 @@ mod tests {
             content in prop::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..400),
             count in 1usize..5,
             bytes in 1usize..50,
+            memory in 0usize..500,
         ) {
             let open = file(&content);
             let (mut offset, mut joined) = (0, Vec::new());
             loop {
                 let want = Want { lines: count, bytes, unfinished: true };
-                let lines = read(Vec::new(), &open, offset, content.len() as u64, want).unwrap();
+                // Of an earlier read.
+                let memory = vec![b'\n'; memory];
+                let lines = read(memory, &open, offset, content.len() as u64, want).unwrap();
                 prop_assert!(lines.ends.len() <= count);
                 prop_assert!(!lines.left_unfinished);
                 prop_assert_eq!(lines.ends.last().map_or(0, |&it| it as usize), lines.bytes.len());

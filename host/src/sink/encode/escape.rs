@@ -1,25 +1,26 @@
-//! Escapes of JSON strings: runs that stay as they are copied at once, found eight bytes at a time.
+//! Escapes of JSON strings: runs that stay as they are are copied at once, and what ends them is found sixteen bytes at a
+//! time.
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
+/// So many bytes are looked at together.
+const BLOCK: usize = 16;
 
 /// Appends the text as it stands in a JSON string, without the quotes.
 pub fn once(text: &[u8], out: &mut Vec<u8>) {
-    let mut rest = text;
-    while let Some(at) = special(rest) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(escape(rest[at]).as_bytes());
-        rest = &rest[at + 1..];
+    let mut copied = 0;
+    for at in Specials::of(text) {
+        out.extend_from_slice(&text[copied..at]);
+        out.extend_from_slice(escape(text[at]).as_bytes());
+        copied = at + 1;
     }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(&text[copied..]);
 }
 
 /// Appends the text as it stands in a JSON string which stands in another one. Returns how long it is in the inner one.
 pub fn twice(text: &[u8], out: &mut Vec<u8>) -> usize {
-    let (mut rest, mut inner) = (text, text.len());
-    while let Some(at) = special(rest) {
-        out.extend_from_slice(&rest[..at]);
-        let escape = escape(rest[at]);
+    let (mut copied, mut inner) = (0, text.len());
+    for at in Specials::of(text) {
+        out.extend_from_slice(&text[copied..at]);
+        let escape = escape(text[at]);
         inner += escape.len() - 1;
         for byte in escape.bytes() {
             if matches!(byte, b'\\' | b'"') {
@@ -27,29 +28,81 @@ pub fn twice(text: &[u8], out: &mut Vec<u8>) -> usize {
             }
             out.push(byte);
         }
-        rest = &rest[at + 1..];
+        copied = at + 1;
     }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(&text[copied..]);
     inner
 }
 
-/// Where the first byte is that JSON escapes.
-fn special(text: &[u8]) -> Option<usize> {
-    let mut words = text.chunks_exact(8);
-    let mut at = 0;
-    for word in &mut words {
-        let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
-        // The high bit is set of a byte that is zero, here after an XOR, or below the space. What is borrowed disturbs
-        // only bytes after the first that is found.
-        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-        let below = word.wrapping_sub(ONES * 0x20) & !word;
-        let found = (zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5C)) | below) & HIGH;
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += 8;
+/// Where the bytes are that JSON escapes, in order.
+struct Specials<'a> {
+    text: &'a [u8],
+    /// Where the present block begins.
+    start: usize,
+    /// A bit for each of its bytes that is one and is still to be told.
+    found: u32,
+}
+
+impl<'a> Specials<'a> {
+    fn of(text: &'a [u8]) -> Self {
+        let found = text.first_chunk().map_or_else(|| special_in_few(text), special_in);
+        Self { text, start: 0, found }
     }
-    words.remainder().iter().position(|&byte| is_special(byte)).map(|rest| at + rest)
+}
+
+impl Iterator for Specials<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            let rest = self.text.get(self.start + BLOCK..).filter(|rest| !rest.is_empty())?;
+            self.start += BLOCK;
+            self.found = match rest.first_chunk() {
+                Some(block) => special_in(block),
+                // The last are looked at with some of those before them.
+                None => self.text.last_chunk().map_or(0, special_in) >> (BLOCK - rest.len()),
+            };
+        }
+        let at = self.found.trailing_zeros() as usize;
+        self.found &= self.found - 1;
+        Some(self.start + at)
+    }
+}
+
+/// A bit for each byte of a text that has less than a block.
+fn special_in_few(text: &[u8]) -> u32 {
+    let mut block = [b' '; BLOCK];
+    block[..text.len()].copy_from_slice(text);
+    special_in(&block)
+}
+
+/// A bit for each byte that JSON escapes.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn special_in(block: &[u8; BLOCK]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    };
+
+    #[target_feature(enable = "sse2")]
+    fn look(block: &[u8; BLOCK]) -> u32 {
+        let both = i128::from_le_bytes(*block);
+        let bytes = _mm_set_epi64x((both >> 64) as i64, both as i64);
+        let is = |byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()));
+        let controls = _mm_cmpeq_epi8(bytes, _mm_min_epu8(bytes, _mm_set1_epi8(0x1F)));
+        let found = _mm_or_si128(controls, _mm_or_si128(is(b'"'), is(b'\\')));
+        _mm_movemask_epi8(found).cast_unsigned()
+    }
+
+    // SAFETY: every x86-64 has SSE2. Without it, encoding text takes 5 % more instructions, and JSON 10 %.
+    unsafe { look(block) }
+}
+
+/// A bit for each byte that JSON escapes.
+#[cfg(not(target_arch = "x86_64"))]
+fn special_in(block: &[u8; BLOCK]) -> u32 {
+    block.iter().rev().fold(0, |found, &byte| found << 1 | u32::from(is_special(byte)))
 }
 
 fn is_special(byte: u8) -> bool {
