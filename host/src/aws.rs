@@ -5,6 +5,7 @@ mod http;
 mod identity;
 mod renewal;
 mod requests;
+mod signed_as;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::sink::service_error::{Call, Caller, ServiceError};
 pub use identity::{Identity, RoleRefused};
 pub use renewal::{Renewal, Renewed};
 pub use requests::Count;
+pub use signed_as::SignedAs;
 
 /// In the user agent of every request.
 const APP_NAME: &str = "updraft";

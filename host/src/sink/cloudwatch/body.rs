@@ -7,7 +7,6 @@ use std::io::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aws_runtime::auth::PayloadSigningOverride;
 use aws_sdk_cloudwatchlogs::config::ConfigBag;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
@@ -21,6 +20,7 @@ use hyper::body::{Frame, SizeHint};
 use sha2::{Digest, Sha256};
 
 use super::client::LogStreamName;
+use crate::aws::SignedAs;
 use crate::sink::encode::escape;
 use crate::sink::piece::{Piece, Pieces};
 
@@ -37,7 +37,7 @@ const LEVEL: Compression = Compression::fast();
 pub struct Body {
     frames: VecDeque<Bytes>,
     len: usize,
-    sha256: String,
+    sha256: Sha256,
     gzip: bool,
 }
 
@@ -78,13 +78,18 @@ impl Body {
         Ok(Self::in_frames([encoder.finish()?.into()].into(), true))
     }
 
+    /// What its request is signed by.
+    pub fn signed_as(&self) -> SignedAs {
+        self.sha256.clone().into()
+    }
+
     fn in_frames(frames: VecDeque<Bytes>, gzip: bool) -> Self {
         let mut hash = Sha256::new();
         for frame in &frames {
             hash.update(frame);
         }
         let len = frames.iter().map(Bytes::len).sum();
-        Self { frames, len, sha256: hex::encode(hash.finalize()), gzip }
+        Self { frames, len, sha256: hash, gzip }
     }
 }
 
@@ -98,7 +103,7 @@ impl Intercept for Body {
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _components: &RuntimeComponents,
-        bag: &mut ConfigBag,
+        _bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request_mut();
         let headers = request.headers_mut();
@@ -107,8 +112,6 @@ impl Intercept for Body {
             headers.insert("content-encoding", "gzip");
         }
         *request.body_mut() = SdkBody::from_body_1_x(Stream { frames: self.frames.clone(), left: self.len });
-        // A body that is a stream goes unsigned where nobody says what it is.
-        bag.interceptor_state().store_put(PayloadSigningOverride::Precomputed(self.sha256.clone()));
         Ok(())
     }
 }

@@ -1,17 +1,12 @@
 //! `PutObject` of bytes in memory. <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
 
-use aws_runtime::auth::PayloadSigningOverride;
-use aws_sdk_s3::config::ConfigBag;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::client::{ANY_ETAG, Client, Precondition, Written};
 use super::settings::{ObjectSettings, with_settings};
+use crate::aws::SignedAs;
 use crate::sink::service_error::ServiceError;
 
 /// Bytes whose hash is known, which a signature needs.
@@ -46,7 +41,7 @@ impl Client {
         precondition: Precondition,
     ) -> Result<Written, Box<ServiceError>> {
         let call = self.call("s3:PutObject", key);
-        let signed = SignedAs(hex::encode(body.sha256.finalize()));
+        let signed = SignedAs::from(body.sha256);
         let request = self
             .sdk
             .put_object()
@@ -57,26 +52,5 @@ impl Client {
         let request = with_settings!(request, self.objects(), settings);
         let answer = request.customize().interceptor(signed).send().await;
         self.written(&call, answer.map(|output| output.e_tag))
-    }
-}
-
-/// A body with this SHA-256, in hex: it is not hashed again to be signed.
-#[derive(Debug)]
-struct SignedAs(String);
-
-#[dyn_dispatch_hint]
-impl Intercept for SignedAs {
-    fn name(&self) -> &'static str {
-        "updraft: hash of an object"
-    }
-
-    fn modify_before_signing(
-        &self,
-        _context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _components: &RuntimeComponents,
-        bag: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        bag.interceptor_state().store_put(PayloadSigningOverride::Precomputed(self.0.clone()));
-        Ok(())
     }
 }
