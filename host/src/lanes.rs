@@ -211,7 +211,7 @@ impl Lanes {
             let _over = Turn { lanes: self, stream };
             if let Some(lane) = self.get(stream) {
                 // A panic is a bug of ours; it must cost one turn, not a place for ever.
-                let _ = AssertUnwindSafe(turn(lane)).catch_unwind().await;
+                let _ = AssertUnwindSafe(async { turn(lane).await }).catch_unwind().await;
             }
         }
     }

@@ -87,8 +87,8 @@ impl Pipeline {
         Self::begin(config, false).await
     }
 
-    /// The same for what is there now: each source looks through its folder once and follows nothing. To be
-    /// [drained](Self::drain).
+    /// The same for what is there now: each source looks through its folder at once and follows nothing. To be
+    /// [drained](Self::drain); a [`Drainer`] of it finds nobody who looks again.
     pub async fn start_once(config: &Config) -> Result<Self, StartError> {
         Self::begin(config, true).await
     }
@@ -96,7 +96,8 @@ impl Pipeline {
     async fn begin(config: &Config, once: bool) -> Result<Self, StartError> {
         for source in config.sources.iter().filter(|it| !it.dead_letters && !it.base_log_folder.exists()) {
             tracing::warn!(source = %source.id, folder = %source.base_log_folder.display(),
-                "the log folder is not there (is AIRFLOW_HOME, or base_log_folder, what it should be?); waiting for it");
+                "the log folder is not there (is AIRFLOW_HOME, or base_log_folder, what it should be?){}",
+                if once { "" } else { "; waiting for it" });
         }
         let lock = DataDirLock::take(&config.data_dir)?;
         let store = Store::open(&config.data_dir)?;

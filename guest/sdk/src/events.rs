@@ -214,7 +214,9 @@ impl EventBuilder<'_, '_> {
         self
     }
 
-    /// The key of attributes of this name, for this batch's events alone. None: it has 65,536 others already.
+    /// The key of attributes of this name, for this batch's events alone; the name is one of the batch's from then on, even
+    /// if no event is given it. None: it has 65,536 others already. Give the attribute by its name then, which counts it as
+    /// left out.
     pub fn key(&mut self, name: &str) -> Option<Key> {
         self.events.keys.add(name).map(Key)
     }
@@ -222,7 +224,8 @@ impl EventBuilder<'_, '_> {
     /// [`EventBuilder::attribute_text`], of a name that was looked up.
     ///
     /// # Panics
-    /// When the key is of another batch and this one has no such: a mistake of the component's author.
+    /// When the key is of another batch and this one has none of its number; where it has, the attribute has another name. A
+    /// mistake of the component's author.
     pub fn keyed_text(&mut self, key: Key, text: impl AsRef<[u8]>) -> &mut Self {
         self.events.keyed(key, text.as_ref(), false);
         self
@@ -231,7 +234,8 @@ impl EventBuilder<'_, '_> {
     /// [`EventBuilder::attribute_json`], of a name that was looked up.
     ///
     /// # Panics
-    /// When the key is of another batch and this one has no such: a mistake of the component's author.
+    /// When the key is of another batch and this one has none of its number; where it has, the attribute has another name. A
+    /// mistake of the component's author.
     pub fn keyed_json(&mut self, key: Key, json: impl AsRef<[u8]>) -> &mut Self {
         self.events.keyed(key, json.as_ref(), true);
         self

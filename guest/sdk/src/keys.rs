@@ -73,8 +73,8 @@ impl Keys {
     }
 }
 
-/// Whether two short names are the same: here, eight or four bytes at a time, since WebAssembly's own comparison is a call of a
-/// function that goes byte by byte.
+/// Whether two short names are the same: here, eight or four bytes at a time, since WebAssembly's own comparison is a
+/// call of a function that goes byte by byte.
 fn same(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;

@@ -264,7 +264,6 @@ mod tests {
             }
         }
 
-
         #[test]
         fn one_wrong_byte_makes_it_no_time(at in 0usize..19, byte in any::<u8>(), rest in "(\\.[0-9]{0,9})?Z?") {
             let mut text = format!("2026-10-21T12:10:11{rest}").into_bytes();

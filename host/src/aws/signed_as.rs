@@ -10,7 +10,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use sha2::{Digest, Sha256};
 
 /// Given to one request, whose body has this SHA-256, in hex.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct SignedAs(String);
 
 impl From<Sha256> for SignedAs {

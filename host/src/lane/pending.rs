@@ -108,15 +108,15 @@ impl Pending {
         for (place, count, fate) in parts {
             let Some(at) = u32::try_from(place).ok().and_then(|place| self.place_of(place)) else { continue };
             // Nearly always it is the very same as that of the event before.
-            let place = match last {
-                Some((same, place)) if std::ptr::eq(same, fate) => place,
+            let named = match last {
+                Some((same, named)) if std::ptr::eq(same, fate) => named,
                 _ => self.place_of_fate(fate),
             };
-            last = Some((fate, place));
+            last = Some((fate, named));
             if let Some(told) = self.awaited.get_mut(at).and_then(|awaited| awaited.fate.as_mut())
                 && !self.fates.get(*told as usize).is_some_and(|told| told.outcome.is_refusal())
             {
-                *told = place;
+                *told = named;
             }
             self.count_down(at, count);
         }

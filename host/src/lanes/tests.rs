@@ -5,6 +5,7 @@ use crate::event::{Deployment, Origin, StreamKind};
 use crate::receipt::Forgetting;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Lanes without any stream, of source 0.
 pub fn lanes(dir: &tempfile::TempDir) -> Arc<Lanes> {
@@ -15,19 +16,67 @@ pub fn lanes(dir: &tempfile::TempDir) -> Arc<Lanes> {
     Arc::new(Lanes::new("sink".to_owned(), HashMap::from([(0, None)]), store, files, progress, notary))
 }
 
-#[tokio::test]
-async fn a_turn_that_panics_costs_no_place_and_its_lane_has_the_next() {
-    let dir = tempfile::tempdir().unwrap();
-    let lanes = lanes(&dir);
+fn stream(id: StreamId) -> Arc<Stream> {
     let origin = Origin {
         source: "airflow".into(),
-        path: "a.log".into(),
+        path: format!("{id}.log"),
         host: "h".into(),
         kind: StreamKind::Other,
         task: None,
         deployment: Deployment::default(),
     };
-    let stream = Arc::new(Stream::for_tests(origin));
+    Arc::new(Stream { id, ..Stream::for_tests(origin) })
+}
+
+#[tokio::test]
+async fn so_many_turns_are_under_way_at_once_and_never_two_of_one_lane() {
+    const PLACES: usize = 3;
+    let dir = tempfile::tempdir().unwrap();
+    let lanes = lanes(&dir);
+    for id in 0..5 {
+        lanes.began(&stream(id), &[]);
+    }
+    let (begun, mut turns) = mpsc::unbounded_channel();
+    let go = Arc::new(Semaphore::new(0));
+    let (told, going, woken) = (begun, go.clone(), lanes.clone());
+    let giving = lanes.clone().give_turns(PLACES, move |lane| {
+        let (told, going, woken) = (told.clone(), going.clone(), woken.clone());
+        async move {
+            woken.schedule.wake(lane.stream.id);
+            told.send(lane.stream.id).unwrap();
+            going.acquire().await.unwrap().forget();
+        }
+    });
+    let promise = async {
+        // Each has been woken in the middle of its turn, and has to wait for the others all the same.
+        for round in [[0, 1, 2], [3, 4, 0], [1, 2, 3]] {
+            let mut under_way = Vec::new();
+            for _ in 0..PLACES {
+                under_way.push(turns.recv().await.unwrap());
+            }
+            under_way.sort_unstable();
+            let mut expected = round;
+            expected.sort_unstable();
+            assert_eq!(under_way, expected);
+            // Whoever could begin would have.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert!(turns.try_recv().is_err(), "there are {PLACES} places");
+            go.add_permits(PLACES);
+        }
+    };
+    tokio::select! {
+        () = giving => panic!("turns are given for as long as it is polled"),
+        () = promise => {}
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_panics_costs_no_place_and_its_lane_has_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let lanes = lanes(&dir);
+    let stream = stream(1);
     lanes.began(&stream, &[]);
     let (turns, second) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let (counted, had) = (turns.clone(), second.clone());

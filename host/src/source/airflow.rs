@@ -92,6 +92,8 @@ pub struct Airflow {
     complained: HashSet<PathBuf>,
     /// The last scan could look at everything.
     all_seen: bool,
+    /// Files were renamed or deleted while it went on.
+    torn: bool,
     /// The store cannot be written.
     store_trouble: Complaint,
     /// What it hands over, if its files are dead letters.
@@ -177,6 +179,7 @@ impl Airflow {
             root: None,
             complained: HashSet::new(),
             all_seen: true,
+            torn: false,
             store_trouble: Complaint::default(),
             letters,
         })
@@ -240,7 +243,8 @@ impl Airflow {
             }
         }
         self.scan_or_say(true).await;
-        if self.look_again().is_some() {
+        // Nobody comes back for what this one missed.
+        if self.look_again().is_some() || self.torn || !self.all_seen {
             self.scan_or_say(true).await;
         }
         self.all_seen

@@ -56,6 +56,8 @@ pub struct Places {
     pub alike: Vec<(Found, Seen)>,
     /// Files that could not be looked at.
     pub failed: Vec<(Found, io::Error)>,
+    /// Some were deleted or renamed between the walk and a look into them: under a new name the walk may have missed them.
+    pub torn: bool,
 }
 
 /// Places in `sought`, by how the files begin.
@@ -234,6 +236,7 @@ impl<'a> Search<'a> {
     /// Finds copies, and tells what else is new of these: `files` that a pattern lets through, and others `beside`.
     fn finish(mut self, files: Vec<Found>, beside: Vec<Found>) -> Places {
         let mut candidates = Vec::new();
+        let mut torn = !self.vanished.is_empty();
         for (found, is_listed) in
             files.into_iter().map(|it| (it, true)).chain(beside.into_iter().map(|it| (it, false)))
         {
@@ -244,7 +247,8 @@ impl<'a> Search<'a> {
             match identify(&found) {
                 Ok(seen) if seen.size > 0 => candidates.push(Some((found, seen, is_listed))),
                 Ok(_) => {}
-                Err(error) if !is_listed || error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => torn |= is_listed,
+                Err(_) if !is_listed => {}
                 Err(error) => self.failed.push((found, error)),
             }
         }
@@ -264,7 +268,7 @@ impl<'a> Search<'a> {
             let lost = || if self.replaced.contains(&at) { Fate::Replaced } else { Fate::Absent };
             (sought.id, fate.unwrap_or_else(lost))
         });
-        Places { fates: fates.collect(), new, alike, failed: self.failed }
+        Places { fates: fates.collect(), new, alike, failed: self.failed, torn }
     }
 
     /// A stream that is missing goes on in the longest of its copies.

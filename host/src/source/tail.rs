@@ -51,8 +51,8 @@ impl Spare {
         self.kept().pop().unwrap_or_default()
     }
 
-    /// Keeps it for the next, if it is of the usual size and not too much. It is not cleared: then what is to be overwritten
-    /// need not be filled before.
+    /// Keeps it for the next, if it is of the usual size and not too much. It is not cleared: then what is to be
+    /// overwritten need not be filled before.
     pub fn keep(&self, bytes: Vec<u8>) {
         let mut kept = self.kept();
         if kept.len() < SPARE && (1..=SPARE_BYTES).contains(&bytes.capacity()) {
@@ -157,7 +157,8 @@ pub fn end_of_last_line(file: &File, part: Range<u64>) -> std::io::Result<u64> {
     Ok(part.start)
 }
 
-/// Reads so many bytes behind the first `read`, which stand at `offset`, or up to the end of the file. How many were read.
+/// Reads so many bytes behind the first `read`, which stand at `offset`, or up to the end of the file. How many were
+/// read.
 fn read_behind(
     file: &File,
     bytes: &mut Vec<u8>,
@@ -166,7 +167,7 @@ fn read_behind(
     offset: u64,
 ) -> std::io::Result<usize> {
     // As much as there will be, at once: not a step at a time. Of small files one has room for the next.
-    if read == 0 {
+    if read == 0 && count > 0 {
         let usual = if count < READ { READ } else { USUAL };
         bytes.reserve_exact(usual.saturating_sub(bytes.len()));
     }

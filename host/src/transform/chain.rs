@@ -217,7 +217,13 @@ impl Chain {
             let shown = lines.bytes.len() as u64;
             let recipe = Recipe { offset, clock, shown, last, file_time: now.modified, made_at };
             match self.stages(stream, recipe, lines, again, ask.witness) {
-                Ok(Some(batch)) => return Step::Batch(Arc::new(batch)),
+                Ok(Some(mut batch)) => {
+                    // It is kept for others, and there is room for few that hold more than they use.
+                    if self.memo.is_some() && batch.bytes.len() < batch.bytes.capacity() / 2 {
+                        batch.bytes.shrink_to_fit();
+                    }
+                    return Step::Batch(Arc::new(batch));
+                }
                 Ok(None) if at_end => {
                     // Its last event may still grow; the join time decides, or the rest of an unfinished line.
                     let silence = if quiet { self.partial_line } else { self.join };

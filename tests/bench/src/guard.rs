@@ -72,7 +72,9 @@ fn count(setting: &Setting, component: &Path, kind: Kind, host_too: bool) -> Res
         let each = (count as f64 / bytes as f64 * 100.0).round() / 100.0;
         let _ = counts.insert(format!("{}: {what}", kind.name()), each);
     };
-    let component = Guest::load(component)?.normalize(&large)?;
+    let mut guest = Guest::load(component)?;
+    let component = guest.normalize(&large)?;
+    guest.agrees(&large)?;
     add("the component, in WebAssembly's instructions", component, large.made.bytes);
     for codec in CODECS.iter().filter(|_| host_too) {
         let start = host(&setting, &small, codec)?;

@@ -56,7 +56,7 @@ impl ShortName {
         if length < 8 { Self(first(low, length), 0) } else { Self(low, first(high, length - 8)) }
     }
 
-    /// A number that differs for most names: an index of a table of two to the power of `bits`.
+    /// A number that differs for most names: an index of a table of two to the power of `bits`, 1 to 64.
     #[inline]
     pub fn slot(self, bits: u32) -> usize {
         ((self.0 ^ self.1.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize

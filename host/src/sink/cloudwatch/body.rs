@@ -37,7 +37,7 @@ const LEVEL: Compression = Compression::fast();
 pub struct Body {
     frames: VecDeque<Bytes>,
     len: usize,
-    sha256: Sha256,
+    signed: SignedAs,
     gzip: bool,
 }
 
@@ -78,18 +78,13 @@ impl Body {
         Ok(Self::in_frames([encoder.finish()?.into()].into(), true))
     }
 
-    /// What its request is signed by.
-    pub fn signed_as(&self) -> SignedAs {
-        self.sha256.clone().into()
-    }
-
     fn in_frames(frames: VecDeque<Bytes>, gzip: bool) -> Self {
         let mut hash = Sha256::new();
         for frame in &frames {
             hash.update(frame);
         }
         let len = frames.iter().map(Bytes::len).sum();
-        Self { frames, len, sha256: hash, gzip }
+        Self { frames, len, signed: hash.into(), gzip }
     }
 }
 
@@ -102,8 +97,8 @@ impl Intercept for Body {
     fn modify_before_signing(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _components: &RuntimeComponents,
-        _bag: &mut ConfigBag,
+        components: &RuntimeComponents,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request_mut();
         let headers = request.headers_mut();
@@ -112,7 +107,7 @@ impl Intercept for Body {
             headers.insert("content-encoding", "gzip");
         }
         *request.body_mut() = SdkBody::from_body_1_x(Stream { frames: self.frames.clone(), left: self.len });
-        Ok(())
+        self.signed.modify_before_signing(context, components, bag)
     }
 }
 

@@ -49,7 +49,7 @@ impl Client {
         }
         let request = self.sdk.put_log_events().log_group_name(&stream.group);
         let request = request.log_stream_name(&stream.name).set_log_events(Some(Vec::new()));
-        let answer = request.customize().interceptor(body.signed_as()).interceptor(body).send().await;
+        let answer = request.customize().interceptor(body).send().await;
         let output = answer.map_err(|error| refine(call.failed(&error)))?;
         let rejected = output.rejected_log_events_info.map(|info| decode(&info, events.len()));
         Ok(Accepted { rejected })

@@ -53,7 +53,7 @@ impl Airflow {
             return Ok(());
         }
         let Looked { places, unreadable, root, .. } = looked;
-        self.root = root;
+        (self.root, self.torn) = (root, places.torn);
         let failed: HashSet<String> = places.failed.iter().map(|(found, _)| found.rel.clone()).collect();
         for (found, error) in places.failed {
             self.cannot_read(&found, &error);

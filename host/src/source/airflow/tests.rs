@@ -10,10 +10,13 @@ use std::sync::Mutex;
 struct Sinks {
     under_way: Mutex<Range<u64>>,
     lost: Mutex<Vec<(u64, u64)>>,
+    begun: Mutex<Vec<String>>,
 }
 
 impl Listener for Sinks {
-    fn began(&self, _: &Arc<Stream>, _: &[(String, CursorRow)]) {}
+    fn began(&self, stream: &Arc<Stream>, _: &[(String, CursorRow)]) {
+        self.begun.lock().unwrap().push(stream.origin.path.clone());
+    }
     fn changed(&self, _: &Arc<Stream>) {}
     fn looked(&self, _: usize) {}
     fn ended(&self, _: StreamId) {}
@@ -33,7 +36,7 @@ impl Listener for Sinks {
 
 struct Place {
     root: tempfile::TempDir,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
     sinks: Arc<Sinks>,
     airflow: Airflow,
 }
@@ -41,8 +44,19 @@ struct Place {
 impl Place {
     async fn new() -> Self {
         let (root, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(root.path().join("logs")).unwrap();
+        Self::open(root, data).await
+    }
+
+    /// As after a restart.
+    async fn again(self) -> Self {
+        let Self { root, data, airflow, .. } = self;
+        drop(airflow);
+        Self::open(root, data).await
+    }
+
+    async fn open(root: tempfile::TempDir, data: tempfile::TempDir) -> Self {
         let logs = root.path().join("logs");
-        fs::create_dir(&logs).unwrap();
         let sinks = Arc::new(Sinks::default());
         let shared = Shared {
             host: "host".into(),
@@ -67,7 +81,7 @@ impl Place {
             dead_letters: false,
         };
         let airflow = Airflow::open(config, 0, vec!["sink".into()], discovery, shared).await.unwrap();
-        Self { root, _data: data, sinks, airflow }
+        Self { root, data, sinks, airflow }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -146,4 +160,44 @@ async fn what_a_copy_lacks_is_lost_to_a_sink_that_let_go_of_it_and_when_nobody_w
     place.cut_short(1000..2000).await;
     place.airflow.scan(true).await.unwrap();
     assert_eq!(place.lost(), [(1500, 2000)]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_over_when_it_begins_takes_what_is_there_and_knows_what_is_missing() {
+    let mut place = Place::new().await;
+    fs::write(place.file("gone.log"), "a line\n").unwrap();
+    place.look().await;
+    fs::remove_file(place.file("gone.log")).unwrap();
+    // Held back by a look that others follow: it may be a copy that is under way.
+    fs::write(place.file("a.log"), [b'x'; 2000]).unwrap();
+    place.look().await;
+    fs::copy(place.file("a.log"), place.file("a.log.1")).unwrap();
+    place.look().await;
+    assert_eq!(place.airflow.held.len(), 1);
+
+    let mut place = place.again().await;
+    place.airflow.config.watch = true;
+    let sinks = place.sinks.clone();
+    let (_closing, closed) = watch::channel(true);
+    let (_looks, asked) = mpsc::channel(1);
+    assert!(place.airflow.run(closed, asked).await);
+    assert_eq!(*sinks.lost.lock().unwrap(), [(0, 7)], "two looks in a row did not find it");
+    let mut begun = sinks.begun.lock().unwrap().clone();
+    begun.sort();
+    assert_eq!(begun, ["a.log", "a.log.1"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_run_that_is_over_when_it_begins_says_if_it_could_not_look_at_everything() {
+    let mut place = Place::new().await;
+    // A link that leads in a circle cannot be looked at, whoever we are.
+    std::os::unix::fs::symlink(place.file("b.log"), place.file("a.log")).unwrap();
+    std::os::unix::fs::symlink(place.file("a.log"), place.file("b.log")).unwrap();
+    fs::write(place.file("c.log"), "a line\n").unwrap();
+    let sinks = place.sinks.clone();
+    let (_closing, closed) = watch::channel(true);
+    let (_looks, asked) = mpsc::channel(1);
+    assert!(!place.airflow.run(closed, asked).await);
+    assert_eq!(*sinks.begun.lock().unwrap(), ["c.log"]);
 }
