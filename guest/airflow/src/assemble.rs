@@ -7,13 +7,14 @@
 //!
 //! Nothing here remembers what came before the open event: so it does not matter where a file is cut into batches.
 
-use crate::glued::Glued;
 use crate::header::{self, Header, Time};
 use crate::names::{Member, Met, Names, Present};
 use crate::structured;
+use crate::{blocks, glued};
 use memchr::memmem;
 use updraft_guest::json::{self, Json};
-use updraft_guest::{EventBuilder, Events, Line, Lines};
+use updraft_guest::timestamp::Clock;
+use updraft_guest::{EventBuilder, Events, Key, Line, Lines};
 
 /// Lines are added to an event as long as it has no more bytes than this. A single line may be longer.
 pub const MAX_EVENT_BYTES: usize = 512 * 1024;
@@ -44,8 +45,8 @@ pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
         members: Vec::new(),
         met: Met::new(),
         scratch: Vec::new(),
-        glued: Glued::of(lines.bytes()),
-        traceback: memmem::Finder::new(TRACEBACK),
+        clock: Clock::default(),
+        source: None,
         open: None,
         held: Vec::new(),
     };
@@ -101,9 +102,9 @@ struct Assembler<'l, 'e> {
     members: Vec<Member<'l>>,
     met: Met<'l>,
     scratch: Vec<u8>,
-    glued: Glued<'l>,
-    // Made once a batch: making one costs more than searching a line.
-    traceback: memmem::Finder<'static>,
+    clock: Clock,
+    /// The key of `source`, once there was one.
+    source: Option<Key>,
     open: Option<Open<'l>>,
     /// Events before the open one that end in the line where it begins: that line is used as a whole or not at all.
     held: Vec<Open<'l>>,
@@ -166,44 +167,56 @@ impl<'l> Assembler<'l, '_> {
             &self.members,
             together,
             &mut self.met,
-            &self.traceback,
+            &mut self.clock,
             &mut self.scratch,
         );
     }
 
+    #[inline]
     fn text(&mut self, place: Place, text: &'l [u8]) {
-        let header = header::parse(text);
-        let half_json = || structured::BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
-        let mut from = header.map_or(0, |header| header.message);
-        let mut piece = place;
-        let mut glued_header = None;
-        while let Some(at) = self.glued.find(&text[from..], place.start + from, half_json) {
-            let at = from + at;
-            self.piece(
-                Place { end: place.start + at, ..piece },
-                glued_header.or(header),
-                piece.start > place.start,
-            );
-            piece.start = place.start + at;
-            glued_header = header::parse(&text[at..]);
-            from = at + glued_header.map_or(1, |header| header.message);
+        let header = header::parse(text, &mut self.clock);
+        let from = header.as_ref().map_or(0, |header| header.message);
+        match self.glued(place, from, text) {
+            None => self.piece(place, header, false),
+            Some(glued) => self.pieces(place, text, header, glued),
         }
-        self.piece(piece, glued_header.or(header), piece.start > place.start);
+    }
+
+    /// Where in the batch a record begins that was glued to the line, of whose text this is left from `from` on.
+    #[inline]
+    fn glued(&self, place: Place, from: usize, text: &[u8]) -> Option<usize> {
+        let half_json = || structured::BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
+        glued::find(self.bytes, place.start + from, place.start + text.len(), half_json)
+    }
+
+    /// A line that records were glued to, of which the first one begins at `glued` of the batch.
+    #[inline(never)]
+    fn pieces(&mut self, place: Place, text: &'l [u8], mut header: Option<Header<'l>>, glued: usize) {
+        let mut piece = place;
+        let mut next = Some(glued);
+        while let Some(at) = next {
+            self.piece(Place { end: at, ..piece }, header, piece.start > place.start);
+            piece.start = at;
+            let glued_header = header::parse(&text[at - place.start..], &mut self.clock);
+            let from = at - place.start + glued_header.as_ref().map_or(1, |header| header.message);
+            header = glued_header.or(header);
+            next = self.glued(place, from, text);
+        }
+        self.piece(piece, header, piece.start > place.start);
     }
 
     /// A line, or a piece of one that begins in the middle.
+    #[inline]
     fn piece(&mut self, place: Place, header: Option<Header<'l>>, in_the_middle: bool) {
-        match header {
-            Some(_) if in_the_middle => {
-                self.held.extend(self.open.take());
-                self.begin(place, header);
-            }
-            Some(_) => {
-                self.flush();
-                self.begin(place, header);
-            }
-            None => self.add(place, false),
+        if header.is_none() {
+            return self.add(place, false);
         }
+        if in_the_middle {
+            self.held.extend(self.open.take());
+        } else {
+            self.flush();
+        }
+        self.begin(place, header);
     }
 
     /// Adds a line to the open event, or begins one without a header.
@@ -230,12 +243,21 @@ impl<'l> Assembler<'l, '_> {
         self.open = Some(Open { header, first_line: line, lines: 1, start, end });
     }
 
+    #[inline]
     fn flush(&mut self) {
-        if self.open.is_none() && self.held.is_empty() {
-            return;
+        if !self.held.is_empty() {
+            self.flush_held();
         }
-        for event in self.held.drain(..).chain(self.open.take()) {
-            describe(self.events, self.bytes, &event, &self.traceback);
+        if let Some(open) = &self.open {
+            describe(self.events, self.bytes, open, &mut self.source);
+            self.open = None;
+        }
+    }
+
+    #[inline(never)]
+    fn flush_held(&mut self) {
+        for event in self.held.drain(..) {
+            describe(self.events, self.bytes, &event, &mut self.source);
         }
     }
 
@@ -257,27 +279,34 @@ fn goes_on(before: &[u8], line: &[u8]) -> bool {
 }
 
 /// Makes the event of a text record.
-fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>, traceback: &memmem::Finder<'_>) {
+#[inline(never)]
+fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>, key: &mut Option<Key>) {
     let source = &bytes[open.start..open.end];
     let text = source.strip_suffix(b"\n").unwrap_or(source);
     let together = events.names() >= MAX_NAMES;
     let mut event = events.push(source);
     let text = match &open.header {
         Some(header) => {
-            describe_header(&mut event, header, together);
+            describe_header(&mut event, header, together, key);
             text.get(header.message..).unwrap_or_default()
         }
         None => text,
     };
-    let (message, exception) = if open.lines == 1 { (text, None) } else { split_traceback(text, traceback) };
+    let (message, exception) = if open.lines == 1 { (text, None) } else { split_traceback(text) };
     event.message(message);
     if let Some(exception) = exception {
         event.attribute_text("exception", exception);
     }
 }
 
-/// `together`: the batch has no room for the names of fields.
-fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>, together: bool) {
+/// `together`: the batch has no room for the names of fields. `key`: of `source`, once it was looked up.
+#[inline]
+fn describe_header(
+    event: &mut EventBuilder<'_, '_>,
+    header: &Header<'_>,
+    together: bool,
+    key: &mut Option<Key>,
+) {
     event.severity(header.severity);
     match header.time {
         Time::At(timestamp) => _ = event.timestamp_ns(timestamp),
@@ -287,16 +316,27 @@ fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>, togeth
         event.attribute_text("logger", logger);
     }
     if let Some(source) = header.source {
-        event.attribute_text("source", source);
+        *key = key.or_else(|| event.key("source"));
+        match *key {
+            Some(key) => _ = event.keyed_text(key, source),
+            None => _ = event.attribute_text("source", source),
+        }
     }
     if let Some(level) = header.level {
         event.attribute_text("fields.level", level);
     }
-    if together && !header.fields.is_empty() {
-        event.attribute_text(structured::TOGETHER, header.fields);
+    if !header.fields.is_empty() {
+        describe_fields(event, header.fields, together);
+    }
+}
+
+#[inline(never)]
+fn describe_fields(event: &mut EventBuilder<'_, '_>, fields: &[u8], together: bool) {
+    if together {
+        event.attribute_text(structured::TOGETHER, fields);
         return;
     }
-    for (name, value) in header::fields(header.fields) {
+    for (name, value) in header::fields(fields) {
         structured::text_field(event, name, value);
     }
 }
@@ -304,13 +344,13 @@ fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>, togeth
 /// Splits a text where a traceback begins on a line of its own, other than the first.
 ///
 /// Where it ends cannot be told (the exception's own text may have any lines), so it goes on to the end.
-pub fn split_traceback<'t>(text: &'t [u8], traceback: &memmem::Finder<'_>) -> (&'t [u8], Option<&'t [u8]>) {
-    let begins = traceback.find_iter(text).find_map(|at| {
-        let line = text[..at].strip_suffix(OF_A_GROUP).map_or(at, <[u8]>::len);
-        (line > 0 && text[line - 1] == b'\n').then_some(line)
+pub fn split_traceback(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let begins = blocks::within(b'\n', text, 0, text.len(), |at| {
+        let line = &text[at + 1..];
+        line.strip_prefix(OF_A_GROUP).unwrap_or(line).starts_with(TRACEBACK).then_some(at)
     });
     match begins {
-        Some(line) => (&text[..line - 1], Some(&text[line..])),
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     }
 }

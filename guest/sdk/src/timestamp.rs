@@ -47,6 +47,59 @@ pub fn read(text: &[u8]) -> Option<(Option<i64>, usize)> {
     Some((timestamp(), end))
 }
 
+/// Reads times of which many are in the minute of the one before, as a log's are: that minute is worked out once.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    /// `YYYY-MM-DDTHH:MM` as it stood in the text.
+    minute: [u8; 16],
+    /// Its seconds since the epoch, as if it were UTC: far from the first and the last that can be said.
+    seconds: i64,
+}
+
+impl Default for Clock {
+    /// Set to the epoch. What it is set to must be a time, or it would take for one what is none.
+    fn default() -> Self {
+        Self { minute: *b"1970-01-01T00:00", seconds: 0 }
+    }
+}
+
+impl Clock {
+    /// The same as [`read`].
+    #[inline]
+    pub fn read(&mut self, text: &[u8]) -> Option<(Option<i64>, usize)> {
+        let fixed: &[u8; 19] = text.first_chunk()?;
+        let [minute @ .., colon, tens, ones] = fixed;
+        if u128::from_le_bytes(*minute) != u128::from_le_bytes(self.minute) {
+            return self.another_minute(text, minute);
+        }
+        let second = two_digits([*tens, *ones]).filter(|_| *colon == b':')?;
+        let (fraction, after_fraction) = fraction(text, fixed.len());
+        let (offset, end) = offset(text, after_fraction);
+        let timestamp = (self.seconds + second.min(59) - offset) * NANOS + fraction;
+        Some(((second <= 60).then_some(timestamp), end))
+    }
+
+    /// The same as [`parse`].
+    #[inline]
+    pub fn parse(&mut self, text: &[u8]) -> Option<(i64, usize)> {
+        let (timestamp, end) = self.read(text)?;
+        Some((timestamp?, end))
+    }
+
+    #[inline(never)]
+    fn another_minute(&mut self, text: &[u8], minute: &[u8; 16]) -> Option<(Option<i64>, usize)> {
+        let mut begins = *b"0000-00-00T00:00:00";
+        begins[..minute.len()].copy_from_slice(minute);
+        if let Some((Some(nanos), _)) = read(&begins) {
+            let seconds = nanos.div_euclid(NANOS);
+            if seconds.abs() < MOST_SECONDS - 2 * 86_400 {
+                *self = Self { minute: *minute, seconds };
+            }
+        }
+        read(text)
+    }
+}
+
 /// The lowest bit of each byte of a word…
 const LOW: u64 = u64::MAX / 0xff;
 /// …and the highest.
@@ -78,12 +131,14 @@ fn at_the_edge(seconds: i64, fraction: i64) -> Option<i64> {
     seconds.checked_mul(NANOS)?.checked_add(fraction)
 }
 
+#[inline]
 fn two_digits([tens, ones]: [u8; 2]) -> Option<i64> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     (tens < 10 && ones < 10).then(|| i64::from(tens * 10 + ones))
 }
 
 /// Nanoseconds of the fraction, and where it ends. No digits: no fraction.
+#[inline]
 fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     if !matches!(text.get(at), Some(b'.' | b',')) {
         return (0, at);
@@ -99,8 +154,15 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     if let Some((nanos, digits)) = short_fraction(first) {
         return if digits == 0 { (0, at) } else { (nanos, at + 1 + digits) };
     }
+    let (nanos, digits) = long_fraction(rest);
+    (nanos, at + 1 + digits)
+}
+
+/// A fraction of any length, and that.
+#[cold]
+fn long_fraction(text: &[u8]) -> (i64, usize) {
     let (mut nanos, mut digits) = (0, 0);
-    for byte in rest {
+    for byte in text {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
@@ -110,7 +172,7 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
         }
         digits += 1;
     }
-    if digits == 0 { (0, at) } else { (nanos, at + 1 + digits) }
+    (nanos, digits)
 }
 
 /// A fraction of fewer than eight digits, and how many they are. None: there are more. The first is the lowest byte.
@@ -130,6 +192,7 @@ fn short_fraction(text: u64) -> Option<(i64, usize)> {
 }
 
 /// Seconds east of UTC, and where the offset ends. No offset: UTC.
+#[inline]
 fn offset(text: &[u8], at: usize) -> (i64, usize) {
     let sign = match text.get(at) {
         Some(b'Z') => return (0, at + 1),
@@ -137,14 +200,17 @@ fn offset(text: &[u8], at: usize) -> (i64, usize) {
         Some(b'-') => -1,
         _ => return (0, at),
     };
-    let (hours, minutes, end) = match text[at + 1..] {
-        [a, b, b':', c, d, ..] => (two_digits([a, b]), two_digits([c, d]), at + 6),
-        [a, b, c, d, ..] => (two_digits([a, b]), two_digits([c, d]), at + 5),
+    let (digits, end) = match text[at + 1..] {
+        [a, b, b':', c, d, ..] => ([a, b, c, d], at + 6),
+        [a, b, c, d, ..] => ([a, b, c, d], at + 5),
         _ => return (0, at),
     };
-    match (hours, minutes) {
-        (Some(hours @ 0..24), Some(minutes @ 0..60)) => (sign * (hours * 3_600 + minutes * 60), end),
-        _ => (0, at),
+    let values = u64::from(u32::from_le_bytes(digits) ^ 0x3030_3030);
+    let (hours, minutes) = (pair(values, 0), pair(values, 2));
+    if above(values, LOW * 9) == 0 && hours < 24 && minutes < 60 {
+        (sign * i64::from(hours * 3_600 + minutes * 60), end)
+    } else {
+        (0, at)
     }
 }
 
@@ -245,6 +311,34 @@ mod tests {
         assert_eq!(parse(b"1970-01-01T00:00:00+9999"), Some((0, 19)));
     }
 
+    /// Times in few minutes, at the ends of what can be said, too; some with a wrong byte or cut short.
+    fn time() -> impl Strategy<Value = Vec<u8>> {
+        let minute = prop::sample::select(vec![
+            "2026-10-21T12:10",
+            "2026-10-21 12:10",
+            "2026-10-21T12:11",
+            "2024-02-30T12:10",
+            "2024-02-29T24:00",
+            "2262-04-11T23:47",
+            "1677-09-21T00:12",
+            "1969-12-31T23:59",
+            "9999-12-31T23:59",
+        ]);
+        let second = "[:.][0-6][0-9]";
+        let rest = "([.,][0-9]{0,10})?(Z|[+-][0-2][0-9]:?[0-6][0-9])?[] ]?";
+        let wrong = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
+        let cut = prop::option::weighted(0.1, 0usize..40);
+        (minute, second, rest, wrong, cut).prop_map(|(minute, second, rest, wrong, cut)| {
+            let mut text = format!("{minute}{second}{rest}").into_bytes();
+            if let Some((at, byte)) = wrong {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            text.truncate(cut.unwrap_or(text.len()));
+            text
+        })
+    }
+
     proptest! {
         #[test]
         fn each_day_is_one_after_the_day_before(day in -106_000i64..106_000) {
@@ -264,6 +358,27 @@ mod tests {
             }
         }
 
+        #[test]
+        fn a_clock_reads_what_is_read_without_one_whatever_it_read_before(
+            texts in prop::collection::vec(time(), 1..12),
+        ) {
+            let mut clock = Clock::default();
+            for text in texts {
+                prop_assert_eq!(clock.read(&text), read(&text), "{}", String::from_utf8_lossy(&text));
+            }
+        }
+
+        #[test]
+        fn an_offset_is_two_numbers_of_two_digits(
+            sign in "[+-]", hours in "[0-9]{2}", colon in ":?", minutes in "[0-9]{2}", rest in "[0-9:x]{0,2}",
+        ) {
+            let text = format!("{sign}{hours}{colon}{minutes}{rest}");
+            let of = |digits: &str| digits.parse::<i64>().unwrap_or(-1);
+            let seconds = (of(&hours) * 60 + of(&minutes)) * if sign == "+" { 60 } else { -60 };
+            let exists = of(&hours) < 24 && of(&minutes) < 60;
+            let expected = if exists { (seconds, text.len() - rest.len()) } else { (0, 0) };
+            prop_assert_eq!(offset(text.as_bytes(), 0), expected);
+        }
 
         #[test]
         fn one_wrong_byte_makes_it_no_time(at in 0usize..19, byte in any::<u8>(), rest in "(\\.[0-9]{0,9})?Z?") {
