@@ -60,9 +60,10 @@ fn rest_marks(byte: u8, rest: &[u8]) -> u64 {
     rest.iter().rev().fold(0, |marks, it| marks << 1 | u64::from(*it == byte))
 }
 
+/// All are looked at, whatever the first ones are: so the compiler makes four instructions of them.
 #[inline]
 fn any(byte: u8, wide: &[u8; WIDE]) -> bool {
-    wide.iter().fold(false, |any, it| any | (*it == byte))
+    wide.iter().fold(0, |any, it| any | u8::from(*it == byte)) != 0
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]

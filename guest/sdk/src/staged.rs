@@ -7,7 +7,7 @@ use crate::columns::{Columns, Row};
 const ROWS: usize = 256;
 
 /// What is known of an event, but for its attributes. Its source begins where that of the one before it ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EventRow {
     pub timestamp: i64,
     pub source_end: u32,
