@@ -172,7 +172,7 @@ impl<'l> Assembler<'l, '_> {
         );
     }
 
-    #[inline]
+    #[inline(never)]
     fn text(&mut self, place: Place, text: &'l [u8]) {
         let header = header::parse(text, &mut self.clock);
         let from = header.as_ref().map_or(0, |header| header.message);
@@ -180,6 +180,11 @@ impl<'l> Assembler<'l, '_> {
             None => self.piece(place, header, false),
             Some(glued) => self.pieces(place, text, header, glued),
         }
+    }
+
+    #[inline(never)]
+    fn header(&mut self, text: &'l [u8]) -> Option<Header<'l>> {
+        header::parse(text, &mut self.clock)
     }
 
     /// Where in the batch a record begins that was glued to the line, of whose text this is left from `from` on.
@@ -197,7 +202,7 @@ impl<'l> Assembler<'l, '_> {
         while let Some(at) = next {
             self.piece(Place { end: at, ..piece }, header, piece.start > place.start);
             piece.start = at;
-            let glued_header = header::parse(&text[at - place.start..], &mut self.clock);
+            let glued_header = self.header(&text[at - place.start..]);
             let from = at - place.start + glued_header.as_ref().map_or(1, |header| header.message);
             header = glued_header.or(header);
             next = self.glued(place, from, text);

@@ -5,7 +5,7 @@ const WIDE: usize = 64;
 const BLOCK: usize = 16;
 
 /// Where a byte first stands in a text that has it near its beginning, if at all.
-#[inline]
+#[inline(always)]
 pub fn first(byte: u8, text: &[u8]) -> Option<usize> {
     let (blocks, rest) = text.as_chunks::<BLOCK>();
     for (at, block) in blocks.iter().enumerate() {
@@ -18,7 +18,7 @@ pub fn first(byte: u8, text: &[u8]) -> Option<usize> {
 }
 
 /// Gives each place of a byte from `from` until before `to`, to the first one of which something is found.
-#[inline]
+#[inline(always)]
 pub fn within<T>(
     byte: u8,
     bytes: &[u8],

@@ -14,7 +14,7 @@ const MAX_TIMESTAMP: usize = 48;
 ///
 /// A message may well quote a record, but then it puts something before it: a space, a quote, a bracket. What has
 /// `open_quotes` is half a JSON line, and its last byte says nothing.
-#[inline]
+#[inline(always)]
 pub fn find(bytes: &[u8], start: usize, end: usize, open_quotes: impl Fn() -> bool) -> Option<usize> {
     // The brace is what messages have least of.
     blocks::within(b'{', bytes, start + GLUE.len() - 1, end, |brace| {

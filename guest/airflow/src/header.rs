@@ -59,7 +59,7 @@ impl<'a> Header<'a> {
 }
 
 /// A header with a time and a level. A time alone begins no record: the rows of a table have one, too.
-#[inline]
+#[inline(always)]
 pub fn parse<'a>(text: &'a [u8], clock: &mut Clock) -> Option<Header<'a>> {
     match text.first()? {
         b'[' | b'0'..=b'9' => airflow(text, clock).or_else(|| custom(text)),
@@ -71,7 +71,7 @@ pub fn parse<'a>(text: &'a [u8], clock: &mut Clock) -> Option<Header<'a>> {
 pub const GLUE: &[u8] = b"] {";
 
 /// `[time] {file.py:123} LEVEL - message`, also with double braces, as MWAA has it.
-#[inline]
+#[inline(always)]
 pub fn airflow<'a>(text: &'a [u8], clock: &mut Clock) -> Option<Header<'a>> {
     let inside = text.strip_prefix(b"[")?;
     let (timestamp, end) = clock.read(inside)?;
@@ -249,7 +249,7 @@ fn is_logger(text: &[u8]) -> bool {
 }
 
 /// `file.py:123`
-#[inline]
+#[inline(always)]
 fn is_place(text: &[u8]) -> bool {
     match text.last_chunk() {
         Some(end) => match digits_at_end(u64::from_le_bytes(*end)) {

@@ -158,6 +158,7 @@ impl<'a> Events<'a> {
         }
     }
 
+    #[inline]
     fn keyed(&mut self, Key(key): Key, text: &[u8], json: bool) {
         let (start, end) = self.span(text);
         let events = self.count;

@@ -54,18 +54,21 @@ pub struct Clock {
     minute: [u8; 16],
     /// Its seconds since the epoch, as if it were UTC: far from the first and the last that can be said.
     seconds: i64,
+    /// `+HHMM` as it stood in the text, and its seconds.
+    zone: [u8; 5],
+    east: i64,
 }
 
 impl Default for Clock {
     /// Set to the epoch. What it is set to must be a time, or it would take for one what is none.
     fn default() -> Self {
-        Self { minute: *b"1970-01-01T00:00", seconds: 0 }
+        Self { minute: *b"1970-01-01T00:00", seconds: 0, zone: *b"+0000", east: 0 }
     }
 }
 
 impl Clock {
     /// The same as [`read`].
-    #[inline]
+    #[inline(always)]
     pub fn read(&mut self, text: &[u8]) -> Option<(Option<i64>, usize)> {
         let fixed: &[u8; 19] = text.first_chunk()?;
         let [minute @ .., colon, tens, ones] = fixed;
@@ -74,7 +77,10 @@ impl Clock {
         }
         let second = two_digits([*tens, *ones]).filter(|_| *colon == b':')?;
         let (fraction, after_fraction) = fraction(text, fixed.len());
-        let (offset, end) = offset(text, after_fraction);
+        let (offset, end) = match text[after_fraction..].first_chunk() {
+            Some(zone) if *zone == self.zone => (self.east, after_fraction + zone.len()),
+            zone => self.another_zone(text, after_fraction, zone),
+        };
         let timestamp = (self.seconds + second.min(59) - offset) * NANOS + fraction;
         Some(((second <= 60).then_some(timestamp), end))
     }
@@ -87,13 +93,22 @@ impl Clock {
     }
 
     #[inline(never)]
+    fn another_zone(&mut self, text: &[u8], at: usize, zone: Option<&[u8; 5]>) -> (i64, usize) {
+        let (east, end) = offset(text, at);
+        if let Some(zone) = zone.filter(|zone| end == at + zone.len()) {
+            (self.zone, self.east) = (*zone, east);
+        }
+        (east, end)
+    }
+
+    #[inline(never)]
     fn another_minute(&mut self, text: &[u8], minute: &[u8; 16]) -> Option<(Option<i64>, usize)> {
         let mut begins = *b"0000-00-00T00:00:00";
         begins[..minute.len()].copy_from_slice(minute);
         if let Some((Some(nanos), _)) = read(&begins) {
             let seconds = nanos.div_euclid(NANOS);
             if seconds.abs() < MOST_SECONDS - 2 * 86_400 {
-                *self = Self { minute: *minute, seconds };
+                (self.minute, self.seconds) = (*minute, seconds);
             }
         }
         read(text)
@@ -138,7 +153,7 @@ fn two_digits([tens, ones]: [u8; 2]) -> Option<i64> {
 }
 
 /// Nanoseconds of the fraction, and where it ends. No digits: no fraction.
-#[inline]
+#[inline(always)]
 fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     if !matches!(text.get(at), Some(b'.' | b',')) {
         return (0, at);
