@@ -39,11 +39,12 @@ const TRACEBACKS: [&[u8]; 4] = [
 
 /// Makes events of the lines; returns how many of them it used.
 pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
+    let mut met = Met::new();
     let mut assembler = Assembler {
         bytes: lines.bytes(),
         events,
         members: Vec::new(),
-        met: Met::new(),
+        met: &mut met,
         scratch: Vec::new(),
         clock: Clock::default(),
         source: None,
@@ -96,11 +97,11 @@ struct Record<'a> {
     is_large: bool,
 }
 
-struct Assembler<'l, 'e> {
+struct Assembler<'l, 'e, 'm> {
     bytes: &'l [u8],
-    events: &'l mut Events<'e>,
+    events: &'m mut Events<'e>,
     members: Vec<Member<'l>>,
-    met: Met<'l>,
+    met: &'m mut Met<'l>,
     scratch: Vec<u8>,
     clock: Clock,
     /// The key of `source`, once there was one.
@@ -110,7 +111,7 @@ struct Assembler<'l, 'e> {
     held: Vec<Open<'l>>,
 }
 
-impl<'l> Assembler<'l, '_> {
+impl<'l> Assembler<'l, '_, '_> {
     /// `cut`: the line before has no break, so that this one only goes on with it.
     fn line(&mut self, place: Place, line: Line<'l>, cut: bool) {
         let text = line.text();
@@ -166,7 +167,7 @@ impl<'l> Assembler<'l, '_> {
             record.names,
             &self.members,
             together,
-            &mut self.met,
+            self.met,
             &mut self.clock,
             &mut self.scratch,
         );
@@ -267,7 +268,7 @@ impl<'l> Assembler<'l, '_> {
     }
 
     /// How many of so many lines are used.
-    fn finish(mut self, lines: usize, last: bool) -> usize {
+    fn finish(&mut self, lines: usize, last: bool) -> usize {
         match &self.open {
             Some(open) if !last && open.takes(1) => self.held.first().unwrap_or(open).first_line,
             _ => {

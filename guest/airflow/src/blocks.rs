@@ -1,4 +1,8 @@
 //! Where a byte stands, many bytes at a time: a component pays for each turn of a loop, so turns must be few.
+#![expect(
+    clippy::inline_always,
+    reason = "measured: what a header is read with is one function, without calls"
+)]
 
 /// Bytes that [`within`] looks at in one turn.
 const WIDE: usize = 64;

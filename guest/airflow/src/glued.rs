@@ -1,4 +1,8 @@
 //! Records that were glued to half a line: a writer was stopped in the middle of one, and the next one went on there.
+#![expect(
+    clippy::inline_always,
+    reason = "measured: what a header is read with is one function, without calls"
+)]
 
 use crate::blocks;
 use crate::header::{GLUE, airflow};

@@ -5,6 +5,7 @@ use crate::host;
 use crate::keys::{Keys, LEFT_OUT};
 use crate::lines::Lines;
 use crate::staged::{EventRow, Staged};
+use std::num::NonZero;
 
 /// OpenTelemetry's `SeverityNumber`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +56,7 @@ impl<'a> Events<'a> {
         Self {
             input: lines.bytes(),
             columns,
-            staged: Staged::default(),
+            staged: Staged::with_room(lines.len()),
             event: EventRow::default(),
             count: 0,
             keys: Keys::default(),
@@ -127,6 +128,7 @@ impl<'a> Events<'a> {
         }
         self.stage();
         self.staged.write(&mut self.columns);
+        self.columns.raw_is_source();
         self.columns.key_names = self.keys.into_names();
         self.columns
     }
@@ -153,13 +155,13 @@ impl<'a> Events<'a> {
 
     fn attribute(&mut self, key: &str, text: &[u8], json: bool) {
         match self.keys.add(key) {
-            Some(key) => self.keyed(Key(key), text, json),
+            Some(key) => self.keyed(key, text, json),
             None => self.left_out += 1,
         }
     }
 
     #[inline]
-    fn keyed(&mut self, Key(key): Key, text: &[u8], json: bool) {
+    fn keyed(&mut self, key: u16, text: &[u8], json: bool) {
         let (start, end) = self.span(text);
         let events = self.count;
         let row = Row { event: events - 1, key, start, end, json };
@@ -179,7 +181,17 @@ impl<'a> Events<'a> {
 
 /// An attribute's name within a batch's events, looked up once ([`EventBuilder::key`]) for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key(u16);
+pub struct Key(NonZero<u32>);
+
+impl Key {
+    fn of(index: u16) -> Self {
+        Self(NonZero::<u32>::MIN.saturating_add(u32::from(index)))
+    }
+
+    fn index(self) -> u16 {
+        (self.0.get() - 1) as u16
+    }
+}
 
 /// The event that was pushed last.
 #[derive(Debug)]
@@ -230,7 +242,7 @@ impl EventBuilder<'_, '_> {
 
     /// The key of attributes of this name, for this batch's events alone. None: it has 65,536 others already.
     pub fn key(&mut self, name: &str) -> Option<Key> {
-        self.events.keys.add(name).map(Key)
+        self.events.keys.add(name).map(Key::of)
     }
 
     /// [`EventBuilder::attribute_text`], of a name that was looked up.
@@ -238,7 +250,7 @@ impl EventBuilder<'_, '_> {
     /// # Panics
     /// When the key is of another batch and this one has no such: a mistake of the component's author.
     pub fn keyed_text(&mut self, key: Key, text: impl AsRef<[u8]>) -> &mut Self {
-        self.events.keyed(key, text.as_ref(), false);
+        self.events.keyed(key.index(), text.as_ref(), false);
         self
     }
 
@@ -247,7 +259,7 @@ impl EventBuilder<'_, '_> {
     /// # Panics
     /// When the key is of another batch and this one has no such: a mistake of the component's author.
     pub fn keyed_json(&mut self, key: Key, json: impl AsRef<[u8]>) -> &mut Self {
-        self.events.keyed(key, json.as_ref(), true);
+        self.events.keyed(key.index(), json.as_ref(), true);
         self
     }
 }

@@ -7,6 +7,8 @@ const MAX_KEYS: usize = 1 << 16;
 /// What the host is told to count where there was no room for an attribute's name.
 pub(crate) const LEFT_OUT: &str = "attributes_left_out";
 const SLOTS: usize = 256;
+/// So many names are searched one by one sooner than an index of them is made.
+const FEW: usize = 32;
 
 /// The names of a batch's attributes and their indices.
 #[derive(Debug)]
@@ -14,6 +16,7 @@ pub(crate) struct Keys {
     names: Vec<String>,
     /// Last name seen per cheap hash: nearly every look-up ends here.
     slots: [u16; SLOTS],
+    /// Of all names, once they are more than [`FEW`].
     index: BTreeMap<String, u16>,
 }
 
@@ -26,9 +29,17 @@ impl Default for Keys {
 impl Keys {
     /// Begins with names that a stage before this one gave.
     pub fn from_names(names: Vec<String>) -> Self {
-        // Of equal names the first one's index counts: only `add` must not make more.
-        let index = names.iter().enumerate().rev().map(|(at, name)| (name.clone(), at as u16)).collect();
-        Self { names, slots: [0; SLOTS], index }
+        let mut it = Self { names, ..Self::default() };
+        it.index_if_many();
+        it
+    }
+
+    fn index_if_many(&mut self) {
+        if self.names.len() > FEW {
+            // Of equal names the first one's index counts: only `add` must not make more.
+            let names = self.names.iter().enumerate().rev();
+            self.index = names.map(|(at, name)| (name.clone(), at as u16)).collect();
+        }
     }
 
     /// The index of a name; none when there are [`MAX_KEYS`] others already.
@@ -38,22 +49,32 @@ impl Keys {
         if self.names.get(guess as usize).is_some_and(|known| same(known.as_bytes(), name.as_bytes())) {
             return Some(guess);
         }
-        let key = match self.index.get(name) {
-            Some(key) => *key,
-            None if self.names.len() < MAX_KEYS => {
-                let key = self.names.len() as u16;
-                self.names.push(name.to_owned());
-                self.index.insert(name.to_owned(), key);
-                key
-            }
+        let key = match self.find(name) {
+            Some(key) => key,
+            None if self.names.len() < MAX_KEYS => self.push(name),
             None => return None,
         };
         self.slots[slot] = key;
         Some(key)
     }
 
+    fn push(&mut self, name: &str) -> u16 {
+        let key = self.names.len() as u16;
+        self.names.push(name.to_owned());
+        if self.index.is_empty() {
+            self.index_if_many();
+        } else {
+            self.index.insert(name.to_owned(), key);
+        }
+        key
+    }
+
     pub fn find(&self, name: &str) -> Option<u16> {
-        self.index.get(name).copied()
+        if self.names.len() > FEW {
+            return self.index.get(name).copied();
+        }
+        let at = self.names.iter().position(|known| same(known.as_bytes(), name.as_bytes()))?;
+        Some(at as u16)
     }
 
     pub fn name(&self, key: u16) -> &str {

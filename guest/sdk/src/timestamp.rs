@@ -1,4 +1,9 @@
 //! Reads the timestamps that Python's loggers write, to the nanosecond.
+#![expect(clippy::inline_always, reason = "measured: a record's time is read without calls")]
+
+mod clock;
+
+pub use clock::Clock;
 
 const NANOS: i64 = 1_000_000_000;
 /// Nanoseconds of the first digit of a fraction, of the second, and so on.
@@ -45,74 +50,6 @@ pub fn read(text: &[u8]) -> Option<(Option<i64>, usize)> {
         }
     };
     Some((timestamp(), end))
-}
-
-/// Reads times of which many are in the minute of the one before, as a log's are: that minute is worked out once.
-#[derive(Debug, Clone)]
-pub struct Clock {
-    /// `YYYY-MM-DDTHH:MM` as it stood in the text.
-    minute: [u8; 16],
-    /// Its seconds since the epoch, as if it were UTC: far from the first and the last that can be said.
-    seconds: i64,
-    /// `+HHMM` as it stood in the text, and its seconds.
-    zone: [u8; 5],
-    east: i64,
-}
-
-impl Default for Clock {
-    /// Set to the epoch. What it is set to must be a time, or it would take for one what is none.
-    fn default() -> Self {
-        Self { minute: *b"1970-01-01T00:00", seconds: 0, zone: *b"+0000", east: 0 }
-    }
-}
-
-impl Clock {
-    /// The same as [`read`].
-    #[inline(always)]
-    pub fn read(&mut self, text: &[u8]) -> Option<(Option<i64>, usize)> {
-        let fixed: &[u8; 19] = text.first_chunk()?;
-        let [minute @ .., colon, tens, ones] = fixed;
-        if u128::from_le_bytes(*minute) != u128::from_le_bytes(self.minute) {
-            return self.another_minute(text, minute);
-        }
-        let second = two_digits([*tens, *ones]).filter(|_| *colon == b':')?;
-        let (fraction, after_fraction) = fraction(text, fixed.len());
-        let (offset, end) = match text[after_fraction..].first_chunk() {
-            Some(zone) if *zone == self.zone => (self.east, after_fraction + zone.len()),
-            zone => self.another_zone(text, after_fraction, zone),
-        };
-        let timestamp = (self.seconds + second.min(59) - offset) * NANOS + fraction;
-        Some(((second <= 60).then_some(timestamp), end))
-    }
-
-    /// The same as [`parse`].
-    #[inline]
-    pub fn parse(&mut self, text: &[u8]) -> Option<(i64, usize)> {
-        let (timestamp, end) = self.read(text)?;
-        Some((timestamp?, end))
-    }
-
-    #[inline(never)]
-    fn another_zone(&mut self, text: &[u8], at: usize, zone: Option<&[u8; 5]>) -> (i64, usize) {
-        let (east, end) = offset(text, at);
-        if let Some(zone) = zone.filter(|zone| end == at + zone.len()) {
-            (self.zone, self.east) = (*zone, east);
-        }
-        (east, end)
-    }
-
-    #[inline(never)]
-    fn another_minute(&mut self, text: &[u8], minute: &[u8; 16]) -> Option<(Option<i64>, usize)> {
-        let mut begins = *b"0000-00-00T00:00:00";
-        begins[..minute.len()].copy_from_slice(minute);
-        if let Some((Some(nanos), _)) = read(&begins) {
-            let seconds = nanos.div_euclid(NANOS);
-            if seconds.abs() < MOST_SECONDS - 2 * 86_400 {
-                (self.minute, self.seconds) = (*minute, seconds);
-            }
-        }
-        read(text)
-    }
 }
 
 /// The lowest bit of each byte of a word…
@@ -191,7 +128,7 @@ fn long_fraction(text: &[u8]) -> (i64, usize) {
 }
 
 /// A fraction of fewer than eight digits, and how many they are. None: there are more. The first is the lowest byte.
-#[inline]
+#[inline(always)]
 fn short_fraction(text: u64) -> Option<(i64, usize)> {
     let values = text ^ (LOW * u64::from(b'0'));
     let digits = above(values, LOW * 9).trailing_zeros() / 8;
@@ -326,34 +263,6 @@ mod tests {
         assert_eq!(parse(b"1970-01-01T00:00:00+9999"), Some((0, 19)));
     }
 
-    /// Times in few minutes, at the ends of what can be said, too; some with a wrong byte or cut short.
-    fn time() -> impl Strategy<Value = Vec<u8>> {
-        let minute = prop::sample::select(vec![
-            "2026-10-21T12:10",
-            "2026-10-21 12:10",
-            "2026-10-21T12:11",
-            "2024-02-30T12:10",
-            "2024-02-29T24:00",
-            "2262-04-11T23:47",
-            "1677-09-21T00:12",
-            "1969-12-31T23:59",
-            "9999-12-31T23:59",
-        ]);
-        let second = "[:.][0-6][0-9]";
-        let rest = "([.,][0-9]{0,10})?(Z|[+-][0-2][0-9]:?[0-6][0-9])?[] ]?";
-        let wrong = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
-        let cut = prop::option::weighted(0.1, 0usize..40);
-        (minute, second, rest, wrong, cut).prop_map(|(minute, second, rest, wrong, cut)| {
-            let mut text = format!("{minute}{second}{rest}").into_bytes();
-            if let Some((at, byte)) = wrong {
-                let at = at.index(text.len());
-                text[at] = byte;
-            }
-            text.truncate(cut.unwrap_or(text.len()));
-            text
-        })
-    }
-
     proptest! {
         #[test]
         fn each_day_is_one_after_the_day_before(day in -106_000i64..106_000) {
@@ -370,16 +279,6 @@ mod tests {
         fn any_bytes_are_read_without_a_fault(text in prop::collection::vec(any::<u8>(), 0..40)) {
             if let Some((_, end)) = parse(&text) {
                 prop_assert!(end <= text.len());
-            }
-        }
-
-        #[test]
-        fn a_clock_reads_what_is_read_without_one_whatever_it_read_before(
-            texts in prop::collection::vec(time(), 1..12),
-        ) {
-            let mut clock = Clock::default();
-            for text in texts {
-                prop_assert_eq!(clock.read(&text), read(&text), "{}", String::from_utf8_lossy(&text));
             }
         }
 
