@@ -14,7 +14,7 @@ use crate::{blocks, glued};
 use memchr::memmem;
 use updraft_guest::json::{self, Json};
 use updraft_guest::timestamp::Clock;
-use updraft_guest::{EventBuilder, Events, Key, Line, Lines};
+use updraft_guest::{EventBuilder, Events, Key, Lines};
 
 /// Lines are added to an event as long as it has no more bytes than this. A single line may be longer.
 pub const MAX_EVENT_BYTES: usize = 512 * 1024;
@@ -56,9 +56,10 @@ pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
         if !cut && !lines.is_last() && assembler.events.names() >= MAX_NAMES {
             return assembler.finish(index, false);
         }
-        assembler.line(Place { line: index, start: at, end: at + line.bytes().len() }, line, cut);
-        at += line.bytes().len();
-        cut = !line.has_break();
+        let (text, end) = (line.text(), at + line.bytes().len());
+        assembler.line(Place { line: index, start: at, end }, text, cut);
+        cut = at + text.len() == end;
+        at = end;
     }
     assembler.finish(lines.len(), lines.is_last())
 }
@@ -113,8 +114,8 @@ struct Assembler<'l, 'e, 'm> {
 
 impl<'l> Assembler<'l, '_, '_> {
     /// `cut`: the line before has no break, so that this one only goes on with it.
-    fn line(&mut self, place: Place, line: Line<'l>, cut: bool) {
-        let text = line.text();
+    #[inline]
+    fn line(&mut self, place: Place, text: &'l [u8], cut: bool) {
         if cut {
             self.add(place, true);
         } else if text.first() == Some(&b'{') {

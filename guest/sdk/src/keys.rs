@@ -136,4 +136,27 @@ mod tests {
         assert_eq!(keys.add("key7"), Some(7));
         assert_eq!(keys.into_names().len(), MAX_KEYS);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_name_is_found_where_it_first_stands_however_many_there_are(
+            given in proptest::collection::vec("[a-c]{0,5}", 0..60),
+            added in proptest::collection::vec("[a-d]{0,5}", 0..60),
+        ) {
+            let mut keys = Keys::from_names(given.clone());
+            let mut names = given;
+            for name in added {
+                if !names.contains(&name) {
+                    names.push(name.clone());
+                }
+                let first = names.iter().position(|it| *it == name).map(|at| at as u16);
+                proptest::prop_assert_eq!(keys.add(&name), first);
+            }
+            for name in &names {
+                let first = names.iter().position(|it| it == name).map(|at| at as u16);
+                proptest::prop_assert_eq!(keys.find(name), first);
+            }
+            proptest::prop_assert_eq!(keys.into_names(), names);
+        }
+    }
 }
