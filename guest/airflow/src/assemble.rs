@@ -7,13 +7,14 @@
 //!
 //! Nothing here remembers what came before the open event: so it does not matter where a file is cut into batches.
 
-use crate::glued::Glued;
 use crate::header::{self, Header, Time};
 use crate::names::{Member, Met, Names, Present};
 use crate::structured;
+use crate::{blocks, glued};
 use memchr::memmem;
 use updraft_guest::json::{self, Json};
-use updraft_guest::{EventBuilder, Events, Line, Lines};
+use updraft_guest::timestamp::Clock;
+use updraft_guest::{EventBuilder, Events, Key, Lines};
 
 /// Lines are added to an event as long as it has no more bytes than this. A single line may be longer.
 pub const MAX_EVENT_BYTES: usize = 512 * 1024;
@@ -38,14 +39,15 @@ const TRACEBACKS: [&[u8]; 4] = [
 
 /// Makes events of the lines; returns how many of them it used.
 pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
+    let mut met = Met::new();
     let mut assembler = Assembler {
         bytes: lines.bytes(),
         events,
         members: Vec::new(),
-        met: Met::new(),
+        met: &mut met,
         scratch: Vec::new(),
-        glued: Glued::of(lines.bytes()),
-        traceback: memmem::Finder::new(TRACEBACK),
+        clock: Clock::default(),
+        source: None,
         open: None,
         held: Vec::new(),
     };
@@ -54,9 +56,10 @@ pub fn assemble(lines: &Lines, events: &mut Events<'_>) -> usize {
         if !cut && !lines.is_last() && assembler.events.names() >= MAX_NAMES {
             return assembler.finish(index, false);
         }
-        assembler.line(Place { line: index, start: at, end: at + line.bytes().len() }, line, cut);
-        at += line.bytes().len();
-        cut = !line.has_break();
+        let (text, end) = (line.text(), at + line.bytes().len());
+        assembler.line(Place { line: index, start: at, end }, text, cut);
+        cut = at + text.len() == end;
+        at = end;
     }
     assembler.finish(lines.len(), lines.is_last())
 }
@@ -95,24 +98,24 @@ struct Record<'a> {
     is_large: bool,
 }
 
-struct Assembler<'l, 'e> {
+struct Assembler<'l, 'e, 'm> {
     bytes: &'l [u8],
-    events: &'l mut Events<'e>,
+    events: &'m mut Events<'e>,
     members: Vec<Member<'l>>,
-    met: Met<'l>,
+    met: &'m mut Met<'l>,
     scratch: Vec<u8>,
-    glued: Glued<'l>,
-    // Made once a batch: making one costs more than searching a line.
-    traceback: memmem::Finder<'static>,
+    clock: Clock,
+    /// The key of `source`, once there was one.
+    source: Option<Key>,
     open: Option<Open<'l>>,
     /// Events before the open one that end in the line where it begins: that line is used as a whole or not at all.
     held: Vec<Open<'l>>,
 }
 
-impl<'l> Assembler<'l, '_> {
+impl<'l> Assembler<'l, '_, '_> {
     /// `cut`: the line before has no break, so that this one only goes on with it.
-    fn line(&mut self, place: Place, line: Line<'l>, cut: bool) {
-        let text = line.text();
+    #[inline]
+    fn line(&mut self, place: Place, text: &'l [u8], cut: bool) {
         if cut {
             self.add(place, true);
         } else if text.first() == Some(&b'{') {
@@ -165,45 +168,62 @@ impl<'l> Assembler<'l, '_> {
             record.names,
             &self.members,
             together,
-            &mut self.met,
-            &self.traceback,
+            self.met,
+            &mut self.clock,
             &mut self.scratch,
         );
     }
 
+    #[inline(never)]
     fn text(&mut self, place: Place, text: &'l [u8]) {
-        let header = header::parse(text);
-        let half_json = || structured::BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
-        let mut from = header.map_or(0, |header| header.message);
-        let mut piece = place;
-        let mut glued_header = None;
-        while let Some(at) = self.glued.find(&text[from..], place.start + from, half_json) {
-            let at = from + at;
-            self.piece(
-                Place { end: place.start + at, ..piece },
-                glued_header.or(header),
-                piece.start > place.start,
-            );
-            piece.start = place.start + at;
-            glued_header = header::parse(&text[at..]);
-            from = at + glued_header.map_or(1, |header| header.message);
+        let header = header::parse(text, &mut self.clock);
+        let from = header.as_ref().map_or(0, |header| header.message);
+        match self.glued(place, from, text) {
+            None => self.piece(place, header, false),
+            Some(glued) => self.pieces(place, text, header, glued),
         }
-        self.piece(piece, glued_header.or(header), piece.start > place.start);
+    }
+
+    #[inline(never)]
+    fn header(&mut self, text: &'l [u8]) -> Option<Header<'l>> {
+        header::parse(text, &mut self.clock)
+    }
+
+    /// Where in the batch a record begins that was glued to the line, of whose text this is left from `from` on.
+    #[inline]
+    fn glued(&self, place: Place, from: usize, text: &[u8]) -> Option<usize> {
+        let half_json = || structured::BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
+        glued::find(self.bytes, place.start + from, place.start + text.len(), half_json)
+    }
+
+    /// A line that records were glued to, of which the first one begins at `glued` of the batch.
+    #[inline(never)]
+    fn pieces(&mut self, place: Place, text: &'l [u8], mut header: Option<Header<'l>>, glued: usize) {
+        let mut piece = place;
+        let mut next = Some(glued);
+        while let Some(at) = next {
+            self.piece(Place { end: at, ..piece }, header, piece.start > place.start);
+            piece.start = at;
+            let glued_header = self.header(&text[at - place.start..]);
+            let from = at - place.start + glued_header.as_ref().map_or(1, |header| header.message);
+            header = glued_header.or(header);
+            next = self.glued(place, from, text);
+        }
+        self.piece(piece, header, piece.start > place.start);
     }
 
     /// A line, or a piece of one that begins in the middle.
+    #[inline]
     fn piece(&mut self, place: Place, header: Option<Header<'l>>, in_the_middle: bool) {
-        match header {
-            Some(_) if in_the_middle => {
-                self.held.extend(self.open.take());
-                self.begin(place, header);
-            }
-            Some(_) => {
-                self.flush();
-                self.begin(place, header);
-            }
-            None => self.add(place, false),
+        if header.is_none() {
+            return self.add(place, false);
         }
+        if in_the_middle {
+            self.held.extend(self.open.take());
+        } else {
+            self.flush();
+        }
+        self.begin(place, header);
     }
 
     /// Adds a line to the open event, or begins one without a header.
@@ -230,17 +250,26 @@ impl<'l> Assembler<'l, '_> {
         self.open = Some(Open { header, first_line: line, lines: 1, start, end });
     }
 
+    #[inline]
     fn flush(&mut self) {
-        if self.open.is_none() && self.held.is_empty() {
-            return;
+        if !self.held.is_empty() {
+            self.flush_held();
         }
-        for event in self.held.drain(..).chain(self.open.take()) {
-            describe(self.events, self.bytes, &event, &self.traceback);
+        if let Some(open) = &self.open {
+            describe(self.events, self.bytes, open, &mut self.source);
+            self.open = None;
+        }
+    }
+
+    #[inline(never)]
+    fn flush_held(&mut self) {
+        for event in self.held.drain(..) {
+            describe(self.events, self.bytes, &event, &mut self.source);
         }
     }
 
     /// How many of so many lines are used.
-    fn finish(mut self, lines: usize, last: bool) -> usize {
+    fn finish(&mut self, lines: usize, last: bool) -> usize {
         match &self.open {
             Some(open) if !last && open.takes(1) => self.held.first().unwrap_or(open).first_line,
             _ => {
@@ -257,27 +286,34 @@ fn goes_on(before: &[u8], line: &[u8]) -> bool {
 }
 
 /// Makes the event of a text record.
-fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>, traceback: &memmem::Finder<'_>) {
+#[inline(never)]
+fn describe(events: &mut Events<'_>, bytes: &[u8], open: &Open<'_>, key: &mut Option<Key>) {
     let source = &bytes[open.start..open.end];
     let text = source.strip_suffix(b"\n").unwrap_or(source);
     let together = events.names() >= MAX_NAMES;
     let mut event = events.push(source);
     let text = match &open.header {
         Some(header) => {
-            describe_header(&mut event, header, together);
+            describe_header(&mut event, header, together, key);
             text.get(header.message..).unwrap_or_default()
         }
         None => text,
     };
-    let (message, exception) = if open.lines == 1 { (text, None) } else { split_traceback(text, traceback) };
+    let (message, exception) = if open.lines == 1 { (text, None) } else { split_traceback(text) };
     event.message(message);
     if let Some(exception) = exception {
         event.attribute_text("exception", exception);
     }
 }
 
-/// `together`: the batch has no room for the names of fields.
-fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>, together: bool) {
+/// `together`: the batch has no room for the names of fields. `key`: of `source`, once it was looked up.
+#[inline]
+fn describe_header(
+    event: &mut EventBuilder<'_, '_>,
+    header: &Header<'_>,
+    together: bool,
+    key: &mut Option<Key>,
+) {
     event.severity(header.severity);
     match header.time {
         Time::At(timestamp) => _ = event.timestamp_ns(timestamp),
@@ -287,16 +323,27 @@ fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>, togeth
         event.attribute_text("logger", logger);
     }
     if let Some(source) = header.source {
-        event.attribute_text("source", source);
+        *key = key.or_else(|| event.key("source"));
+        match *key {
+            Some(key) => _ = event.keyed_text(key, source),
+            None => _ = event.attribute_text("source", source),
+        }
     }
     if let Some(level) = header.level {
         event.attribute_text("fields.level", level);
     }
-    if together && !header.fields.is_empty() {
-        event.attribute_text(structured::TOGETHER, header.fields);
+    if !header.fields.is_empty() {
+        describe_fields(event, header.fields, together);
+    }
+}
+
+#[inline(never)]
+fn describe_fields(event: &mut EventBuilder<'_, '_>, fields: &[u8], together: bool) {
+    if together {
+        event.attribute_text(structured::TOGETHER, fields);
         return;
     }
-    for (name, value) in header::fields(header.fields) {
+    for (name, value) in header::fields(fields) {
         structured::text_field(event, name, value);
     }
 }
@@ -304,13 +351,13 @@ fn describe_header(event: &mut EventBuilder<'_, '_>, header: &Header<'_>, togeth
 /// Splits a text where a traceback begins on a line of its own, other than the first.
 ///
 /// Where it ends cannot be told (the exception's own text may have any lines), so it goes on to the end.
-pub fn split_traceback<'t>(text: &'t [u8], traceback: &memmem::Finder<'_>) -> (&'t [u8], Option<&'t [u8]>) {
-    let begins = traceback.find_iter(text).find_map(|at| {
-        let line = text[..at].strip_suffix(OF_A_GROUP).map_or(at, <[u8]>::len);
-        (line > 0 && text[line - 1] == b'\n').then_some(line)
+pub fn split_traceback(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let begins = blocks::within(b'\n', text, 0, text.len(), |at| {
+        let line = &text[at + 1..];
+        line.strip_prefix(OF_A_GROUP).unwrap_or(line).starts_with(TRACEBACK).then_some(at)
     });
     match begins {
-        Some(line) => (&text[..line - 1], Some(&text[line..])),
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     }
 }

@@ -3,10 +3,15 @@
 //! Airflow 2's default is `[2026-11-21T16:12:07.756-0330] {file.py:123} INFO - message`. With `log_format` set it may
 //! be anything; the common shapes are recognised by a leading time and a level word near it. What stands between
 //! them must be a logger or a place in the code, so that nothing of a message is taken for a header and lost.
+#![expect(
+    clippy::inline_always,
+    reason = "measured: what a header is read with is one function, without calls"
+)]
 
-use crate::level;
+use crate::{blocks, level};
 use memchr::{memchr, memmem};
-use updraft_guest::{Severity, timestamp};
+use updraft_guest::Severity;
+use updraft_guest::timestamp::{self, Clock};
 
 /// Longest text of a `{file.py:123}` or a `[logger]`.
 const MAX_GROUP: usize = 256;
@@ -58,9 +63,10 @@ impl<'a> Header<'a> {
 }
 
 /// A header with a time and a level. A time alone begins no record: the rows of a table have one, too.
-pub fn parse(text: &[u8]) -> Option<Header<'_>> {
+#[inline(always)]
+pub fn parse<'a>(text: &'a [u8], clock: &mut Clock) -> Option<Header<'a>> {
     match text.first()? {
-        b'[' | b'0'..=b'9' => airflow(text).or_else(|| custom(text)),
+        b'[' | b'0'..=b'9' => airflow(text, clock).or_else(|| custom(text)),
         _ => None,
     }
 }
@@ -69,15 +75,16 @@ pub fn parse(text: &[u8]) -> Option<Header<'_>> {
 pub const GLUE: &[u8] = b"] {";
 
 /// `[time] {file.py:123} LEVEL - message`, also with double braces, as MWAA has it.
-pub fn airflow(text: &[u8]) -> Option<Header<'_>> {
+#[inline(always)]
+pub fn airflow<'a>(text: &'a [u8], clock: &mut Clock) -> Option<Header<'a>> {
     let inside = text.strip_prefix(b"[")?;
-    let (timestamp, end) = timestamp::read(inside)?;
+    let (timestamp, end) = clock.read(inside)?;
     let rest = inside[end..].strip_prefix(GLUE)?;
     let (rest, is_doubled) = match rest.strip_prefix(b"{") {
         Some(rest) => (rest, true),
         None => (rest, false),
     };
-    let place = &rest[..memchr(b'}', &rest[..rest.len().min(MAX_GROUP)])?];
+    let place = &rest[..blocks::first(b'}', &rest[..rest.len().min(MAX_GROUP)])?];
     let rest = match &rest[place.len()..] {
         [b'}', b'}', b' ', rest @ ..] if is_doubled => rest,
         [b'}', b' ', rest @ ..] if !is_doubled => rest,
@@ -86,28 +93,32 @@ pub fn airflow(text: &[u8]) -> Option<Header<'_>> {
     if !is_place(place) {
         return None;
     }
-    let word = &rest[..memchr(b'-', &rest[..rest.len().min(MAX_LEVEL)])?].strip_suffix(b" ")?;
+    let word = rest[..blocks::first(b'-', &rest[..rest.len().min(MAX_LEVEL)])?].strip_suffix(b" ")?;
     let rest = &rest[word.len() + 2..];
     // Editors and `rstrip` take the last space off an empty message.
     let message = if rest.is_empty() { rest } else { rest.strip_prefix(b" ")? };
     let level = level::upper(word);
-    let named = || {
-        word.first().is_some_and(u8::is_ascii_uppercase)
-            && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b" _".contains(byte))
-    };
-    if level.is_none() && !named() {
+    if level.is_none() && !is_named(word) {
         return None;
     }
     Some(Header {
         severity: level.map_or(Severity::NONE, |level| level.severity),
-        level: (!level.is_some_and(|level| level.is_exact)).then_some(*word),
+        level: (!level.is_some_and(|level| level.is_exact)).then_some(word),
         source: Some(place),
         message: text.len() - message.len(),
         ..Header::at(timestamp.map_or(Time::Claimed(&inside[..end]), Time::At))
     })
 }
 
+/// Whether it may be the name of a level that is not known.
+#[inline(never)]
+fn is_named(word: &[u8]) -> bool {
+    word.first().is_some_and(u8::is_ascii_uppercase)
+        && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b" _".contains(byte))
+}
+
 /// A time, perhaps a logger and a place, a level, perhaps a logger and fields, the message.
+#[inline(never)]
 fn custom(text: &[u8]) -> Option<Header<'_>> {
     let (timestamp, mut rest) = leading_time(text)?;
     let mut header = Header::at(Time::At(timestamp));
@@ -242,7 +253,29 @@ fn is_logger(text: &[u8]) -> bool {
 }
 
 /// `file.py:123`
+#[inline(always)]
 fn is_place(text: &[u8]) -> bool {
+    match text.last_chunk() {
+        Some(end) => match digits_at_end(u64::from_le_bytes(*end)) {
+            8 => is_long_place(text),
+            digits => digits > 0 && text[text.len() - 1 - digits] == b':',
+        },
+        None => is_long_place(text),
+    }
+}
+
+/// How many of eight bytes, at their end, are digits.
+#[inline]
+fn digits_at_end(bytes: u64) -> usize {
+    const LOW: u64 = u64::MAX / 0xff;
+    let values = bytes ^ (LOW * u64::from(b'0'));
+    // A high bit for each byte that is above nine.
+    let others = (((values & (LOW * 0x7f)) + LOW * (0x7f - 9)) | values) & (LOW << 7);
+    (others.leading_zeros() / 8) as usize
+}
+
+#[inline(never)]
+fn is_long_place(text: &[u8]) -> bool {
     let digits = text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     digits > 0 && text[..text.len() - digits].ends_with(b":")
 }
@@ -264,7 +297,7 @@ mod tests {
 
     /// Severity, logger, source, message.
     fn read(text: &str) -> Option<(u8, &str, &str, &str)> {
-        let header = parse(text.as_bytes())?;
+        let header = parse(text.as_bytes(), &mut Clock::default())?;
         let text_of = |bytes| std::str::from_utf8(bytes).unwrap_or("?");
         Some((
             header.severity.0,
@@ -314,6 +347,14 @@ mod tests {
             "",
         ] {
             assert!(read(text).is_none(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_place_is_a_name_a_colon_and_digits(text in "[a-z./:]{0,9}:?[0-9/:]{0,10}") {
+            let name = text.trim_end_matches(|it: char| it.is_ascii_digit());
+            proptest::prop_assert_eq!(is_place(text.as_bytes()), name.len() < text.len() && name.ends_with(':'));
         }
     }
 }

@@ -5,12 +5,14 @@
 //! | `assemble` | which lines make one event, and how far a batch can be used |
 //! | `header` | what a text record begins with: Airflow 2's own format, and others as far as they can be guessed |
 //! | `glued` | where a record begins in the middle of a line |
+//! | `blocks` | where a byte stands |
 //! | `structured` | JSON lines: Airflow 3, and Airflow 2 with `json_format` |
 //! | `names` | what the names of JSON members mean |
 //! | `exception` | `error_detail` of Airflow 3, printed as Python prints tracebacks |
 //! | `level` | the words of both |
 
 mod assemble;
+mod blocks;
 mod exception;
 mod glued;
 mod header;

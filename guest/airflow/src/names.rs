@@ -133,11 +133,15 @@ pub struct Place(u8);
 
 /// The names that a batch has, what they mean, and the keys of the attributes that they become. There is no room for
 /// more than a log has that means well: other names are looked up each time.
+///
+/// A table each, of which nearly all bytes are the same, so that to make one for a small batch costs little.
 #[derive(Debug)]
 pub struct Met<'a> {
-    /// Those of the short names by their number, then those of the long ones in the order of these.
-    entries: [Entry; SHORT_NAMES + LONG_NAMES],
+    short: [ShortName; SHORT_NAMES],
+    what: [What; SHORT_NAMES],
     long: Vec<&'a [u8]>,
+    /// Those of the short names by their number, then those of the long ones in the order of these.
+    keys: [Option<Key>; SHORT_NAMES + LONG_NAMES],
 }
 
 const BITS: u32 = 7;
@@ -147,19 +151,18 @@ const TRIES: usize = 4;
 const LONG_NAMES: usize = 16;
 /// Longest name that is worth to be kept.
 const LONGEST: usize = 64;
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    short: Option<ShortName>,
-    what: What,
-    key: Option<Key>,
-}
+/// Stands where there is no name yet; itself it is never kept.
+const EMPTY: ShortName = ShortName::known("");
 
 impl<'a> Met<'a> {
     /// None yet.
     pub fn new() -> Self {
-        let none = Entry { short: None, what: What::Other, key: None };
-        Self { entries: [none; SHORT_NAMES + LONG_NAMES], long: Vec::new() }
+        Self {
+            short: [EMPTY; SHORT_NAMES],
+            what: [What::Other; SHORT_NAMES],
+            long: Vec::new(),
+            keys: [None; SHORT_NAMES + LONG_NAMES],
+        }
     }
 
     /// What a name means, and its place, where it has one.
@@ -169,21 +172,24 @@ impl<'a> Met<'a> {
             return (What::Other, name.json.plain().and_then(|name| self.look_up_long(name)));
         };
         let slot = short.slot(BITS);
-        match &self.entries[slot] {
-            entry if entry.short == Some(short) => (entry.what, Some(Place(slot as u8))),
-            _ => self.meet(short, slot),
+        if self.short[slot] == short && short != EMPTY {
+            (self.what[slot], Some(Place(slot as u8)))
+        } else {
+            self.meet(short, slot)
         }
     }
 
     #[inline(never)]
     fn meet(&mut self, short: ShortName, slot: usize) -> (What, Option<Place>) {
+        if short == EMPTY {
+            return (What::Other, None);
+        }
         for slot in (slot..slot + TRIES).map(|slot| slot % SHORT_NAMES) {
-            let entry = &mut self.entries[slot];
-            if entry.short.is_none() {
-                *entry = Entry { short: Some(short), what: What::of(short), key: None };
+            if self.short[slot] == EMPTY {
+                (self.short[slot], self.what[slot]) = (short, What::of(short));
             }
-            if entry.short == Some(short) {
-                return (entry.what, Some(Place(slot as u8)));
+            if self.short[slot] == short {
+                return (self.what[slot], Some(Place(slot as u8)));
             }
         }
         (What::of(short), None)
@@ -206,7 +212,7 @@ impl<'a> Met<'a> {
     /// The key that was kept for a name.
     #[inline]
     pub fn key(&mut self, place: Place) -> &mut Option<Key> {
-        &mut self.entries[usize::from(place.0)].key
+        &mut self.keys[usize::from(place.0)]
     }
 }
 

@@ -2,10 +2,10 @@
 
 use crate::names::{Member, Met, Names, What};
 use crate::{assemble, exception, level};
-use memchr::memmem;
 use std::borrow::Cow;
 use updraft_guest::json::{Json, Kind};
-use updraft_guest::{EventBuilder, Value, timestamp};
+use updraft_guest::timestamp::Clock;
+use updraft_guest::{EventBuilder, Value};
 
 /// How such a line begins: what to look for when one was glued to half a line.
 pub const BEGINNINGS: [&[u8]; 2] = [b"{\"timestamp\":", b"{\"asctime\":"];
@@ -57,7 +57,7 @@ pub fn describe(
     members: &[Member<'_>],
     together: Option<Json<'_>>,
     met: &mut Met<'_>,
-    traceback: &memmem::Finder<'_>,
+    clock: &mut Clock,
     scratch: &mut Vec<u8>,
 ) {
     let mut known = Known::default();
@@ -110,8 +110,8 @@ pub fn describe(
         },
         (None, None) => {}
     }
-    message(event, names, &known, traceback, scratch);
-    time_and_level(event, names, &known, scratch);
+    message(event, names, &known, scratch);
+    time_and_level(event, names, &known, clock, scratch);
     place(event, &known, scratch);
     exception(event, &known, scratch);
 }
@@ -157,11 +157,12 @@ fn time_and_level(
     event: &mut EventBuilder<'_, '_>,
     names: Names,
     known: &Known<'_, '_>,
+    clock: &mut Clock,
     scratch: &mut Vec<u8>,
 ) {
     if let Some(value) = known.time {
         let text = value.string(scratch).unwrap_or_default();
-        match timestamp::parse(text).filter(|(_, end)| *end == text.len()) {
+        match clock.parse(text).filter(|(_, end)| *end == text.len()) {
             Some((timestamp, _)) => _ = event.timestamp_ns(timestamp),
             None => field(event, names.time.name(), value),
         }
@@ -177,13 +178,7 @@ fn time_and_level(
     }
 }
 
-fn message(
-    event: &mut EventBuilder<'_, '_>,
-    names: Names,
-    known: &Known<'_, '_>,
-    traceback: &memmem::Finder<'_>,
-    scratch: &mut Vec<u8>,
-) {
+fn message(event: &mut EventBuilder<'_, '_>, names: Names, known: &Known<'_, '_>, scratch: &mut Vec<u8>) {
     let Some(value) = known.message else { return };
     let says = |value: Option<Json<'_>>| value.is_some_and(|value| value.kind() != Kind::Null);
     let has_own = says(known.exception) || says(known.error_detail);
@@ -192,8 +187,7 @@ fn message(
     } else if let Some(text) = value.string(scratch) {
         // Python's formatter appends the traceback to the message; structlog keeps it apart.
         let is_appended = names == Names::ELASTIC && !has_own;
-        let (text, traceback) =
-            if is_appended { assemble::split_traceback(text, traceback) } else { (text, None) };
+        let (text, traceback) = if is_appended { assemble::split_traceback(text) } else { (text, None) };
         event.message(text);
         if let Some(traceback) = traceback {
             event.attribute_text("exception", traceback);

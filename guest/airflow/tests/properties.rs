@@ -96,6 +96,46 @@ proptest! {
     }
 
     #[test]
+    fn a_text_record_says_what_it_was_written_with(
+        records in prop::collection::vec((0i64..4, 0i64..60, 0i64..1000, -3i64..4, place(), level(), "[ -~]{0,200}"), 1..12),
+    ) {
+        let write = |(minute, second, milli, zone, place, (level, _), message): &_| {
+            let sign = if *zone < 0 { '-' } else { '+' };
+            let zone = format!("{sign}{:02}30", i64::abs(*zone));
+            format!("[2026-11-21T16:1{minute}:{second:02}.{milli:03}{zone}] {{{place}}} {level} - {message}\n")
+        };
+        let log: String = records.iter().map(write).collect();
+        let rows = events(log.as_bytes());
+        prop_assert_eq!(rows.len(), records.len());
+        for (row, (minute, second, milli, zone, place, (_, severity), message)) in rows.iter().zip(&records) {
+            let half = if *zone < 0 { -30 } else { 30 };
+            // 2026-11-21T16:10:00Z.
+            let seconds = 1_795_277_400 + (minute - zone * 60 - half) * 60 + second;
+            prop_assert_eq!(row.timestamp_ns, Some(seconds * 1_000_000_000 + milli * 1_000_000));
+            prop_assert_eq!(row.severity, *severity);
+            prop_assert_eq!(row.attribute("source"), Some(place.clone()));
+            prop_assert_eq!(&row.message, message.as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_exception_is_what_follows_a_message_from_the_first_line_on_that_begins_a_traceback(
+        lines in prop::collection::vec(line(), 1..12), long in 0usize..150,
+    ) {
+        let log = format!("[2026-11-21T16:12:07.756-0330] {{a.py:7}} ERROR - {}{}\n", "m".repeat(long), lines.join("\n"));
+        let rows = events(log.as_bytes());
+        prop_assert_eq!(rows.len(), 1);
+        let begins = |line: &&str| line.starts_with("Traceback (most recent call last):")
+            || line.starts_with("  + Exception Group Traceback (most recent call last):");
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let at = lines.iter().skip(1).position(begins).map(|at| at + 1);
+        let (message, exception) = lines.split_at(at.unwrap_or(lines.len()));
+        let message = format!("{}{}", "m".repeat(long), message.join("\n"));
+        prop_assert_eq!(&rows[0].message, message.as_bytes());
+        prop_assert_eq!(rows[0].attribute("exception"), at.map(|_| exception.join("\n")));
+    }
+
+    #[test]
     fn space_between_a_records_members_changes_nothing(members in prop::collection::vec((name(), value()), 0..8)) {
         let said = |line: String| {
             let Row { timestamp_ns, severity, message, attributes, .. } = events(line.as_bytes())[0].clone();
@@ -105,6 +145,26 @@ proptest! {
             members.iter().map(|(name, value)| (format!(" {name}\t"), format!("\r {value} "))).collect();
         prop_assert_eq!(said(record(&members)), said(record(&apart)));
     }
+}
+
+/// `file.py:123`, short and long.
+fn place() -> impl Strategy<Value = String> {
+    ("[a-z_.:0-9 ]{0,40}", prop_oneof![3 => "[0-9]{1,4}", 1 => "[0-9]{5,20}"])
+        .prop_map(|(name, line)| format!("{name}:{line}"))
+}
+
+/// A level that the severity says all of.
+fn level() -> impl Strategy<Value = (&'static str, u8)> {
+    prop::sample::select(vec![("INFO", 9), ("WARNING", 13), ("ERROR", 17), ("DEBUG", 5), ("CRITICAL", 21)])
+}
+
+/// One that goes on with a record; perhaps with a traceback's beginning, or nearly.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-z ]{0,90}",
+        1 => "(  | x)?(\\+ Exception Group )?Traceback \\(most recent call last\\):( more)?",
+        1 => Just("Traceback (most recent call".to_owned()),
+    ]
 }
 
 /// A member's name, quoted: one that means something, or another; short, long or with escapes.

@@ -35,13 +35,21 @@ impl Columns {
             timestamps: Vec::with_capacity(events),
             severities: Vec::with_capacity(events),
             source_ends: Vec::with_capacity(events),
-            raw_starts: Vec::with_capacity(events),
-            raw_ends: Vec::with_capacity(events),
             message_starts: Vec::with_capacity(events),
             message_ends: Vec::with_capacity(events),
             labels: Vec::with_capacity(events),
             label_names: vec!["default".to_owned()],
             ..Self::default()
+        }
+    }
+
+    /// What codec `raw` ships is each event's source.
+    pub(crate) fn raw_is_source(&mut self) {
+        self.raw_ends.clone_from(&self.source_ends);
+        self.raw_starts.reserve_exact(self.source_ends.len());
+        if let [ends @ .., _] = &self.source_ends[..] {
+            self.raw_starts.push(0);
+            self.raw_starts.extend_from_slice(ends);
         }
     }
 

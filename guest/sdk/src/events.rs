@@ -5,6 +5,7 @@ use crate::host;
 use crate::keys::{Keys, LEFT_OUT};
 use crate::lines::Lines;
 use crate::staged::{EventRow, Staged};
+use std::num::NonZero;
 
 /// OpenTelemetry's `SeverityNumber`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,8 +35,12 @@ impl Severity {
 pub struct Events<'a> {
     input: &'a [u8],
     columns: Columns,
-    /// The last events and attributes, which the columns do not have yet; all of the event under construction.
+    /// The last events and attributes, which the columns do not have yet; but for the event under construction.
     staged: Staged,
+    /// The event that was pushed last.
+    event: EventRow,
+    /// Events so far, that one included.
+    count: u32,
     keys: Keys,
     /// Per key, one past the last event that has it, and where in `staged` it is.
     last: Vec<(u32, u32)>,
@@ -51,7 +56,9 @@ impl<'a> Events<'a> {
         Self {
             input: lines.bytes(),
             columns,
-            staged: Staged::default(),
+            staged: Staged::with_room(lines.len()),
+            event: EventRow::default(),
+            count: 0,
             keys: Keys::default(),
             last: Vec::new(),
             left_out: 0,
@@ -65,39 +72,47 @@ impl<'a> Events<'a> {
     ///
     /// # Panics
     /// When `source` is not the piece of the batch that comes next: a mistake of the component's author.
+    #[inline]
     pub fn push(&mut self, source: impl AsRef<[u8]>) -> EventBuilder<'_, 'a> {
         let source = source.as_ref();
-        let start = match self.staged.events.last() {
-            Some(event) => event.source_end,
-            None => self.columns.source_ends.last().copied().unwrap_or(0),
-        };
+        let start = self.event.source_end;
         let end = start + source.len() as u32;
         assert!(
             source.is_empty() || self.place(source) == Some(start),
             "an event's source must begin where the one before it ended (byte {start} of the batch)"
         );
-        if self.staged.is_full() {
-            self.staged.write(&mut self.columns);
-        }
-        self.staged.events.push(EventRow {
+        self.stage();
+        self.count += 1;
+        self.event = EventRow {
             timestamp: NO_TIMESTAMP,
             source_end: end,
             message_start: start,
             message_end: end - u32::from(source.ends_with(b"\n")),
             label: 0,
             severity: Severity::NONE.0,
-        });
+        };
         EventBuilder { events: self }
+    }
+
+    /// No more is said about the event that was pushed last.
+    #[inline]
+    fn stage(&mut self) {
+        if self.count > 0 {
+            self.staged.events.push(self.event);
+            if self.staged.is_full() {
+                self.staged.write(&mut self.columns);
+            }
+        }
     }
 
     /// How many so far.
     pub fn len(&self) -> usize {
-        self.columns.len() + self.staged.events.len()
+        self.count as usize
     }
 
     /// None yet.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.count == 0
     }
 
     /// How many attribute names the batch has so far. Attributes with a name beyond 65,536 of them are left out, and
@@ -111,7 +126,9 @@ impl<'a> Events<'a> {
         if self.left_out > 0 {
             host::count(LEFT_OUT, self.left_out);
         }
+        self.stage();
         self.staged.write(&mut self.columns);
+        self.columns.raw_is_source();
         self.columns.key_names = self.keys.into_names();
         self.columns
     }
@@ -138,14 +155,15 @@ impl<'a> Events<'a> {
 
     fn attribute(&mut self, key: &str, text: &[u8], json: bool) {
         match self.keys.add(key) {
-            Some(key) => self.keyed(Key(key), text, json),
+            Some(key) => self.keyed(key, text, json),
             None => self.left_out += 1,
         }
     }
 
-    fn keyed(&mut self, Key(key): Key, text: &[u8], json: bool) {
+    #[inline]
+    fn keyed(&mut self, key: u16, text: &[u8], json: bool) {
         let (start, end) = self.span(text);
-        let events = self.len() as u32;
+        let events = self.count;
         let row = Row { event: events - 1, key, start, end, json };
         if self.last.len() <= key as usize {
             self.last.resize(self.keys.len(), (0, 0));
@@ -163,7 +181,17 @@ impl<'a> Events<'a> {
 
 /// An attribute's name within a batch's events, looked up once ([`EventBuilder::key`]) for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key(u16);
+pub struct Key(NonZero<u32>);
+
+impl Key {
+    fn of(index: u16) -> Self {
+        Self(NonZero::<u32>::MIN.saturating_add(u32::from(index)))
+    }
+
+    fn index(self) -> u16 {
+        (self.0.get() - 1) as u16
+    }
+}
 
 /// The event that was pushed last.
 #[derive(Debug)]
@@ -172,11 +200,9 @@ pub struct EventBuilder<'e, 'a> {
 }
 
 impl EventBuilder<'_, '_> {
+    #[inline]
     fn change(&mut self, change: impl FnOnce(&mut EventRow)) -> &mut Self {
-        // There is one: it is what this builds.
-        if let Some(event) = self.events.staged.events.last_mut() {
-            change(event);
-        }
+        change(&mut self.events.event);
         self
     }
 
@@ -218,7 +244,7 @@ impl EventBuilder<'_, '_> {
     /// if no event is given it. None: it has 65,536 others already. Give the attribute by its name then, which counts it as
     /// left out.
     pub fn key(&mut self, name: &str) -> Option<Key> {
-        self.events.keys.add(name).map(Key)
+        self.events.keys.add(name).map(Key::of)
     }
 
     /// [`EventBuilder::attribute_text`], of a name that was looked up.
@@ -227,7 +253,7 @@ impl EventBuilder<'_, '_> {
     /// When the key is of another batch and this one has none of its number; where it has, the attribute has another name. A
     /// mistake of the component's author.
     pub fn keyed_text(&mut self, key: Key, text: impl AsRef<[u8]>) -> &mut Self {
-        self.events.keyed(key, text.as_ref(), false);
+        self.events.keyed(key.index(), text.as_ref(), false);
         self
     }
 
@@ -237,7 +263,7 @@ impl EventBuilder<'_, '_> {
     /// When the key is of another batch and this one has none of its number; where it has, the attribute has another name. A
     /// mistake of the component's author.
     pub fn keyed_json(&mut self, key: Key, json: impl AsRef<[u8]>) -> &mut Self {
-        self.events.keyed(key, json.as_ref(), true);
+        self.events.keyed(key.index(), json.as_ref(), true);
         self
     }
 }

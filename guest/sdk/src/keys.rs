@@ -7,6 +7,8 @@ const MAX_KEYS: usize = 1 << 16;
 /// What the host is told to count where there was no room for an attribute's name.
 pub(crate) const LEFT_OUT: &str = "attributes_left_out";
 const SLOTS: usize = 256;
+/// So many names are searched one by one sooner than an index of them is made.
+const FEW: usize = 32;
 
 /// The names of a batch's attributes and their indices.
 #[derive(Debug)]
@@ -14,6 +16,7 @@ pub(crate) struct Keys {
     names: Vec<String>,
     /// Last name seen per cheap hash: nearly every look-up ends here.
     slots: [u16; SLOTS],
+    /// Of all names, once they are more than [`FEW`].
     index: BTreeMap<String, u16>,
 }
 
@@ -26,9 +29,17 @@ impl Default for Keys {
 impl Keys {
     /// Begins with names that a stage before this one gave.
     pub fn from_names(names: Vec<String>) -> Self {
-        // Of equal names the first one's index counts: only `add` must not make more.
-        let index = names.iter().enumerate().rev().map(|(at, name)| (name.clone(), at as u16)).collect();
-        Self { names, slots: [0; SLOTS], index }
+        let mut it = Self { names, ..Self::default() };
+        it.index_if_many();
+        it
+    }
+
+    fn index_if_many(&mut self) {
+        if self.names.len() > FEW {
+            // Of equal names the first one's index counts: only `add` must not make more.
+            let names = self.names.iter().enumerate().rev();
+            self.index = names.map(|(at, name)| (name.clone(), at as u16)).collect();
+        }
     }
 
     /// The index of a name; none when there are [`MAX_KEYS`] others already.
@@ -38,22 +49,32 @@ impl Keys {
         if self.names.get(guess as usize).is_some_and(|known| same(known.as_bytes(), name.as_bytes())) {
             return Some(guess);
         }
-        let key = match self.index.get(name) {
-            Some(key) => *key,
-            None if self.names.len() < MAX_KEYS => {
-                let key = self.names.len() as u16;
-                self.names.push(name.to_owned());
-                self.index.insert(name.to_owned(), key);
-                key
-            }
+        let key = match self.find(name) {
+            Some(key) => key,
+            None if self.names.len() < MAX_KEYS => self.push(name),
             None => return None,
         };
         self.slots[slot] = key;
         Some(key)
     }
 
+    fn push(&mut self, name: &str) -> u16 {
+        let key = self.names.len() as u16;
+        self.names.push(name.to_owned());
+        if self.index.is_empty() {
+            self.index_if_many();
+        } else {
+            self.index.insert(name.to_owned(), key);
+        }
+        key
+    }
+
     pub fn find(&self, name: &str) -> Option<u16> {
-        self.index.get(name).copied()
+        if self.names.len() > FEW {
+            return self.index.get(name).copied();
+        }
+        let at = self.names.iter().position(|known| same(known.as_bytes(), name.as_bytes()))?;
+        Some(at as u16)
     }
 
     pub fn name(&self, key: u16) -> &str {
@@ -114,5 +135,28 @@ mod tests {
         assert_eq!(keys.add("one too many"), None);
         assert_eq!(keys.add("key7"), Some(7));
         assert_eq!(keys.into_names().len(), MAX_KEYS);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_name_is_found_where_it_first_stands_however_many_there_are(
+            given in proptest::collection::vec("[a-c]{0,5}", 0..60),
+            added in proptest::collection::vec("[a-d]{0,5}", 0..60),
+        ) {
+            let mut keys = Keys::from_names(given.clone());
+            let mut names = given;
+            for name in added {
+                if !names.contains(&name) {
+                    names.push(name.clone());
+                }
+                let first = names.iter().position(|it| *it == name).map(|at| at as u16);
+                proptest::prop_assert_eq!(keys.add(&name), first);
+            }
+            for name in &names {
+                let first = names.iter().position(|it| it == name).map(|at| at as u16);
+                proptest::prop_assert_eq!(keys.find(name), first);
+            }
+            proptest::prop_assert_eq!(keys.into_names(), names);
+        }
     }
 }

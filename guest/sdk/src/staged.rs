@@ -7,7 +7,7 @@ use crate::columns::{Columns, Row};
 const ROWS: usize = 256;
 
 /// What is known of an event, but for its attributes. Its source begins where that of the one before it ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EventRow {
     pub timestamp: i64,
     pub source_end: u32,
@@ -18,27 +18,29 @@ pub(crate) struct EventRow {
 }
 
 /// The last events and attributes of a batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Staged {
     pub events: Vec<EventRow>,
     pub attributes: Vec<Row>,
 }
 
 impl Staged {
+    /// Room for what a batch of so many lines may have at once.
+    pub fn with_room(lines: usize) -> Self {
+        let rows = lines.min(ROWS);
+        Self { events: Vec::with_capacity(rows), attributes: Vec::with_capacity(rows) }
+    }
+
     /// Whether they should be written before there are more.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.events.len() >= ROWS || self.attributes.len() >= ROWS
     }
 
-    /// Writes them all.
+    /// Writes them all; what goes out raw is written at the end ([`Columns::raw_is_source`]).
     #[inline(never)]
     pub fn write(&mut self, columns: &mut Columns) {
         let Self { events, attributes } = self;
-        let before = columns.source_ends.last().copied().unwrap_or(0);
-        columns.raw_starts.extend(Some(before).filter(|_| !events.is_empty()));
-        columns.raw_starts.extend(events.iter().take(events.len().saturating_sub(1)).map(|it| it.source_end));
-        columns.raw_ends.extend(events.iter().map(|it| it.source_end));
         columns.source_ends.extend(events.iter().map(|it| it.source_end));
         columns.timestamps.extend(events.iter().map(|it| it.timestamp));
         columns.severities.extend(events.iter().map(|it| it.severity));

@@ -1,4 +1,9 @@
 //! Reads the timestamps that Python's loggers write, to the nanosecond.
+#![expect(clippy::inline_always, reason = "measured: a record's time is read without calls")]
+
+mod clock;
+
+pub use clock::Clock;
 
 const NANOS: i64 = 1_000_000_000;
 /// Nanoseconds of the first digit of a fraction, of the second, and so on.
@@ -78,12 +83,14 @@ fn at_the_edge(seconds: i64, fraction: i64) -> Option<i64> {
     seconds.checked_mul(NANOS)?.checked_add(fraction)
 }
 
+#[inline]
 fn two_digits([tens, ones]: [u8; 2]) -> Option<i64> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     (tens < 10 && ones < 10).then(|| i64::from(tens * 10 + ones))
 }
 
 /// Nanoseconds of the fraction, and where it ends. No digits: no fraction.
+#[inline(always)]
 fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     if !matches!(text.get(at), Some(b'.' | b',')) {
         return (0, at);
@@ -99,8 +106,15 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
     if let Some((nanos, digits)) = short_fraction(first) {
         return if digits == 0 { (0, at) } else { (nanos, at + 1 + digits) };
     }
+    let (nanos, digits) = long_fraction(rest);
+    (nanos, at + 1 + digits)
+}
+
+/// A fraction of any length, and that.
+#[cold]
+fn long_fraction(text: &[u8]) -> (i64, usize) {
     let (mut nanos, mut digits) = (0, 0);
-    for byte in rest {
+    for byte in text {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
@@ -110,11 +124,11 @@ fn fraction(text: &[u8], at: usize) -> (i64, usize) {
         }
         digits += 1;
     }
-    if digits == 0 { (0, at) } else { (nanos, at + 1 + digits) }
+    (nanos, digits)
 }
 
 /// A fraction of fewer than eight digits, and how many they are. None: there are more. The first is the lowest byte.
-#[inline]
+#[inline(always)]
 fn short_fraction(text: u64) -> Option<(i64, usize)> {
     let values = text ^ (LOW * u64::from(b'0'));
     let digits = above(values, LOW * 9).trailing_zeros() / 8;
@@ -130,6 +144,7 @@ fn short_fraction(text: u64) -> Option<(i64, usize)> {
 }
 
 /// Seconds east of UTC, and where the offset ends. No offset: UTC.
+#[inline]
 fn offset(text: &[u8], at: usize) -> (i64, usize) {
     let sign = match text.get(at) {
         Some(b'Z') => return (0, at + 1),
@@ -137,14 +152,17 @@ fn offset(text: &[u8], at: usize) -> (i64, usize) {
         Some(b'-') => -1,
         _ => return (0, at),
     };
-    let (hours, minutes, end) = match text[at + 1..] {
-        [a, b, b':', c, d, ..] => (two_digits([a, b]), two_digits([c, d]), at + 6),
-        [a, b, c, d, ..] => (two_digits([a, b]), two_digits([c, d]), at + 5),
+    let (digits, end) = match text[at + 1..] {
+        [a, b, b':', c, d, ..] => ([a, b, c, d], at + 6),
+        [a, b, c, d, ..] => ([a, b, c, d], at + 5),
         _ => return (0, at),
     };
-    match (hours, minutes) {
-        (Some(hours @ 0..24), Some(minutes @ 0..60)) => (sign * (hours * 3_600 + minutes * 60), end),
-        _ => (0, at),
+    let values = u64::from(u32::from_le_bytes(digits) ^ 0x3030_3030);
+    let (hours, minutes) = (pair(values, 0), pair(values, 2));
+    if above(values, LOW * 9) == 0 && hours < 24 && minutes < 60 {
+        (sign * i64::from(hours * 3_600 + minutes * 60), end)
+    } else {
+        (0, at)
     }
 }
 
@@ -262,6 +280,18 @@ mod tests {
             if let Some((_, end)) = parse(&text) {
                 prop_assert!(end <= text.len());
             }
+        }
+
+        #[test]
+        fn an_offset_is_two_numbers_of_two_digits(
+            sign in "[+-]", hours in "[0-9]{2}", colon in ":?", minutes in "[0-9]{2}", rest in "[0-9:x]{0,2}",
+        ) {
+            let text = format!("{sign}{hours}{colon}{minutes}{rest}");
+            let of = |digits: &str| digits.parse::<i64>().unwrap_or(-1);
+            let seconds = (of(&hours) * 60 + of(&minutes)) * if sign == "+" { 60 } else { -60 };
+            let exists = of(&hours) < 24 && of(&minutes) < 60;
+            let expected = if exists { (seconds, text.len() - rest.len()) } else { (0, 0) };
+            prop_assert_eq!(offset(text.as_bytes(), 0), expected);
         }
 
         #[test]
