@@ -94,11 +94,7 @@ impl Pipeline {
     }
 
     async fn begin(config: &Config, once: bool) -> Result<Self, StartError> {
-        for source in config.sources.iter().filter(|it| !it.dead_letters && !it.base_log_folder.exists()) {
-            tracing::warn!(source = %source.id, folder = %source.base_log_folder.display(),
-                "the log folder is not there (is AIRFLOW_HOME, or base_log_folder, what it should be?){}",
-                if once { "" } else { "; waiting for it" });
-        }
+        say_missing(config, once);
         let lock = DataDirLock::take(&config.data_dir)?;
         let store = Store::open(&config.data_dir)?;
         let engine = Engine::new(Some(&config.data_dir))?;
@@ -264,6 +260,15 @@ impl Drop for Pipeline {
         for flush in self.sinks.iter().filter_map(|sink| sink.flush.as_ref()) {
             flush.stop();
         }
+    }
+}
+
+/// Names the log folders that are not there.
+fn say_missing(config: &Config, once: bool) {
+    for source in config.sources.iter().filter(|it| !it.dead_letters && !it.base_log_folder.exists()) {
+        tracing::warn!(source = %source.id, folder = %source.base_log_folder.display(),
+            "the log folder is not there (is AIRFLOW_HOME, or base_log_folder, what it should be?){}",
+            if once { "" } else { "; waiting for it" });
     }
 }
 

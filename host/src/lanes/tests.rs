@@ -25,7 +25,7 @@ fn stream(id: StreamId) -> Arc<Stream> {
         task: None,
         deployment: Deployment::default(),
     };
-    Arc::new(Stream { id, ..Stream::for_tests(origin) })
+    Arc::new(Stream::numbered_for_tests(id, origin))
 }
 
 #[tokio::test]

@@ -322,8 +322,13 @@ impl OpenFiles {
 impl Stream {
     /// A stream that no file stands behind.
     pub fn for_tests(origin: Origin) -> Self {
+        Self::numbered_for_tests(1, origin)
+    }
+
+    /// Another one.
+    pub fn numbered_for_tests(id: StreamId, origin: Origin) -> Self {
         let identity = Identity { device: 0, inode: 0, head_len: 0, head_hash: [0; 32] };
-        Self::new(1, 0, origin, "generation".into(), 0, Path::new("").into(), identity)
+        Self::new(id, 0, origin, "generation".into(), 0, Path::new("").into(), identity)
     }
 
     /// So many bytes were seen of it.

@@ -190,7 +190,7 @@ async fn a_run_that_is_over_when_it_begins_takes_what_is_there_and_knows_what_is
 #[cfg(unix)]
 #[tokio::test]
 async fn a_run_that_is_over_when_it_begins_says_if_it_could_not_look_at_everything() {
-    let mut place = Place::new().await;
+    let place = Place::new().await;
     // A link that leads in a circle cannot be looked at, whoever we are.
     std::os::unix::fs::symlink(place.file("b.log"), place.file("a.log")).unwrap();
     std::os::unix::fs::symlink(place.file("a.log"), place.file("b.log")).unwrap();
