@@ -95,7 +95,8 @@ fn special_in(block: &[u8; BLOCK]) -> u32 {
         _mm_movemask_epi8(found).cast_unsigned()
     }
 
-    // SAFETY: every x86-64 has SSE2. Without it, encoding text takes 5 % more instructions, and JSON 10 %.
+    // SAFETY: every x86-64 has SSE2. Beside eight bytes in a word it saved, together with how acknowledgements are told,
+    // 8 % of the host's instructions for text, and 7 % for JSON.
     unsafe { look(block) }
 }
 

@@ -130,6 +130,22 @@ fn files_that_are_renamed_between_the_listing_and_the_look_are_no_others() {
 }
 
 #[test]
+fn a_look_during_which_files_were_renamed_knows_that_it_was_torn() {
+    let mut folder = Folder::new();
+    folder.write("known.log", &long("known"));
+    assert!(!folder.look().torn);
+    folder.write("new.log", &long("new"));
+    let discovery = Discovery::new(folder.dir.path(), &["**/*.log".to_owned()], &[]).expect("patterns");
+    for moved in ["known.log", "new.log"] {
+        let listed = discovery.scan().files;
+        assert!(!settle(folder.dir.path(), discovery.scan().files, folder.sought.clone()).torn);
+        folder.rename(moved, "elsewhere.old");
+        assert!(settle(folder.dir.path(), listed, folder.sought.clone()).torn, "{moved}");
+        folder.rename("elsewhere.old", moved);
+    }
+}
+
+#[test]
 fn two_files_that_change_names_stay_who_they_are() {
     let mut folder = Folder::new();
     folder.write("a.log", "a\n");
